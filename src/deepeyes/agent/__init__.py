@@ -1,0 +1,1 @@
+"""The heart: model, dialect, tool, observation, and again, until the answer; everything ends as a Trace."""

@@ -1,0 +1,232 @@
+"""One episode: the model speaks, the dialect reads, a tool acts, the model is told; until an answer.
+
+What always holds:
+- every end is a `StopReason` and every episode, also a cancelled one, becomes a `Trace`;
+- the model's mistakes (bad syntax, unknown tool, exception in its code) come back to it as observations;
+- our failures are tried again, and if they persist the episode ends as `infrastructure_error`, never scored;
+- anything else is a bug and leaves `run_episode` as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from deepeyes.agent import events
+from deepeyes.agent.events import Event, OnEvent
+from deepeyes.agent.patience import patiently
+from deepeyes.agent.record import Record
+from deepeyes.core.actions import Action, CallAction, CodeAction, ToolCall
+from deepeyes.core.errors import (
+    ContextOverflow,
+    DeepEyesError,
+    InfrastructureError,
+)
+from deepeyes.core.images import ImageStore
+from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.task import Task, check_question
+from deepeyes.core.trace import Observation, Trace
+from deepeyes.dialects.base import Dialect, get_dialect
+from deepeyes.models.base import ChatModel, Completion, Conversation
+from deepeyes.tools.base import Episode, ToolResult, ToolSet
+
+Keep = Callable[[Trace], None]
+"""Called once with the finished trace, however the episode ended, before anything is raised."""
+
+
+async def run_episode(
+    task: Task,
+    model: ChatModel,
+    tools: ToolSet,
+    *,
+    images: ImageStore,
+    dialect: Dialect | None = None,
+    limits: Limits = Limits(),
+    seed: int = 0,
+    sample: int = 0,
+    temperature: float = 0.0,
+    on_event: OnEvent | None = None,
+    keep: Keep | None = None,
+) -> Trace:
+    """Let `model` work on `task` and return everything that happened.
+
+    `images` holds the task's pictures and receives those the tools return. Raises `InputError` for an
+    unusable question or a missing picture before anything starts, `ModelError` and other mistakes of the
+    user as they come, and passes cancellation on; in the last two cases `keep` has received the partial
+    trace.
+    """
+    question = check_question(task.question, limits.question_chars)
+    pictures = [await asyncio.to_thread(images.get, ref) for ref in task.images]
+    async with AsyncExitStack() as stack:
+        episode = Episode(seed=seed, limits=limits, stack=stack)
+        record = Record(task, sample, model.vision, limits, images, episode)
+        speech = dialect or get_dialect(model.dialect_name, model.prompt)
+        conversation = model.conversation(seed)
+        stack.push_async_callback(conversation.close)
+        run = _Run(record, conversation, speech, tools, temperature, on_event)
+        failure: DeepEyesError | asyncio.CancelledError | None = None
+        clock = asyncio.timeout(limits.episode_seconds)
+        try:
+            async with clock:
+                record.pending = run.opening(question, [record.show(picture) for picture in pictures])
+                stop = await run.turns()
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            stop = StopReason.timeout
+        except asyncio.CancelledError as cancelled:
+            stop, failure = StopReason.interrupted, cancelled
+        except ContextOverflow:
+            stop = StopReason.context_full
+        except InfrastructureError as error:
+            stop = StopReason.infrastructure_error
+            record.notes.append(f"{type(error).__name__}: {error}")
+        except DeepEyesError as error:
+            stop, failure = StopReason.error, error
+            record.notes.append(f"{type(error).__name__}: {error}")
+        trace = record.trace(
+            stop,
+            model=model.name,
+            dialect=speech.name,
+            tools=tools.names,
+            seed=seed,
+            temperature=temperature,
+        )
+        run.tell(events.Ended(stop, record.answer))
+        if keep is not None:
+            await asyncio.to_thread(keep, trace)
+        if failure is not None:
+            raise failure
+        return trace
+
+
+@dataclass
+class _Run:
+    """The parts of one episode, and the turns they take."""
+
+    record: Record
+    conversation: Conversation
+    dialect: Dialect
+    tools: ToolSet
+    temperature: float
+    on_event: OnEvent | None
+
+    def opening(self, question: str, shown: list[ImagePart]) -> tuple[Message, ...]:
+        """System prompt, if the dialect has one, and the question with its pictures."""
+        self.tell(events.Started(question, tuple(shown)))
+        system = self.dialect.system(self.tools.specs())
+        first = self.dialect.first_message(question, shown)
+        return (first,) if system is None else (Message.make("system", system), first)
+
+    async def turns(self) -> StopReason:
+        record, limits = self.record, self.record.limits
+        for turns_left in range(limits.turns - 1, -1, -1):
+            # The model speaks.
+            if record.tokens >= limits.tokens:
+                return StopReason.max_tokens
+            completion, seconds = await self._speak(
+                min(limits.tokens_per_turn, limits.tokens - record.tokens)
+            )
+
+            # The dialect reads exactly one action.
+            action = self._read(completion)
+            record.add_turn(completion, action, seconds)
+            self._tell_action(action)
+            if completion.finish_reason == "content_filter":
+                return StopReason.refused
+
+            # The episode may end here; a call that nobody would read the result of is not made.
+            if action.kind == "answer":
+                record.answer = action.text
+                return StopReason.answered
+            if action.kind == "malformed":
+                record.mistakes += 1
+                if record.mistakes > limits.malformed:
+                    return StopReason.malformed
+            if turns_left == 0:
+                return StopReason.max_turns
+
+            # A tool acts, or the mistake is explained; the model is told at the start of the next turn.
+            if action.kind == "malformed":
+                seen = Observation(status="malformed", stderr=action.reason)
+                record.pending = self.dialect.correction(action, turns_left)
+            else:
+                seen = await self._act(_call_of(action))
+                record.pending = self.dialect.observation(action, seen, turns_left)
+            record.add_observation(seen)
+        return StopReason.max_turns
+
+    async def _speak(self, max_tokens: int) -> tuple[Completion, float]:
+        async def send() -> Completion:
+            self.record.heard = []
+            return await self.conversation.send(
+                self.record.pending,
+                stop=self.dialect.stop,
+                max_tokens=max_tokens,
+                temperature=self.temperature,
+                tools=self.tools.specs() if self.dialect.server_tools else (),
+                on_text=self._hear if self.on_event else None,
+            )
+
+        start = time.perf_counter()
+        completion = await patiently(send, self.record.limits, self.record.notes)
+        return completion, time.perf_counter() - start
+
+    def _read(self, completion: Completion) -> Action:
+        action = self.dialect.parse(completion.text, completion.tool_calls)
+        if action.kind == "malformed" and completion.finish_reason == "length":
+            reason = f"Your reply was cut off because it was too long. {action.reason} Think shorter."
+            return action.model_copy(update={"reason": reason})
+        return action
+
+    async def _act(self, call: ToolCall) -> Observation:
+        """Run a tool. It keeps its own time; the guard here is for one that does not come back at all."""
+        guard = 2 * self.record.limits.tool_seconds + 30
+
+        async def use() -> ToolResult:
+            clock = asyncio.timeout(guard)
+            try:
+                async with clock:
+                    return await self.tools.run(call, self.record.episode)
+            except TimeoutError as error:
+                if not clock.expired():
+                    raise
+                raise InfrastructureError(
+                    f"the tool did not come back in {guard:.0f} s", "restart it"
+                ) from error
+
+        result = await patiently(use, self.record.limits, self.record.notes)
+        seen = await asyncio.to_thread(self.record.observe, call.name, result)
+        self.tell(events.Output(seen.tool, seen.status, seen.stdout, seen.stderr, seen.seconds))
+        for part in seen.images:
+            size, view = (part.ref.width, part.ref.height), (part.view_width, part.view_height)
+            self.tell(events.Picture(part.name, *size, *view))
+        return seen
+
+    def tell(self, event: Event) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def _hear(self, text: str) -> None:
+        self.record.heard.append(text)
+        self.tell(events.TextDelta(text))
+
+    def _tell_action(self, action: Action) -> None:
+        if action.thought:
+            self.tell(events.Thought(action.thought))
+        if action.kind == "code":
+            self.tell(events.Code(action.code))
+        elif action.kind == "call":
+            self.tell(events.Call(action.name, action.arguments))
+        elif action.kind == "answer":
+            self.tell(events.Answer(action.text))
+        else:
+            self.tell(events.Mistake(action.reason))
+
+
+def _call_of(action: CodeAction | CallAction) -> ToolCall:
+    return ToolCall(name="python", arguments={"code": action.code}) if action.kind == "code" else action.call

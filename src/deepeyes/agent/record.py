@@ -1,0 +1,161 @@
+"""The episode in flight: what has happened so far, ready to become a Trace at any moment.
+
+What always holds: pictures get their names here and nowhere else, in order of appearance, so `image_3` is
+the same picture in the model's context, in the sandbox and in the trace; limits on pictures and text are
+applied here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from PIL import Image
+
+from deepeyes.core.actions import Action
+from deepeyes.core.images import ImageStore, VisionSpec, to_rgb
+from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.task import Task
+from deepeyes.core.text import cut_middle
+from deepeyes.core.trace import Observation, Trace, Turn, Usage, trace_id
+from deepeyes.models.base import Completion
+from deepeyes.tools.base import Episode, ToolResult
+
+
+@dataclass
+class Record:
+    """Mutable; owned by one `run_episode`."""
+
+    task: Task
+    sample: int
+    vision: VisionSpec
+    limits: Limits
+    images: ImageStore
+    episode: Episode
+    turns: list[Turn] = field(default_factory=list[Turn])
+    notes: list[str] = field(default_factory=list[str])
+    answer: str | None = None
+    mistakes: int = 0
+    tool_images: int = 0
+    pending: tuple[Message, ...] = ()
+    """What the model was last sent, or is about to be."""
+    heard: list[str] = field(default_factory=list[str])
+    """Pieces of the reply that is being generated."""
+    _clock: float = field(default_factory=time.perf_counter)
+    _started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def show(self, image: Image.Image) -> ImagePart:
+        """Give `image` the next name, keep it for sandbox and trace, and render the model's view of it."""
+        rgb = to_rgb(image)
+        name = f"image_{len(self.episode.images) + 1}"
+        self.episode.images[name] = rgb
+        return ImagePart.of(name, rgb, self.images.put(rgb), self.vision)
+
+    def observe(self, tool: str, result: ToolResult) -> Observation:
+        """A tool's result within the limits, its pictures named."""
+        room = max(0, min(self.limits.tool_images_per_turn, self.limits.tool_images - self.tool_images))
+        shown = tuple(self.show(image) for image in result.images[:room])
+        self.tool_images += len(shown)
+        return Observation(
+            tool=tool,
+            status=result.status,
+            stdout=cut_middle(result.stdout, self.limits.stdout_chars),
+            stderr=cut_middle(result.stderr, self.limits.stderr_chars),
+            images=shown,
+            dropped_images=result.dropped + len(result.images) - len(shown),
+            seconds=result.seconds,
+        )
+
+    def add_turn(self, completion: Completion, action: Action, seconds: float) -> None:
+        """The model's reply to what was pending."""
+        self.heard = []
+        ids, usage, mask = completion.token_ids, completion.usage, completion.loss_mask
+        if (
+            usage.completion_tokens == 0
+        ):  # Not reported: count the sampled tokens, or guess four characters each.
+            written = len(ids) if ids is not None else len(completion.text) // 4 + 1
+            usage = usage.model_copy(update={"completion_tokens": written})
+        if mask is None and ids is not None:
+            mask = (1,) * len(ids)
+        turn = Turn(
+            sent=self.pending,
+            text=completion.text,
+            action=action,
+            finish_reason=completion.finish_reason,
+            prompt_ids=completion.prompt_ids,
+            token_ids=ids,
+            logprobs=completion.logprobs,
+            loss_mask=mask,
+            usage=usage,
+            model_seconds=seconds,
+        )
+        self.turns.append(turn)
+
+    def add_observation(self, seen: Observation) -> None:
+        """What the last turn's action brought back."""
+        self.turns[-1] = self.turns[-1].model_copy(update={"observation": seen})
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the model has written."""
+        return sum(turn.usage.completion_tokens for turn in self.turns)
+
+    def trace(
+        self,
+        stop_reason: StopReason,
+        *,
+        model: str,
+        dialect: str,
+        tools: tuple[str, ...],
+        seed: int,
+        temperature: float,
+    ) -> Trace:
+        """Everything so far, without pixels (a trace names pictures, it does not hold them).
+
+        A reply cut off in the middle is kept as a turn without an action.
+        """
+        if self.heard:
+            self.turns.append(Turn(sent=self.pending, text="".join(self.heard), finish_reason=stop_reason))
+            self.heard = []
+        return Trace(
+            id=trace_id(self.task.id, self.sample),
+            task=self.task,
+            sample=self.sample,
+            seed=seed,
+            temperature=temperature,
+            model=model,
+            dialect=dialect,
+            tools=tools,
+            vision=self.vision,
+            limits=self.limits,
+            turns=tuple(_without_pixels(turn) for turn in self.turns),
+            stop_reason=stop_reason,
+            answer=self.answer,
+            usage=sum((turn.usage for turn in self.turns), Usage()),
+            started=self._started,
+            seconds=time.perf_counter() - self._clock,
+            model_seconds=sum(turn.model_seconds for turn in self.turns),
+            tool_seconds=sum(turn.observation.seconds for turn in self.turns if turn.observation),
+            notes=tuple(self.notes),
+        )
+
+
+def _without_pixels(turn: Turn) -> Turn:
+    sent = tuple(_message_without_pixels(message) for message in turn.sent)
+    seen = turn.observation
+    if seen is not None and seen.images:
+        seen = seen.model_copy(update={"images": tuple(_part_without_pixels(part) for part in seen.images)})
+    return turn.model_copy(update={"sent": sent, "observation": seen})
+
+
+def _message_without_pixels(message: Message) -> Message:
+    parts = tuple(
+        _part_without_pixels(part) if isinstance(part, ImagePart) else part for part in message.parts
+    )
+    return message.model_copy(update={"parts": parts})
+
+
+def _part_without_pixels(part: ImagePart) -> ImagePart:
+    return part.model_copy(update={"pixels": None})

@@ -1,0 +1,55 @@
+"""A task: a question about pictures, with the answer that counts and the truth behind it.
+
+Tasks are frozen data. They go on the wire and into traces, so they hold no behaviour and no pixels, only
+the names of pixels (`ImageRef`). What a task means (how it was made, how it is graded) lives in the rooms
+above.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepeyes.core.errors import InputError
+from deepeyes.core.images import ImageRef
+from deepeyes.core.text import Text
+
+
+class Task(BaseModel):
+    """One question about zero or more pictures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    """Unique in its data set; resuming a run skips ids that are done."""
+    question: Text
+    images: tuple[ImageRef, ...] = ()
+    answer: Text = ""
+    """The reference answer; empty when nobody knows it (a user's question)."""
+    answers: tuple[str, ...] = ()
+    """Other answers that count as right."""
+    family: str = ""
+    """The kind of world task ("tiny", "direct") or benchmark it belongs to."""
+    split: str = ""
+    kind: str = ""
+    """A finer label inside the family ("read", "colour", "count")."""
+    truth: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """What the maker knows and the model does not, e.g. {"box": [x0, y0, x1, y1]} in pixels of the first
+    picture.
+    """
+    source: str = ""
+    meta: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+def check_question(question: str, max_chars: int) -> str:
+    """The question, stripped; raises `InputError` if it is empty or longer than `max_chars`."""
+    stripped = question.strip()
+    if not stripped:
+        raise InputError("the question is empty", "ask something about the picture")
+    if len(stripped) > max_chars:
+        raise InputError(
+            f"the question has {len(stripped):,} characters, more than {max_chars:,}",
+            "shorten it, or raise the limit with --limit question_chars=N",
+        )
+    return stripped

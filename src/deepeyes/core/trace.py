@@ -1,0 +1,296 @@
+"""The one artefact: everything that happened in an episode.
+
+Agent, data, training, evaluation and viewer read and write nothing else. What always holds:
+- JSON Lines with a `version`; pictures by content hash in an `ImageStore` beside the file, never inside it;
+- token ids, loss mask and log-probs are those recorded while sampling. The episode's token sequence is
+  `prompt_ids + token_ids` of all turns, joined; nothing is ever made again from text;
+- a trace is written once, whole, when its episode ends, and flushed to disk: a killed run loses at most the
+  episodes in flight, and a line torn by the kill is dropped by readers and by the next writer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deepeyes.core.actions import Action
+from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
+from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.task import Task
+from deepeyes.core.text import Text
+
+TRACE_VERSION = 1
+TRACES_FILE = "traces.jsonl"
+IMAGES_FOLDER = "images"
+
+
+class Verdict(BaseModel):
+    """What a grader said: a score from 0 to 1 and one line why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    score: float
+    reason: Text = ""
+
+
+class Usage(BaseModel):
+    """Tokens as counted by the model or its server."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
+
+class Observation(BaseModel):
+    """What came back after an action, as it was before the dialect put it into words (but cut to the
+    limits).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: str = ""
+    """Empty when no tool ran: the reply was malformed."""
+    status: str = "ok"
+    """ok, error (the model's mistake), interrupted, timeout, crashed, session_lost, or malformed."""
+    stdout: Text = ""
+    stderr: Text = ""
+    images: tuple[ImagePart, ...] = ()
+    dropped_images: int = 0
+    """Pictures left out because a limit was reached."""
+    seconds: float = 0.0
+
+
+class Turn(BaseModel):
+    """One reply of the model, what it was sent before, and what its action brought back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sent: tuple[Message, ...] = ()
+    """The messages new to the model in this turn: system and question first, an observation later."""
+    text: Text = ""
+    """The reply as sampled, tags included."""
+    action: Action | None = None
+    """None when the episode ended before the reply was complete."""
+    observation: Observation | None = None
+    finish_reason: str = ""
+    prompt_ids: tuple[int, ...] | None = None
+    """Tokens fed since the last turn (pictures as their placeholder tokens)."""
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+    loss_mask: tuple[int, ...] | None = None
+    """As long as `token_ids`: 1 where the model chose the token."""
+    usage: Usage = Usage()
+    model_seconds: float = 0.0
+
+    @property
+    def thought(self) -> str:
+        return self.action.thought if self.action else ""
+
+    @property
+    def kind(self) -> Literal["code", "call", "answer", "malformed", "none"]:
+        return self.action.kind if self.action else "none"
+
+    @property
+    def code(self) -> str | None:
+        return self.action.code if self.action and self.action.kind == "code" else None
+
+
+class Trace(BaseModel):
+    """One episode from question to end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = TRACE_VERSION
+    id: str
+    """Unique in a run: the task's id and the sample's number."""
+    task: Task
+    sample: int = 0
+    seed: int = 0
+    temperature: float = 0.0
+    model: str = ""
+    dialect: str = ""
+    tools: tuple[str, ...] = ()
+    vision: VisionSpec = VisionSpec()
+    limits: Limits = Limits()
+    turns: tuple[Turn, ...] = ()
+    stop_reason: StopReason
+    answer: Text | None = None
+    verdict: Verdict | None = None
+    usage: Usage = Usage()
+    started: str = ""
+    """UTC, ISO 8601."""
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+    tool_seconds: float = 0.0
+    notes: tuple[Text, ...] = ()
+    """Things its reader should know: an animated picture, an error of ours."""
+
+    @property
+    def tool_turns(self) -> tuple[Turn, ...]:
+        """The turns whose action went to a tool."""
+        return tuple(turn for turn in self.turns if turn.observation is not None and turn.observation.tool)
+
+    def image_parts(self) -> tuple[ImagePart, ...]:
+        """Every picture shown or returned, once each, in order of appearance."""
+        seen: dict[str, ImagePart] = {}
+        for turn in self.turns:
+            shown = [part for message in turn.sent for part in message.images]
+            back = turn.observation.images if turn.observation else ()
+            for part in (*shown, *back):
+                seen.setdefault(part.name, part)
+        return tuple(seen.values())
+
+    def image_refs(self) -> tuple[ImageRef, ...]:
+        refs = dict.fromkeys([*self.task.images, *(part.ref for part in self.image_parts())])
+        return tuple(refs)
+
+    def messages(self) -> Iterator[Message]:
+        """The whole conversation, replies included, as the model lived it."""
+        for turn in self.turns:
+            yield from turn.sent
+            if turn.text or turn.action:
+                calls = (turn.action.call,) if turn.action and turn.action.kind == "call" else ()
+                message = Message.make("assistant", turn.text)
+                yield message.model_copy(
+                    update={
+                        "tool_calls": tuple(call for call in calls if call.id),
+                        "token_ids": turn.token_ids,
+                        "logprobs": turn.logprobs,
+                        "loss_mask": turn.loss_mask,
+                    }
+                )
+
+    def graded(self, verdict: Verdict) -> Trace:
+        return self.model_copy(update={"verdict": verdict})
+
+
+def trace_id(task_id: str, sample: int = 0) -> str:
+    return f"{task_id}#{sample}"
+
+
+class TraceWriter:
+    """Appends traces to `folder/traces.jsonl` and their pictures to `folder/images`. Safe to call from
+    threads.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / TRACES_FILE
+        self.images = ImageStore(self.folder / IMAGES_FOLDER)
+        self._lock = threading.Lock()
+        with boundary(StorageError, f"opening {self.path}", "choose a folder you may write to"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _drop_torn_tail(self.path)
+
+    def write(self, trace: Trace, images: ImageStore | None = None) -> None:
+        """Store one finished episode, its pictures (taken from `images`) first; raises `StorageError`."""
+        if images is not None:
+            self.images.copy_from(images, trace.image_refs())
+        line = trace.model_dump_json(exclude_defaults=False).encode() + b"\n"
+        with self._lock, boundary(StorageError, f"writing {self.path}", "check the folder's permissions"):
+            with self.path.open("ab") as file:
+                start = file.tell()
+                try:
+                    file.write(line)
+                    file.flush()
+                    os.fsync(file.fileno())
+                except OSError:
+                    os.truncate(self.path, start)
+                    raise
+
+    def done_ids(self) -> set[str]:
+        """Ids of episodes that need not run again: those that ended with a result of the model."""
+        return {key for key, reason, _ in _index(self.path) if StopReason(reason).is_result}
+
+
+def read_traces(folder: str | os.PathLike[str]) -> Iterator[Trace]:
+    """The traces of a run, one per id (the last written wins), in order of their first appearance.
+
+    Raises `InputError` for a missing file, a damaged line that is not the last one, or a newer version.
+    """
+    path = Path(folder)
+    path = path / TRACES_FILE if path.is_dir() or not path.suffix else path
+    if not path.exists():
+        raise InputError(f"there are no traces at {path}", "give the folder that --trace wrote")
+    offsets: dict[str, int] = {}
+    for key, _, offset in _index(path):
+        offsets[key] = offset
+    with boundary(InputError, f"reading {path}", "check that you may read it"), path.open("rb") as file:
+        for offset in offsets.values():
+            file.seek(offset)
+            yield _parse(file.readline(), path)
+
+
+def _parse(line: bytes, path: Path) -> Trace:
+    try:
+        return Trace.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(key) for key in first["loc"])
+        raise InputError(
+            f"a line of {path} is not a trace of version {TRACE_VERSION} ({where}: {first['msg']})",
+            "write it again with this version of deepeyes",
+        ) from error
+
+
+def _index(path: Path) -> Iterator[tuple[str, str, int]]:
+    """(id, stop_reason, byte offset) of every whole line."""
+    if not path.exists():
+        return
+    with boundary(InputError, f"reading {path}", "check that you may read it"), path.open("rb") as file:
+        offset = 0
+        for number, line in enumerate(_whole_lines(file), 1):
+            record = _record(line)
+            if record is None:
+                raise InputError(f"line {number} of {path} is damaged", "delete that line")
+            if int(record.get("version", 0)) > TRACE_VERSION:
+                raise InputError(
+                    f"{path} was written by a newer deepeyes", "upgrade this one: pip install -U deepeyes"
+                )
+            yield str(record.get("id")), str(record.get("stop_reason")), offset
+            offset += len(line)
+
+
+def _whole_lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines that end in a newline; what a killed writer left after the last one is not a line."""
+    return (line for line in file if line.endswith(b"\n"))
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record: Any = json.loads(line)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", record) if isinstance(record, dict) and "id" in record else None
+
+
+def _drop_torn_tail(path: Path) -> None:
+    """Cut the file after its last newline, so that the next line starts clean."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65_536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                file.truncate(start + newline + 1)
+                return
+            end = start
+        file.truncate(0)

@@ -1,0 +1,127 @@
+"""The dialect `native`: the server's own tool calls (OpenAI chat completions).
+
+Tools are given as schemas, the reply's `tool_calls` are the actions and plain text is the answer. Pictures
+cannot stand in a tool message on most servers, so a result is a tool message with the text and, when there
+are pictures, a user message that shows them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from deepeyes.core.actions import (
+    Action,
+    AnswerAction,
+    CallAction,
+    Malformed,
+    RawToolCall,
+    ToolCall,
+    ToolSpec,
+)
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.trace import Observation
+from deepeyes.dialects.base import Outside, newline_ended
+from deepeyes.dialects.deepeyes_v2_parse import read_json
+
+_SYSTEM = """\
+You answer questions about pictures. {tools}When you are sure, reply with the answer alone, as short as the
+question \
+allows: a word, a number or a phrase."""
+
+_TOOLS = """\
+Look closer, measure or look things up with the functions you are given, one call at a time, whenever that
+makes you \\ surer; when you already see the answer, give it at once. In Python the pictures are PIL images
+named image_1, image_2 \\ and so on, at full size, while you may be shown them smaller: the line beside each
+picture gives both sizes. \
+display(picture) shows you a picture, which becomes the next image_N. """
+
+_ONE_CALL = "Make one call at a time and wait for its result."
+
+
+@dataclass(frozen=True)
+class Native(Outside):
+    @property
+    def name(self) -> str:
+        return "native"
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def server_tools(self) -> bool:
+        return True
+
+    def system(self, tools: Sequence[ToolSpec]) -> str | None:
+        return _SYSTEM.format(tools=_TOOLS if tools else "")
+
+    def parse(self, text: str, tool_calls: Sequence[RawToolCall] = ()) -> Action:
+        thought, said = _split_thought(text)
+        if tool_calls:
+            return _read_calls("\n".join(filter(None, (thought, said))), tool_calls)
+        if not said:
+            return Malformed(
+                thought=thought, reason="The reply is empty. Call a function or write the answer."
+            )
+        return AnswerAction(thought=thought, text=said)
+
+    def correction(self, mistake: Malformed, turns_left: int) -> tuple[Message, ...]:
+        if mistake.call_ids:
+            return tuple(_tool_message(call_id, mistake.reason) for call_id in mistake.call_ids)
+        return (Message.make("user", mistake.reason),)
+
+    def _first(self, question: str, images: Sequence[ImagePart]) -> Message:
+        return Message.make("user", *_shown(images), question)
+
+    def _observed(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
+        text = newline_ended(observation.stdout) + newline_ended(observation.stderr)
+        if observation.images:
+            text += f"(pictures: {', '.join(image.name for image in observation.images)}, shown next)\n"
+        if observation.dropped_images:
+            text += f"({observation.dropped_images} more pictures were left out: show fewer at a time)\n"
+        if turns_left == 1:
+            text += "This is your last turn: answer now.\n"
+        call_id = action.call.id if isinstance(action, CallAction) else ""
+        messages = [_tool_message(call_id, text or "(no output)")]
+        if observation.images:
+            messages.append(Message.make("user", *_shown(observation.images)))
+        return tuple(messages)
+
+
+def _tool_message(call_id: str, text: str) -> Message:
+    return Message.make("tool", text).model_copy(update={"tool_call_id": call_id})
+
+
+def _shown(images: Sequence[ImagePart]) -> list[str | ImagePart]:
+    parts: list[str | ImagePart] = []
+    for image in images:
+        size, seen = f"{image.ref.width}x{image.ref.height}", f"{image.view_width}x{image.view_height}"
+        parts += [f"{image.name}: {size} pixels, shown to you at {seen}\n", image, "\n"]
+    return parts
+
+
+def _split_thought(text: str) -> tuple[str, str]:
+    """(thought, rest): models that reason in the content mark it with <think>."""
+    before, closed, rest = text.rpartition("</think>")
+    if not closed:
+        thought, opened, inside = text.partition("<think>")
+        return (inside.strip(), thought.strip()) if opened else ("", text.strip())
+    return re.sub(r"</?think>", "", before).strip(), rest.strip()
+
+
+def _read_calls(thought: str, calls: Sequence[RawToolCall]) -> Action:
+    ids = tuple(call.id for call in calls)
+    if len(calls) > 1:
+        return Malformed(thought=thought, reason=_ONE_CALL, call_ids=ids)
+    call = calls[0]
+    arguments: Any = read_json(call.arguments or "{}")
+    if not call.name or not isinstance(arguments, dict):
+        reason = "The function's arguments must be one JSON object. Call it again."
+        return Malformed(thought=thought, reason=reason, call_ids=ids)
+    return CallAction(
+        thought=thought,
+        call=ToolCall(name=call.name, arguments=cast("dict[str, Any]", arguments), id=call.id),
+    )

@@ -1,0 +1,1 @@
+"""Measuring: benchmarks, statistics and what models do with their tools. Reads traces, writes numbers."""

@@ -1,0 +1,232 @@
+"""Many conversations, one small model: a worker thread that reads what is new and decodes all rows in step.
+
+Requests come from any event loop; the thread takes what is waiting, reads it in one batch, then adds one token to every
+row that is speaking, and so on. A new request joins at the next step, so nobody waits for the slowest.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+
+from .cache import SlotCache, positions
+
+Grid = tuple[int, int, int]
+
+
+@dataclass(eq=False)
+class Request:
+    """Read `ids` (with the patches of their pictures) into `row`, then speak."""
+
+    row: int
+    ids: list[int]
+    pixels: list[torch.Tensor]
+    grids: list[Grid]
+    max_tokens: int
+    temperature: float
+    seed: int
+    stop: tuple[str, ...]
+    on_text: Callable[[str], None] | None
+    future: asyncio.Future["Spoken"]
+    tokens: list[int] = field(default_factory=list[int])
+    logprobs: list[float] = field(default_factory=list[float])
+    told: int = 0
+    generator: torch.Generator | None = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a request said. `text` ends with the stop string, if one ended it; `tokens` end with `<|im_end|>` or it."""
+
+    text: str
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish: str
+
+
+class Engine:
+    """The model, its cache of `rows` x `length` tokens and the thread that drives them; started by the first request."""
+
+    def __init__(
+        self,
+        model: Qwen2_5_VLForConditionalGeneration,
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        rows: int = 32,
+        length: int = 1536,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.length = length
+        self.image_token = int(model.config.image_token_id)
+        self.end = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
+        self._merge = int(model.config.vision_config.spatial_merge_size)
+        self._cache = SlotCache(model.config.get_text_config(), rows, length)
+        self._held = torch.zeros(rows, dtype=torch.long)
+        self._next = torch.zeros(rows, dtype=torch.long)
+        self._banned = torch.tensor(
+            [i for i in tokenizer.all_special_ids if i != self.end] + list(range(len(tokenizer), model.vocab_size))
+        )
+        self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def held(self, row: int) -> int:
+        """How many tokens `row` holds."""
+        return int(self._held[row])
+
+    def forget(self, row: int) -> None:
+        """Empty a row for its next conversation."""
+        self._held[row] = self._next[row] = 0
+
+    async def speak(self, request: Request) -> Spoken:
+        """Queue a request; cancelling the wait stops its decoding."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="nano", daemon=True)
+            self._thread.start()
+        self._queue.put(request)
+        try:
+            return await asyncio.shield(request.future)
+        except asyncio.CancelledError:
+            request.cancelled = True
+            raise
+
+    def stop(self) -> None:
+        """End the thread after the requests that are waiting."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    @torch.inference_mode()
+    def _work(self) -> None:
+        speaking: list[Request] = []
+        logits = torch.zeros(0)
+        while True:
+            fresh = self._waiting(block=not speaking)
+            if fresh is None:
+                return
+            try:
+                if fresh:
+                    read = self._read(fresh)
+                    logits = torch.cat([logits, read]) if speaking else read
+                    speaking += fresh
+                keep = [index for index, request in enumerate(speaking) if self._choose(request, logits[index])]
+                speaking = [speaking[index] for index in keep]
+                if speaking:
+                    logits = self._step(speaking)
+            except Exception as error:  # a bug must reach the callers, not die with the thread
+                for request in {*speaking, *fresh}:
+                    _resolve(request, error)
+                speaking = []
+
+    def _waiting(self, block: bool) -> list[Request] | None:
+        fresh: list[Request] = []
+        while True:
+            try:
+                request = self._queue.get(block=block and not fresh)
+            except queue.Empty:
+                return fresh
+            if request is None:
+                return None
+            if not request.cancelled:
+                fresh.append(request)
+
+    def _read(self, requests: Sequence[Request]) -> torch.Tensor:
+        """Prefill: the logits (requests, vocabulary) after each request's last token."""
+        rows = torch.tensor([request.row for request in requests])
+        chunks = [torch.tensor(request.ids) for request in requests]
+        lengths = torch.tensor([len(chunk) for chunk in chunks])
+        ids = pad_sequence(chunks, batch_first=True)
+        places = torch.zeros(3, *ids.shape, dtype=torch.long)
+        for index, request in enumerate(requests):
+            row, size = request.row, len(request.ids)
+            begin = int(self._next[row])
+            places[:, index, :size], after = positions(
+                request.ids, request.grids, begin, self.image_token, self._merge
+            )
+            self._next[row] = after
+        embedded = self.model.get_input_embeddings()(ids)
+        pixels = [patches for request in requests for patches in request.pixels]
+        if pixels:
+            grids = torch.tensor([grid for request in requests for grid in request.grids])
+            seen = self.model.model.visual(torch.cat(pixels), grid_thw=grids).pooler_output
+            live = torch.arange(ids.shape[1])[None] < lengths[:, None]
+            embedded = embedded.masked_scatter(((ids == self.image_token) & live)[..., None], seen)
+        held = self._held[rows]
+        at = held[:, None] + torch.arange(ids.shape[1])
+        hidden = self._forward(rows, embedded, places, at.clamp(max=self.length - 1))
+        self._held[rows] = held + lengths
+        return self.model.lm_head(hidden[torch.arange(len(requests)), lengths - 1])
+
+    def _step(self, requests: Sequence[Request]) -> torch.Tensor:
+        """Feed every request its last token: the logits (requests, vocabulary) that follow."""
+        rows = torch.tensor([request.row for request in requests])
+        embedded = self.model.get_input_embeddings()(torch.tensor([[request.tokens[-1]] for request in requests]))
+        places = self._next[rows].expand(3, 1, -1).transpose(1, 2)
+        hidden = self._forward(rows, embedded, places, self._held[rows][:, None])
+        self._held[rows] += 1
+        self._next[rows] += 1
+        return self.model.lm_head(hidden[:, 0])
+
+    def _forward(
+        self, rows: torch.Tensor, embedded: torch.Tensor, places: torch.Tensor, at: torch.Tensor
+    ) -> torch.Tensor:
+        upto = int(at.max()) + 1
+        mask = (torch.arange(upto)[None, None] <= at[:, :, None])[:, None]
+        self._cache.begin(rows, at, upto)
+        return self.model.model.language_model(
+            inputs_embeds=embedded,
+            position_ids=places,
+            attention_mask={"full_attention": mask},
+            past_key_values=self._cache,
+            use_cache=True,
+        ).last_hidden_state
+
+    def _choose(self, request: Request, logits: torch.Tensor) -> bool:
+        """Take the request's next token from `logits` (vocabulary,); False once it has finished."""
+        if request.cancelled:
+            return False
+        logprobs = torch.log_softmax(
+            logits.index_fill(0, self._banned, -torch.inf) / (request.temperature or 1.0), -1
+        )
+        if request.temperature == 0:
+            token = int(logprobs.argmax())
+        else:
+            request.generator = request.generator or torch.Generator().manual_seed(request.seed)
+            token = int(torch.multinomial(logprobs.exp(), 1, generator=request.generator))
+        request.tokens.append(token)
+        request.logprobs.append(float(logprobs[token]))
+        text = self.tokenizer.decode([t for t in request.tokens if t != self.end])
+        _tell(request, text)
+        if token == self.end or any(text.endswith(stop) for stop in request.stop):
+            finish = "stop"
+        elif len(request.tokens) >= request.max_tokens or self._held[request.row] + 1 >= self.length:
+            finish = "length"
+        else:
+            return True
+        _resolve(request, Spoken(text, tuple(request.tokens), tuple(request.logprobs), finish))
+        return False
+
+
+def _tell(request: Request, text: str) -> None:
+    if request.on_text and len(text) > request.told and not text.endswith("\ufffd"):
+        piece, request.told = text[request.told :], len(text)
+        request.future.get_loop().call_soon_threadsafe(request.on_text, piece)
+
+
+def _resolve(request: Request, outcome: Spoken | Exception) -> None:
+    def settle() -> None:
+        if request.future.done():
+            return
+        if isinstance(outcome, Exception):
+            request.future.set_exception(outcome)
+        else:
+            request.future.set_result(outcome)
+
+    request.future.get_loop().call_soon_threadsafe(settle)

@@ -1,0 +1,43 @@
+"""From a picture to the patches that Qwen's vision tower eats, without the processor's overhead.
+
+The result equals `Qwen2VLImageProcessorPil` on a picture that already has the size the model sees (a test compares
+them); it is twenty times faster, which matters when every training picture is drawn once and thrown away.
+"""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from deepeyes.core.images import view_size
+
+from .build import CELL, MERGE, PATCH, NanoSize
+
+_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+
+
+def to_view(image: Image.Image, size: NanoSize) -> Image.Image:
+    """`image` as the model sees it: sides are multiples of a cell, at most `size.max_tokens` cells."""
+    shown = view_size(
+        image.width,
+        image.height,
+        factor=CELL,
+        min_pixels=size.min_tokens * CELL**2,
+        max_pixels=size.max_tokens * CELL**2,
+    )
+    return image if image.size == shown else image.resize(shown, Image.Resampling.BICUBIC)
+
+
+def grid_of(view: Image.Image) -> tuple[int, int]:
+    """(columns, rows) of cells of a view."""
+    return view.width // CELL, view.height // CELL
+
+
+def patchify(view: Image.Image) -> tuple[torch.Tensor, tuple[int, int, int]]:
+    """Patches (patches, 3*2*14*14) of an RGB view and its grid (1, rows, columns) in patches."""
+    pixels = (np.asarray(view, np.float32) / 255 - _MEAN) / _STD
+    rows, columns = view.height // PATCH, view.width // PATCH
+    blocks = pixels.reshape(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
+    blocks = blocks.transpose(0, 3, 1, 4, 6, 2, 5)  # block row, block column, row, column, channel, y, x
+    blocks = np.repeat(blocks[:, :, :, :, :, None], 2, axis=5)  # one frame twice: the tower expects pairs of frames
+    return torch.from_numpy(np.ascontiguousarray(blocks.reshape(rows * columns, -1))), (1, rows, columns)

@@ -1,0 +1,98 @@
+"""The sandbox for code that is not asynchronous: the same calls, run on an event loop in a thread of its own.
+
+    with BlockingSandbox() as sandbox, sandbox.open({"image_1": picture}) as session:
+        print(session.run("image_1.size").result)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from PIL import Image
+
+from .result import CellResult
+from .sandbox import Sandbox
+from .session import Session
+
+T = TypeVar("T")
+
+
+class BlockingSandbox:
+    """`Sandbox.start(**settings)`, entered and left with `with`."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox-loop", daemon=True)
+        self._stack = AsyncExitStack()
+        self._sandbox: Sandbox | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._sandbox = self.wait(self._stack.enter_async_context(Sandbox.start(**self._settings)))
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.wait(self._stack.aclose())
+        finally:
+            self._stop()
+
+    @property
+    def inner(self) -> Sandbox:
+        """The asynchronous sandbox behind this one."""
+        assert self._sandbox is not None, "enter the BlockingSandbox with 'with' first"
+        return self._sandbox
+
+    def open(self, images: Mapping[str, Image.Image] | None = None, **settings: Any) -> BlockingSession:
+        return BlockingSession(self, self.wait(self.inner.open(images, **settings)))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class BlockingSession:
+    """A `Session` whose calls wait for their answer."""
+
+    def __init__(self, sandbox: BlockingSandbox, session: Session) -> None:
+        self._sandbox = sandbox
+        self.inner = session
+
+    def run(self, code: str, timeout: float = 10.0) -> CellResult:
+        return self._sandbox.wait(self.inner.run(code, timeout))
+
+    def put_images(self, images: Mapping[str, Image.Image]) -> None:
+        self._sandbox.wait(self.inner.put_images(images))
+
+    def put_file(self, name: str, data: bytes) -> None:
+        self._sandbox.wait(self.inner.put_file(name, data))
+
+    def get_file(self, name: str) -> bytes:
+        return self._sandbox.wait(self.inner.get_file(name))
+
+    def close(self) -> None:
+        self._sandbox.wait(self.inner.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

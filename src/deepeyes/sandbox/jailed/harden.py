@@ -1,0 +1,79 @@
+"""What a session process gives up before it runs the model's code. Nothing here can be taken back.
+
+Order matters: limits while we still may set them, then the user, then capabilities, then Landlock (needs
+no_new_privileges), then the system-call filter, which refuses most of the calls above.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from typing import Any
+
+from . import kernel, landlock, seccomp
+from .jail import DEVICES, SESSION_ID, visible_paths
+
+_MIB = 1 << 20
+
+
+def apply(config: dict[str, Any], limits: dict[str, Any], box: str, host_id: int | None) -> None:
+    """Confine this process: `box` is the only folder it may write; `host_id` is its user (None: stay who you are)."""
+    _set_limits(limits)
+    os.nice(limits["nice"])
+    _write_oom_score()
+    if host_id is not None:
+        if host_id != SESSION_ID:
+            os.setgroups([])  # inside a user namespace this is refused, and not needed
+        os.setresgid(host_id, host_id, host_id)
+        os.setresuid(host_id, host_id, host_id)
+    without = config["without"]
+    kernel.drop_capabilities()
+    kernel.no_new_privileges()
+    if "landlock" not in without:
+        readable = visible_paths(config["interpreter_paths"])
+        if config["tier"] != "full":
+            readable = [path for path in readable if path != "/proc"] + [config["cache"]]
+        landlock.restrict(readable, [box], DEVICES)
+    if "seccomp" not in without:
+        seccomp.install(filter_code())
+
+
+def filter_code() -> bytes:
+    return seccomp.assemble(seccomp.program(platform.machine()))
+
+
+def _set_limits(limits: dict[str, Any]) -> None:
+    values = {
+        resource.RLIMIT_AS: _mapped_bytes() + limits["memory_mib"] * _MIB,
+        resource.RLIMIT_FSIZE: limits["file_mib"] * _MIB,
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_NPROC: limits["processes"],
+        resource.RLIMIT_CPU: limits["cpu_seconds"],
+        resource.RLIMIT_STACK: 64 * _MIB,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_SIGPENDING: 256,
+    }
+    for kind, value in values.items():
+        _, hard = resource.getrlimit(kind)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+
+
+def _mapped_bytes() -> int:
+    """Address space in use now: libraries map a lot that is no memory, so limits count from here."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 1 << 30
+
+
+def _write_oom_score() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass  # a read-only or absent proc: the watcher still guards memory

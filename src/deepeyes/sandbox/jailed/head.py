@@ -1,0 +1,373 @@
+"""The life of one session: a checkpoint before every cell.
+
+At any time the *head* holds the committed state and is frozen, while its fork, the *candidate*, waits for the next
+request. The candidate runs the cell, answers the supervisor itself, and then commits: it tells the head, which exits,
+and becomes the head. The fork for the next cell happens after the answer, in the time the model thinks. If the
+candidate dies, hangs or overruns, the head kills everything else in the session, reports, and forks a new candidate from
+the state before the cell.
+
+What always holds: a timeout or crash leaves the variables as they were before the cell (files are not rolled back).
+The exception is a cell that starts while threads of an earlier one are alive: a fork would lose them, so it runs in
+place. None of this is a security boundary; the supervisor kills a session that breaks the protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from . import harden, jail, kernel, teach, wire
+from .cell import Notebook
+from .display import Display
+from .output import RawFile, Stream
+
+_CHANNEL = 3
+_FIRST_REQUEST = 1
+"""The supervisor numbers its requests from here; the first brings the session's images."""
+_STARTED, _FINISHED, _COMMIT, _ROLL_BACK = b"s", b"d", b"c", b"r"
+_START = struct.Struct("=ffI")
+_REPLY_SECONDS = 10.0
+_FOLDERS = ("tmp", "shm", "home", "cache")
+
+
+@dataclass
+class Session:
+    """Everything a head hands to its candidate by forking."""
+
+    notebook: Notebook
+    limits: dict[str, Any]
+    box: str
+    own_pid_namespace: bool
+    checkpoint: bool
+    stdout: Stream
+    stderr: Stream
+    raw: list[RawFile] = field(default_factory=list[RawFile])
+
+
+def begin(
+    channel: int,
+    namespaces: list[int],
+    request: dict[str, Any],
+    config: dict[str, Any],
+    images: dict[str, Any],
+    *,
+    box: str,
+    host_id: int | None,
+) -> NoReturn:
+    """Turn this fork of the zygote into a confined session and serve it; never returns."""
+    try:
+        for namespace in namespaces:
+            kernel.setns(namespace)
+        os.dup2(channel, _CHANNEL)
+        kernel.close_from(_CHANNEL + 1)
+        kernel.quiet_standard_streams()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.umask(0o077)
+        harden.apply(config, request["limits"], box, host_id)
+        for folder in _FOLDERS:
+            os.mkdir(f"{box}/{folder}", 0o700)
+        _set_environment(box, jail.cache_folder(config))
+        os.chdir(f"{box}/home")
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # so that its own /proc entries stay readable to it
+        _serve(_open_session(request, config, images, box))
+    except BaseException as problem:  # noqa: BLE001  - the last stop of this process: say why, then end
+        try:
+            wire.send(_CHANNEL, {"kind": "failed", "id": _FIRST_REQUEST, "error": f"{type(problem).__name__}: {problem}"[:500]})
+        finally:
+            os._exit(1)
+
+
+def _set_environment(box: str, shared_cache: str) -> None:
+    """Home and caches inside the session's folder; matplotlib's font list is linked from the zygote's."""
+    cache = f"{box}/cache"
+    os.environ.update(HOME=f"{box}/home", TMPDIR=f"{box}/tmp", MPLCONFIGDIR=cache, XDG_CACHE_HOME=cache)
+    for name in os.listdir(shared_cache):
+        if name.endswith(".json"):
+            os.symlink(f"{shared_cache}/{name}", f"{cache}/{name}")
+
+
+def images_from(meta: list[Any], blobs: list[bytearray]) -> dict[str, Any]:
+    """Images by name from [name, width, height] and raw RGB."""
+    from PIL import Image
+
+    return {
+        name: Image.frombytes("RGB", (width, height), bytes(blob)) for (name, width, height), blob in zip(meta, blobs, strict=True)
+    }
+
+
+def _open_session(request: dict[str, Any], config: dict[str, Any], images: dict[str, Any], box: str) -> Session:
+    notebook = Notebook(Display(request["limits"]))
+    notebook.put_images(images)
+    message, blobs = wire.receive(_CHANNEL)  # taken before the first fork: a candidate would have to commit them
+    if message is None:
+        os._exit(0)
+    notebook.put_images(images_from(message["images"], blobs))
+    session = Session(
+        notebook=notebook,
+        limits=request["limits"],
+        box=box,
+        own_pid_namespace=config["tier"] == "full",
+        checkpoint=request["checkpoint"],
+        stdout=Stream(1),
+        stderr=Stream(2),
+        raw=[RawFile(f"{box}/tmp", 1), RawFile(f"{box}/tmp", 2)],
+    )
+    random.seed(request["seed"])
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(request["seed"])
+    return session
+
+
+def _serve(session: Session) -> NoReturn:
+    wire.send(_CHANNEL, {"kind": "ready", "id": _FIRST_REQUEST})
+    while True:
+        commit_pipe = _fork_candidate(session)
+        _serve_one(session, commit_pipe)
+        if commit_pipe is not None:
+            os.close(commit_pipe)
+
+
+def _fork_candidate(session: Session) -> int | None:
+    """Returns in the candidate, with the pipe to its head; or at once with None if no checkpoint can be made.
+
+    The head stays in here: it watches one candidate after the other until one commits, and then exits.
+    """
+    while session.checkpoint and _thread_count() == 1:
+        watched, commit_pipe = os.pipe()
+        generator = random.getstate()  # CPython reseeds `random` in every fork; a notebook does not
+        try:
+            candidate = os.fork()
+        except OSError:  # the session has no process left to spend: this cell runs without a checkpoint
+            os.close(watched)
+            os.close(commit_pipe)
+            return None
+        random.setstate(generator)
+        if candidate == 0:
+            os.close(watched)
+            return commit_pipe
+        os.close(commit_pipe)
+        _watch(session, watched, candidate)
+        os.close(watched)
+    return None
+
+
+def _watch(session: Session, pipe: int, candidate: int) -> None:
+    """Head: wait until the candidate commits (exit), or must be undone (return)."""
+    clock: _Clock | None = None
+    request_id, overran, interrupted, answered = 0, False, False, False
+    buffer = b""
+    while True:
+        ready, _, _ = select.select([pipe], [], [], clock.left() if clock else None)
+        if ready:
+            chunk = os.read(pipe, 64)
+            if not chunk:
+                break
+            buffer += chunk
+            while buffer:
+                mark = buffer[:1]
+                if mark == _STARTED and len(buffer) > _START.size:
+                    seconds, grace, request_id = _START.unpack(buffer[1 : 1 + _START.size])
+                    clock = _Clock(candidate, seconds, grace, session.limits["stretch"])
+                    buffer = buffer[1 + _START.size :]
+                    continue
+                if mark == _COMMIT:
+                    os._exit(0)
+                if mark == _FINISHED and clock:
+                    clock.restart(_REPLY_SECONDS)
+                if mark == _ROLL_BACK:
+                    answered = True
+                if mark == _STARTED:
+                    break
+                buffer = buffer[1:]
+        elif clock and not interrupted:
+            interrupted = True
+            _kill(candidate, signal.SIGINT)
+            clock.restart(clock.grace)
+        else:
+            overran = True
+            break
+    exit_code = _end(session, candidate)
+    if clock is None and exit_code == 0:
+        os._exit(0)  # the supervisor hung up
+    if not answered:
+        why = teach.timeout(clock.seconds, restored=True) if overran and clock else teach.death(exit_code)
+        _answer_undone(session, "timeout" if overran else "crashed", request_id, why)
+
+
+class _Clock:
+    """Counts the time a cell ran or slept, not the time it stood in line for a busy core."""
+
+    def __init__(self, pid: int, seconds: float, grace: float, stretch: float) -> None:
+        self.seconds, self.grace = seconds, grace
+        self._pid, self._stretch = pid, stretch
+        self._begin = time.monotonic()
+        self._waited_before = self._waited()
+        self._end = self._begin + seconds
+        self._stretchable = True
+
+    def restart(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._stretchable = False
+
+    def left(self) -> float:
+        """Seconds until the time is up (0: it is)."""
+        now = time.monotonic()
+        if now >= self._end and self._stretchable:
+            fair = self._begin + self.seconds + self._waited() - self._waited_before
+            last = self._begin + self.seconds * self._stretch
+            self._end = max(self._end, min(fair, last))
+        return max(0.0, self._end - now)
+
+    def _waited(self) -> float:
+        try:
+            with open(f"/proc/{self._pid}/schedstat") as file:
+                return int(file.read().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
+
+
+def _end(session: Session, candidate: int) -> int | None:
+    """Kill the candidate and all it left behind; returns its exit code."""
+    _kill(candidate, signal.SIGKILL)
+    if session.own_pid_namespace:
+        _kill(-1, signal.SIGKILL)  # all but the init and ourselves
+    try:
+        code = os.waitstatus_to_exitcode(os.waitpid(candidate, 0)[1])
+    except ChildProcessError:
+        code = None
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+    return code
+
+
+def _answer_undone(session: Session, status: str, request_id: int, why: str) -> None:
+    header = {"kind": "result", "status": status, "id": request_id, "restored": True, "result": None}
+    wire.send(_CHANNEL, {**header, **_texts(session, why), "images": [], "dropped": 0})
+
+
+def _serve_one(session: Session, commit_pipe: int | None) -> None:
+    """Candidate: take one request, do it, answer, commit."""
+    message, blobs = wire.receive(_CHANNEL)
+    if message is None:
+        os._exit(0)
+    if message["kind"] == "cell":
+        _run_cell(session, message, commit_pipe)
+        return
+    reply, returned = _do_small_request(session, message, blobs)
+    wire.send(_CHANNEL, {**reply, "id": message["id"]}, returned)
+    _tell(commit_pipe, _COMMIT)
+
+
+def _do_small_request(
+    session: Session, message: dict[str, Any], blobs: list[bytearray]
+) -> tuple[dict[str, Any], list[bytes]]:
+    try:
+        if message["kind"] == "images":
+            session.notebook.put_images(images_from(message["images"], blobs))
+            return {"kind": "ok"}, []
+        path = os.path.join(session.box, "home", message["name"])
+        if message["kind"] == "put_file":
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(blobs[0])
+            return {"kind": "ok"}, []
+        with open(path, "rb") as file:
+            return {"kind": "ok"}, [file.read(message["most"])]
+    except OSError as problem:
+        return {"kind": "refused", "error": f"{problem.strerror or problem}"[:500]}, []
+
+
+def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None) -> None:
+    notebook, display, me = session.notebook, session.notebook.display, os.getpid()
+    for stream in (session.stdout, session.stderr, *session.raw):
+        stream.reset()
+    display.reset()
+    sys.stdout, sys.stderr = session.stdout, session.stderr
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    began = time.monotonic()  # before anybody's clock starts: an interrupt at `timeout` is never taken for the code's own
+    if commit_pipe is None:
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, message["timeout"])
+    _tell(commit_pipe, _STARTED + _START.pack(message["timeout"], message["grace"], message["id"]))
+    status, result, why = "ok", None, ""
+    try:
+        try:
+            result = notebook.run(message["code"])
+            display.show_open_figures()
+        except KeyboardInterrupt as error:
+            interrupted = time.monotonic() - began >= message["timeout"]
+            status, why = "timeout" if interrupted else "error", notebook.describe(error)
+        except SystemExit as error:
+            status, why = "error", f"SystemExit: {error.code}. The session goes on; there is no need to exit.\n"
+        except BaseException as error:  # noqa: BLE001  - whatever the model's code raises is its observation
+            status, why = "error", notebook.describe(error)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if status != "ok":
+            display.show_open_figures()
+    except BaseException as error:  # noqa: BLE001  - an interrupt between the lines above, or a figure that cannot be drawn
+        status, why = ("error" if status == "ok" else status), f"{why}{type(error).__name__}\n"
+    if os.getpid() != me:
+        os._exit(0)  # a fork made by the cell fell through to here: it must not answer
+    undo = status == "timeout" and commit_pipe is not None
+    if status == "timeout":
+        why += teach.timeout(message["timeout"], restored=undo)
+    _tell(commit_pipe, _FINISHED)
+    header = {"kind": "result", "status": status, "id": message["id"], "restored": undo, "result": _clean(result)}
+    sizes = [(width, height) for width, height, _ in display.pictures]
+    pixels = [raw for _, _, raw in display.pictures]
+    wire.send(_CHANNEL, {**header, **_texts(session, why), "images": sizes, "dropped": display.dropped}, pixels)
+    display.reset()
+    _tell(commit_pipe, _ROLL_BACK if undo else _COMMIT)
+    if undo:
+        os._exit(0)
+
+
+def _texts(session: Session, why: str) -> dict[str, str]:
+    out, err = (file.text() for file in session.raw)
+    return {"stdout": session.stdout.text() + out, "stderr": _clean(session.stderr.text() + err + why) or ""}
+
+
+def _clean(text: str | None) -> str | None:
+    """Text that UTF-8 can carry: the model's code may print lone surrogates."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
+def _tell(pipe: int | None, mark: bytes) -> None:
+    if pipe is None:
+        return
+    try:
+        os.write(pipe, mark)
+    except OSError:
+        pass  # the cell killed its own checkpoint or closed the pipe: it goes on without one
+
+
+def _thread_count() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        import threading
+
+        return threading.active_count()
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+

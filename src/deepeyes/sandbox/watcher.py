@@ -1,0 +1,76 @@
+"""Watches what limits cannot: the memory of all processes of a session together, and folders without a quota.
+
+The address-space limit binds one process; a session may have 64. While cells run, the watcher adds up private memory
+five times a second. Above the limit it kills the fattest process first, which for the model is a crashed cell with its
+variables restored; if that does not help, the session. In the weaker tiers it measures the session's folder too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from .control import ZygoteDied
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+    from .session import Session
+
+_PERIOD = 0.2
+_STRIKES = 10
+_IDLE_CHECK_PERIODS = 50
+_MIB = 1 << 20
+
+
+async def watch(sandbox: Sandbox) -> None:
+    """Run until cancelled."""
+    strikes: dict[str, int] = {}
+    periods = 0
+    while True:
+        await asyncio.sleep(_PERIOD)
+        periods += 1
+        if periods % _IDLE_CHECK_PERIODS == 0:
+            await sandbox.close_idle()
+        busy = [session for session in sandbox.sessions if session.busy and session.started]
+        if not sandbox.running or not busy:
+            strikes.clear()
+            continue
+        try:
+            usage = await sandbox.usage(busy)
+            for session in busy:
+                await _judge(sandbox, session, usage.get(session.name, []), strikes)
+        except ZygoteDied:
+            continue  # the sandbox starts another; its sessions learn it by themselves
+
+
+async def _judge(sandbox: Sandbox, session: Session, processes: list[list[int]], strikes: dict[str, int]) -> None:
+    if session.folder and _folder_bytes(session.folder) > session.limits.disk_mib * _MIB:
+        await session.close(f"its files exceeded {session.limits.disk_mib} MiB")
+        return
+    total = sum(size for _, size, _ in processes)
+    if total <= session.limits.session_memory_mib * _MIB:
+        strikes.pop(session.name, None)
+        return
+    count = strikes[session.name] = strikes.get(session.name, 0) + 1
+    if count > _STRIKES:
+        await session.close(f"its memory exceeded {session.limits.session_memory_mib} MiB")
+        return
+    await sandbox.kill_process(fattest(processes))
+
+
+def fattest(processes: list[list[int]]) -> int:
+    """The pid to kill first; among equals (a cell shares pages with its checkpoint) the youngest."""
+    most = max(size for _, size, _ in processes)
+    return max((begun, pid) for pid, size, begun in processes if size >= 0.9 * most)[1]
+
+
+def _folder_bytes(folder: str) -> int:
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+            except OSError:
+                continue  # removed meanwhile
+    return total

@@ -1,0 +1,125 @@
+"""The Python tool: the model's code in a stateful sandbox session, one session per episode.
+
+What always holds: a session is opened when the first code comes (an episode that answers at once costs
+nothing) and is closed with the episode; every `image_N` of the conversation is in it at full size before
+code runs; code is passed exactly as written. If a session is lost, the next code gets a new one and is told
+that its variables are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from PIL import Image
+
+from deepeyes.core.errors import InfrastructureError
+from deepeyes.tools.base import Episode, ToolResult
+
+_STARTED_AGAIN = "(The Python session was started again: variables are gone, the image_N are there.)\n"
+
+
+class CellResult(Protocol):
+    """What the sandbox gives back for one piece of code."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def stdout(self) -> str: ...
+    @property
+    def stderr(self) -> str: ...
+    @property
+    def result(self) -> str | None:
+        """The text of the last expression's value, as an interactive session shows it."""
+        ...
+
+    @property
+    def images(self) -> Sequence[Image.Image]: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class PythonSession(Protocol):
+    async def run(self, code: str, *, timeout: float) -> CellResult: ...
+    async def put_images(self, images: Mapping[str, Image.Image]) -> object: ...
+    async def close(self) -> object: ...
+
+
+class PythonSandbox(Protocol):
+    async def open(self, images: Mapping[str, Image.Image], *, seed: int) -> PythonSession: ...
+
+
+@dataclass
+class _Running:
+    """An episode's session and which pictures it has."""
+
+    session: PythonSession | None = None
+    known: set[str] = field(default_factory=set[str])
+    restarted: bool = False
+
+
+class PythonTool:
+    """`python(code)` over a sandbox that outlives the tool (its owner starts and stops it)."""
+
+    name = "python"
+    description = (
+        "Run Python in a session that keeps its variables. The pictures are PIL images image_1, image_2 ... "
+        "at full size. print() returns text; display(picture), plt.show() or a picture as last expression "
+        "shows it."
+    )
+    parameters: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {"code": {"type": "string", "description": "The code to run."}},
+        "required": ["code"],
+        "additionalProperties": False,
+    }
+
+    def __init__(self, sandbox: PythonSandbox) -> None:
+        self._sandbox = sandbox
+
+    async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
+        running = self._running(episode)
+        restarted = running.session is None and running.restarted
+        session = await self._ready(running, episode)
+        try:
+            cell = await session.run(str(arguments["code"]), timeout=episode.limits.tool_seconds)
+        except InfrastructureError:
+            running.session, running.restarted = None, True
+            raise
+        if cell.status == "session_lost":
+            running.restarted = True
+            await _close(running)
+        stdout = cell.stdout
+        if cell.result:
+            stdout += ("" if not stdout or stdout.endswith("\n") else "\n") + cell.result + "\n"
+        stderr = (_STARTED_AGAIN if restarted else "") + cell.stderr
+        return ToolResult(cell.status, stdout, stderr, tuple(cell.images), cell.dropped, cell.seconds)
+
+    def _running(self, episode: Episode) -> _Running:
+        running = episode.sessions.get(self.name)
+        if not isinstance(running, _Running):
+            running = episode.sessions[self.name] = _Running()
+            episode.stack.push_async_callback(_close, running)
+        return running
+
+    async def _ready(self, running: _Running, episode: Episode) -> PythonSession:
+        """The episode's session, open and with every picture in it."""
+        if running.session is None:
+            running.session = await self._sandbox.open(dict(episode.images), seed=episode.seed)
+            running.known = set(episode.images)
+        missing = {name: image for name, image in episode.images.items() if name not in running.known}
+        if missing:
+            await running.session.put_images(missing)
+            running.known |= set(missing)
+        return running.session
+
+
+async def _close(running: _Running) -> None:
+    if running.session is not None:
+        session, running.session = running.session, None
+        with suppress(InfrastructureError):  # It is gone anyway; the episode's trace is complete.
+            await session.close()

@@ -1,0 +1,30 @@
+"""The text the nano tokenizer is made from: every wording of the world and the teacher, in the dialect's own frame."""
+
+import random
+from collections.abc import Iterator
+
+from deepeyes.world import phrases, teacher
+from deepeyes.world.palette import COLOURS
+from deepeyes.world.scene import ASPECTS, SHAPES
+from deepeyes.world.strings import ALPHABET, draw_string
+
+
+def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
+    """`rounds` little conversations' worth of text."""
+    rng = random.Random(f"corpus/{seed}")
+    for _ in range(rounds):
+        grid = (rng.randint(5, 9), rng.randint(5, 9))
+        colour, shape = rng.choice(COLOURS), rng.choice(SHAPES)
+        named = phrases.name_of(rng, rng.choice((colour, None)))
+        width = rng.randint(900, 1600)
+        yield f"image_1 {width}x{round(width / rng.choice(ASPECTS))} as {grid[0] * 28}x{grid[1] * 28}\n"
+        for wordings in (phrases.SAYS, phrases.INK, phrases.DOTS, phrases.WHERE):
+            yield phrases.ask(rng, wordings, it=named)
+        for wordings in (phrases.SHAPE_COLOUR, phrases.SHAPE_COUNT):
+            yield phrases.ask(rng, wordings, shape=shape)
+        yield teacher.look(rng, (rng.uniform(0, grid[0]), rng.uniform(0, grid[1])), grid)
+        yield "Tools: python, search, image_search\nOutput:\nimage_2"
+        for text in (draw_string(rng, "train"), colour, rng.choice(ALPHABET), shape):
+            yield teacher.answer(teacher.SEEN, text)
+        yield teacher.answer(rng.choice(teacher.NOW_CLEAR), colour)
+        yield teacher.answer(teacher.SEEN, "4.6, 3.2")

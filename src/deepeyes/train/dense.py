@@ -1,0 +1,151 @@
+"""Vision warm-up: what stands in every cell of a picture, which the renderer knows for free.
+
+A cell is the square of the view that becomes one visual token. The tower learns to put into that token's vector, in
+the directions of the very word embeddings the language model will have to say: the character, the colour of the sign,
+the kind of shape; and through small linear maps: which character of the string this is, the ink, the number of dots,
+the place within the cell, the cell's own row and column. One picture gives some fifty labels where a question gives
+one, which is what makes a vision model from nothing possible on two cores.
+"""
+
+import random
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+
+from deepeyes.models.nano.build import NanoSize
+from deepeyes.models.nano.pixels import grid_of, patchify, to_view
+from deepeyes.world.families import draw_big_sign, draw_shape_question, draw_tiny_signs
+from deepeyes.world.palette import COLOURS
+from deepeyes.world.scene import ASPECTS, SHAPES, Scene, empty_scene, finish
+from deepeyes.world.strings import ALPHABET
+
+LABELS: dict[str, tuple[str, ...]] = {
+    "char": tuple(ALPHABET),
+    "colour": COLOURS,
+    "colour_word": tuple(f" {name}" for name in COLOURS),
+    "shape": tuple(f" {name}" for name in SHAPES),
+    "order": tuple("123"),
+    "ink": COLOURS,
+    "dots": tuple("12345"),
+    "sub_x": tuple("0123456789"),
+    "sub_y": tuple("0123456789"),
+    "column": tuple("0123456789"),
+    "row": tuple("0123456789"),
+}
+"""Label kind -> the words of its classes; class 0 of every kind is "nothing here", class k the k-th word."""
+
+VARIANTS = 40
+"""Backgrounds kept by size: five aspect ratios, two sizes, with and without shapes."""
+
+ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
+"""Kinds read straight off the token's vector; the others go through a linear map of their own."""
+
+
+def draw_dense(rng: random.Random, size: NanoSize, split: str) -> tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]:
+    """A picture for the warm-up: patches, grid in patches, and labels (cells, kinds), -1 where a kind is not asked."""
+    aspect = rng.choice(ASPECTS)
+    choice = rng.random()
+    if choice < 0.65:
+        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
+        for _ in range(rng.randint(1, 7)):
+            draw_big_sign(rng, split, scene, rng.choice(((1.4, 2.0), (1.4, 2.6))))
+    elif choice < 0.9:
+        scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
+        draw_tiny_signs(rng, split, scene, rng.randint(2, 8))
+    else:
+        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS, shapes=False)
+        draw_shape_question(rng, scene)
+    view = to_view(finish(rng, scene).image, size)
+    patches, grid = patchify(view)
+    return patches, grid, label_cells(scene, grid_of(view))
+
+
+def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
+    """Labels (cells, kinds) of a scene seen in `grid` (columns, rows) of cells, cells in reading order."""
+    kinds = {kind: column for column, kind in enumerate(LABELS)}
+    columns, rows = grid
+    labels = torch.zeros(rows, columns, len(LABELS), dtype=torch.long)
+    labels[..., kinds["column"]] = torch.arange(columns).clamp(max=9)[None, :] + 1
+    labels[..., kinds["row"]] = torch.arange(rows).clamp(max=9)[:, None] + 1
+
+    def cell(x: float, y: float) -> tuple[float, float]:
+        return x / scene.image.width * columns, y / scene.image.height * rows
+
+    for thing in scene.things:
+        x, y = cell(*thing.centre)
+        i, j = min(int(y), rows - 1), min(int(x), columns - 1)
+        left, top, right, bottom = *cell(*thing.box[:2]), *cell(*thing.box[2:])
+        covered = [(i, j)]
+        covered += [
+            (a, b)
+            for a in range(rows)
+            for b in range(columns)
+            if left <= b + 0.5 <= right and top <= a + 0.5 <= bottom and (a, b) != (i, j)
+        ]
+        if thing.kind in SHAPES:
+            labels[i, j, kinds["shape"]] = SHAPES.index(thing.kind) + 1
+        for order, (char, box) in enumerate(thing.glyphs):
+            gx, gy = cell((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+            at = min(int(gy), rows - 1), min(int(gx), columns - 1)
+            if bottom - top > 0.9:  # a smaller string cannot be read: nothing to learn but noise
+                labels[(*at, kinds["char"])] = ALPHABET.index(char) + 1
+                labels[(*at, kinds["order"])] = order + 1
+                covered.append(at)
+        if thing.ink and bottom - top > 0.9:
+            for at in covered:
+                labels[(*at, kinds["ink"])] = COLOURS.index(thing.ink) + 1
+        if thing.dots and bottom - top > 0.9:
+            labels[i, j, kinds["dots"]] = thing.dots
+        for at in covered:
+            labels[(*at, kinds["colour"])] = COLOURS.index(thing.colour) + 1
+            labels[(*at, kinds["colour_word"])] = COLOURS.index(thing.colour) + 1
+        labels[i, j, kinds["sub_x"]] = int(x % 1 * 10) + 1
+        labels[i, j, kinds["sub_y"]] = int(y % 1 * 10) + 1
+    return labels.reshape(rows * columns, len(LABELS))
+
+
+class DenseWarmup(nn.Module):
+    """The vision tower of `model` with the heads of the warm-up; forward gives the loss and the accuracy by kind."""
+
+    def __init__(self, model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
+        super().__init__()
+        self.model = model
+        hidden = model.config.get_text_config().hidden_size
+        self.words = {kind: [_one_token(tokenizer, word) for word in words] for kind, words in LABELS.items()}
+        self.nothing = nn.ParameterDict({kind: nn.Parameter(torch.zeros(1, hidden)) for kind in LABELS})
+        self.maps = nn.ModuleDict({kind: nn.Linear(hidden, hidden) for kind in LABELS if kind not in ALIGNED})
+        self.scale = nn.Parameter(torch.tensor(1.0))
+
+    def forward(
+        self, pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Pictures and labels (cells of all pictures, kinds) -> loss () and accuracy by kind."""
+        features = self.model.model.visual(pixel_values, grid_thw=image_grid_thw).pooler_output
+        return self.score(features, labels)
+
+    def score(self, features: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Vectors (cells, hidden) and labels (cells, kinds) -> loss (), and accuracy on the labelled cells by kind."""
+        embedding = self.model.get_input_embeddings().weight
+        loss = features.new_zeros(())
+        metrics: dict[str, torch.Tensor] = {}
+        for column, (kind, words) in enumerate(self.words.items()):
+            vectors = self.maps[kind](features) if kind in self.maps else features
+            classes = torch.cat([self.nothing[kind], embedding[words]])
+            logits = self.scale * vectors @ classes.T
+            target = labels[:, column]
+            weight = torch.ones(len(words) + 1, device=logits.device)
+            weight[0] = 0.2
+            loss = loss + cross_entropy(logits, target, weight)
+            there = target > 0
+            if bool(there.any()):
+                metrics[kind] = (logits.argmax(-1)[there] == target[there]).float().mean()
+        return loss, metrics
+
+
+def _one_token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
+    ids = tokenizer(word, add_special_tokens=False).input_ids
+    if len(ids) != 1:
+        raise ValueError(f"{word!r} is {len(ids)} tokens: the tokenizer's corpus must make it one")
+    return ids[0]

@@ -1,0 +1,79 @@
+"""Lessons for the base model: one picture, several questions about it, answered at once and without tools.
+
+Asking three or four things about each picture costs little more than asking one, because the picture is most of the
+tokens. Tiny signs are asked about as well: where they are, which can be seen, and sometimes what they say, which
+cannot, so that the model without tools gives its best guess in the right form.
+"""
+
+import random
+from dataclasses import dataclass
+
+import torch
+
+from deepeyes.models.nano.build import NanoSize
+from deepeyes.models.nano.pixels import grid_of, to_view
+from deepeyes.world import phrases
+from deepeyes.world.families import ask_about_sign, draw_big_sign, draw_shape_question, draw_tiny_signs
+from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, finish
+from deepeyes.world.teacher import SEEN, answer, decimal, to_cells
+
+from .batch import Turn
+from .dense import VARIANTS, label_cells
+
+KINDS = ("says", "colour", "count", "where", "blind")
+"""What a question of a lesson may ask for; "blind" is anything about a sign too small to read."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A conversation; the kind of each of its answers; the labels of the picture's cells (cells, kinds)."""
+
+    turns: tuple[Turn, ...]
+    kinds: tuple[str, ...]
+    cells: torch.Tensor
+
+
+def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
+    """A lesson on signs to read (half), on tiny signs to find, or on shapes."""
+    aspect = rng.choice(ASPECTS)
+    choice = rng.random()
+    if choice < 0.5:
+        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            draw_big_sign(rng, split, scene, (1.4, 2.6))
+        questions = [_about(rng, scene, sign) for sign in scene.things]
+        questions += [_where(rng, scene, sign, size) for sign in scene.things if rng.random() < 0.3]
+    elif choice < 0.87:
+        scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
+        draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
+        questions = [_where(rng, scene, sign, size) for sign in scene.things]
+        questions += [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.12]
+    else:
+        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
+        kind, question, text, _ = draw_shape_question(rng, scene)
+        questions = [(kind, question, text)]
+    rng.shuffle(questions)
+    view = to_view(finish(rng, scene).image, size)
+    turns: list[Turn] = []
+    for _, question, text in questions:
+        header = () if turns else (view, header_line(rng, scene, view.size))
+        turns += [Turn("user", (*header, question)), Turn("assistant", (answer(SEEN, text),))]
+    return Lesson(tuple(turns), tuple(kind for kind, _, _ in questions), label_cells(scene, grid_of(view)))
+
+
+def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str:
+    """The line that the brief dialect puts under a picture, with the size the picture would have had at full size."""
+    side = rng.randint(1100, 1600) / max(scene.image.size)
+    return f"image_1 {round(scene.image.width * side)}x{round(scene.image.height * side)} as {shown[0]}x{shown[1]}\n"
+
+
+def _about(rng: random.Random, scene: Scene, sign: Thing) -> tuple[str, str, str]:
+    named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
+    return ask_about_sign(rng, sign, named)
+
+
+def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> tuple[str, str, str]:
+    named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
+    grid = grid_of(to_view(scene.image, size))
+    x, y = to_cells(sign.centre, scene.image.size, grid)
+    return "where", phrases.ask(rng, phrases.WHERE, it=named), f"{decimal(x, grid[0])}, {decimal(y, grid[1])}"

@@ -1,0 +1,199 @@
+"""The one training loop of the nano model's stages: many processes, resumable at any step, curves on disk.
+
+What always holds: the data of a step is a function of (stage, step, rank) alone, so a killed run that resumes sees what
+it would have seen; a checkpoint is written beside its place and renamed; weights are averaged over steps (EMA) and the
+average is what a stage hands on. Processes are joined by torch.distributed (`torchrun`), on CPU through gloo.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from pydantic import BaseModel, ConfigDict
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+Tensors = dict[str, torch.Tensor]
+Draw = Callable[[int, int], Tensors]
+
+
+class Plan(BaseModel):
+    """How long and how fast a stage learns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int
+    batch: int = 64
+    """Samples a step over all processes."""
+    lr: float = 2e-3
+    """Peak learning rate of AdamW; `muon` times that for the hidden matrices, `vision_lr` times for the vision tower."""
+    muon: float = 3.0
+    vision_lr: float = 1.0
+    warmup: int = 100
+    """Steps of linear rise."""
+    decay: float = 0.4
+    """The last share of the steps, over which the rate falls along a cosine to a fiftieth."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.998
+    evaluate_every: int = 500
+    save_every: int = 60
+    """Seconds between checkpoints."""
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's number and how many there are; (0, 1) outside `torchrun`."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def train_stage(
+    module: nn.Module,
+    draw: Draw,
+    plan: Plan,
+    folder: Path,
+    *,
+    evaluate: Callable[[], dict[str, float]] | None = None,
+    title: str = "",
+) -> None:
+    """Train `module`, whose forward(**batch) gives (loss, metrics), on `draw(step, samples)`; leave the average in it.
+
+    `folder` gets `checkpoint.pt` (removed at the end) and `curves.jsonl`.
+    """
+    rank, world = rank_and_world()
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
+    module.to(device).train()
+    optimizers = _optimizers(module, plan)
+    average = {name: value.detach().clone() for name, value in module.state_dict().items()}
+    checkpoint = folder / "checkpoint.pt"
+    folder.mkdir(parents=True, exist_ok=True)
+    start = _resume(checkpoint, module, optimizers, average, device)
+    saved = time.monotonic()
+    smooth: dict[str, float] = {}
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"), disable=rank > 0,
+    ) as progress:  # fmt: skip
+        bar = progress.add_task(title, total=plan.steps, completed=start, note="")
+        for step in range(start, plan.steps):
+            batch = {key: value.to(device) for key, value in draw(step, plan.batch // world).items()}
+            loss, metrics = module(**batch)
+            loss.backward()
+            _share_gradients(module, world)
+            torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak"] * rate(step, plan)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            _average(average, module, min(plan.ema, (step + 1) / (step + 20)))
+            for name, value in {"loss": loss.detach(), **metrics}.items():
+                smooth[name] = 0.98 * smooth.get(name, float(value)) + 0.02 * float(value)
+            progress.update(bar, advance=1, note=" ".join(f"{k} {v:.3f}" for k, v in list(smooth.items())[:3]))
+            if rank == 0 and ((step + 1) % 50 == 0):
+                _log(folder, {"step": step + 1, "time": round(time.time()), **{k: round(v, 4) for k, v in smooth.items()}})
+            if evaluate and (step + 1) % plan.evaluate_every == 0 and step + 1 < plan.steps:
+                if rank == 0:
+                    module.eval()
+                    _log(folder, {"step": step + 1, "held_out": evaluate()})
+                    module.train()
+                if world > 1:
+                    dist.barrier()
+            if rank == 0 and time.monotonic() - saved > plan.save_every:
+                _save(checkpoint, module, optimizers, average, step + 1)
+                saved = time.monotonic()
+    module.load_state_dict(average)
+    module.eval()
+    if rank == 0:
+        if evaluate:
+            _log(folder, {"step": plan.steps, "held_out": evaluate(), "averaged": True})
+        checkpoint.unlink(missing_ok=True)
+    if world > 1:
+        dist.barrier()
+
+
+def rate(step: int, plan: Plan) -> float:
+    """The learning rate of `step` as a share of the peak: a linear rise, a plateau, a cosine fall."""
+    rise = min(1.0, (step + 1) / plan.warmup)
+    left = (plan.steps - step) / max(1.0, plan.steps * plan.decay)
+    return rise * (1.0 if left >= 1 else 0.02 + 0.98 * (0.5 - 0.5 * math.cos(math.pi * left)))
+
+
+def _optimizers(module: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+    """Muon for the hidden matrices, AdamW for embeddings, norms, biases and the patch projection."""
+    matrices: dict[float, list[nn.Parameter]] = {}
+    others: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        factor = plan.vision_lr if ".visual." in name else 1.0
+        hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and "nothing" not in name
+        (matrices if hidden else others).setdefault(factor, []).append(parameter)
+
+    def groups(by_factor: dict[float, list[nn.Parameter]], times: float) -> list[dict[str, Any]]:
+        return [{"params": params, "peak": plan.lr * factor * times} for factor, params in by_factor.items()]
+
+    muon = torch.optim.Muon(
+        groups(matrices, plan.muon), lr=plan.lr, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    adamw = torch.optim.AdamW(groups(others, 1.0), lr=plan.lr, betas=(0.9, 0.98), weight_decay=plan.weight_decay)
+    return [muon, adamw]
+
+
+def _share_gradients(module: nn.Module, world: int) -> None:
+    if world == 1:
+        return
+    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in module.parameters() if p.requires_grad]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= world
+    offset = 0
+    for parameter, gradient in zip([p for p in module.parameters() if p.requires_grad], gradients, strict=True):
+        parameter.grad = flat[offset : offset + gradient.numel()].view_as(gradient)
+        offset += gradient.numel()
+
+
+@torch.no_grad()
+def _average(average: Tensors, module: nn.Module, keep: float) -> None:
+    for name, value in module.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - keep)
+
+
+def _save(
+    path: Path, module: nn.Module, optimizers: list[torch.optim.Optimizer], average: Tensors, step: int
+) -> None:
+    state = {
+        "module": module.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        "average": average,
+        "step": step,
+    }
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def _resume(
+    path: Path, module: nn.Module, optimizers: list[torch.optim.Optimizer], average: Tensors, device: torch.device
+) -> int:
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    module.load_state_dict(state["module"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    average.update(state["average"])
+    return int(state["step"])
+
+
+def _log(folder: Path, record: dict[str, Any]) -> None:
+    with (folder / "curves.jsonl").open("a") as file:
+        file.write(json.dumps(record) + "\n")

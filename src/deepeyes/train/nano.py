@@ -1,0 +1,147 @@
+"""The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> base -> cold start.
+
+Run as `python -m deepeyes.train.nano RECIPE --out DIR`. On a CPU it starts one process a core under `torchrun`; with a
+GPU it is one process. A stage that has left its checkpoint is not run again; one that was killed goes on.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+
+from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer
+
+from .batch import collate, encode
+from .corpus import corpus
+from .dense import DenseWarmup, draw_dense
+from .lessons import draw_lesson
+from .loop import Plan, Tensors, rank_and_world, train_stage
+from .speak import Speak, exactness
+
+
+class SpeakPlan(Plan):
+    """A plan for a stage in which the model learns to speak."""
+
+    dense_weight: float = 0.1
+    """Weight of the vision labels beside the loss on words."""
+
+
+class Recipe(BaseModel):
+    """One TOML file: the model's size and a plan a stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int
+    size: NanoSize
+    dense: Plan
+    base: SpeakPlan
+
+
+def run(recipe: Recipe, out: Path) -> None:
+    """Run the stages that `out` does not hold yet."""
+    torch.set_num_threads(1)
+    if not (out / "dense" / "model.safetensors").exists():
+        run_dense(recipe, out / "dense")
+    if not (out / "base" / "model.safetensors").exists():
+        run_base(recipe, out / "dense", out / "base")
+
+
+def run_dense(recipe: Recipe, out: Path) -> None:
+    """Stage 1: a fresh model whose vision tower knows what it sees."""
+    tokenizer = build_tokenizer(corpus(recipe.seed))
+    model = build_model(tokenizer, recipe.size, recipe.seed)
+    torch.nn.init.normal_(model.get_input_embeddings().weight, std=0.3)
+    module = DenseWarmup(model, tokenizer)
+
+    def batch(rng: random.Random, samples: int, split: str) -> Tensors:
+        rows = [draw_dense(rng, recipe.size, split) for _ in range(samples)]
+        return {
+            "pixel_values": torch.cat([row[0] for row in rows]),
+            "image_grid_thw": torch.tensor([row[1] for row in rows]),
+            "labels": torch.cat([row[2] for row in rows]),
+        }
+
+    def draw(step: int, samples: int) -> Tensors:
+        return batch(random.Random(f"dense/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")
+
+    @torch.no_grad()
+    def evaluate() -> dict[str, float]:
+        loss, metrics = module(**batch(random.Random("dense/held-out"), 200, "validation"))
+        return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
+
+    train_stage(module, draw, recipe.dense, out, evaluate=evaluate, title="dense")
+    save_heads(out, module)
+    save(out, model, tokenizer, recipe.size)
+
+
+def run_base(recipe: Recipe, start: Path, out: Path) -> None:
+    """Stage 2: the base model, which answers at once."""
+    speak, tokenizer = load(start, recipe.base.dense_weight)
+    image_token = speak.dense.model.config.image_token_id
+
+    def batch(rng: random.Random, samples: int, split: str) -> tuple[Tensors, list[tuple[str, ...]]]:
+        lessons = [draw_lesson(rng, recipe.size, split) for _ in range(samples)]
+        tensors = collate(tokenizer, [encode(tokenizer, lesson.turns) for lesson in lessons], image_token)
+        return {**tensors, "cells": torch.cat([lesson.cells for lesson in lessons])}, [ls.kinds for ls in lessons]
+
+    def draw(step: int, samples: int) -> Tensors:
+        return batch(random.Random(f"base/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")[0]
+
+    def evaluate() -> dict[str, float]:
+        return exactness(speak, tokenizer, *batch(random.Random("base/held-out"), 300, "validation"))
+
+    train_stage(speak, draw, recipe.base, out, evaluate=evaluate, title="base")
+    save_heads(out, speak.dense)
+    save(out, speak.dense.model, tokenizer, recipe.size)
+
+
+def load(folder: Path, dense_weight: float) -> tuple[Speak, PreTrainedTokenizerFast]:
+    """A stage's checkpoint, with its vision heads, ready to be taught further."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    dense = DenseWarmup(model, tokenizer)
+    dense.load_state_dict(torch.load(folder / "heads.pt", weights_only=True), strict=False)
+    return Speak(dense, dense_weight), tokenizer
+
+
+def save_heads(folder: Path, dense: DenseWarmup) -> None:
+    """The vision heads beside a checkpoint (rank 0 only): the next stage keeps the labels on."""
+    if rank_and_world()[0] == 0:
+        heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
+        torch.save(heads, folder / "heads.pt")
+
+
+def save(out: Path, model: Any, tokenizer: Any, size: NanoSize) -> None:
+    """Write a checkpoint that the Auto classes load (rank 0 only)."""
+    if rank_and_world()[0] == 0:
+        processor = build_processor(tokenizer, size)
+        processor.save_pretrained(out)
+        model.save_pretrained(out)
+
+
+def main() -> None:
+    """Command line: start the processes, or be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs/nano"))
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    if "RANK" not in os.environ and not torch.cuda.is_available() and arguments.processes > 1:
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={arguments.processes}"]
+        command += ["-m", "deepeyes.train.nano", str(arguments.recipe), "--out", str(arguments.out)]
+        raise SystemExit(subprocess.call(command, env={**os.environ, "OMP_NUM_THREADS": "1"}))
+    with arguments.recipe.open("rb") as file:
+        recipe = Recipe.model_validate(tomllib.load(file))
+    run(recipe, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

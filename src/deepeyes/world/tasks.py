@@ -1,0 +1,32 @@
+"""From the world's examples to the tasks that agents answer and graders judge."""
+
+from collections.abc import Iterator
+
+from deepeyes.core.images import ImageStore
+from deepeyes.core.task import Task
+
+from .families import Example, make_examples
+
+
+def to_task(example: Example, store: ImageStore) -> Task:
+    """The example as a task, its picture put into `store`; `truth["box"]` is the thing asked about, in its pixels."""
+    truth = {"box": [round(side, 1) for side in example.target.box]} if example.target else {}
+    return Task(
+        id=example.id,
+        question=example.question,
+        images=(store.put(example.scene.image),),
+        answer=example.answer,
+        family=example.family,
+        split=example.split,
+        kind=example.kind,
+        truth=truth,
+        source="world",
+    )
+
+
+def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:
+    """`count` tasks in all, taking turns between the families, drawn as they are asked for."""
+    shares = [count // len(families) + (place < count % len(families)) for place in range(len(families))]
+    for family, share in zip(families, shares, strict=True):
+        for example in make_examples(family, split, seed, share):
+            yield to_task(example, store)
