@@ -40,7 +40,7 @@ class Found:
 
 
 def find_crop(full: Image.Image, crop: Image.Image) -> Box | None:
-    """The box of an unscaled crop, or None. About 10 ms on 1600x1200."""
+    """The box of an unscaled crop, or None. Some 20 ms on 1600x1200."""
     return CropFinder(full).exact(crop)
 
 
@@ -120,9 +120,9 @@ class CropFinder:
 
 def _packed(image: Image.Image) -> NDArray[np.uint32]:
     """One number a pixel, (height, width); black is 0."""
-    rgb0 = np.zeros((image.height, image.width, 4), dtype=np.uint8)
-    rgb0[..., :3] = np.asarray(image.convert("RGB"))
-    return rgb0.view(np.uint32)[..., 0]
+    rgba = np.zeros((image.height, image.width, 4), dtype=np.uint8)
+    rgba[..., :3] = np.asarray(image.convert("RGB"))
+    return rgba.view(np.uint32)[..., 0]
 
 
 def _without_black_rim(pixels: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], int, int]:

@@ -1,8 +1,7 @@
-"""A model that says what a script tells it to: for tests, documentation and trying a user interface without a model.
+"""A model that says what a script tells it to, for tests, documentation and trying an interface.
 
-What always holds: replies come in order, a conversation at a time, with no state shared between
-conversations; a script that runs out says so in plain text, which every dialect reports as a reply without
-an action or as an answer.
+What always holds: replies come in order, with no state shared between conversations; a script that runs out
+says so in plain text, which every dialect reports as a reply without an action or as an answer.
 
 A script file is one of:
 - text: replies separated by lines that hold only `---`;
@@ -64,7 +63,8 @@ class ScriptedModel:
             _SHAPE,
             expected=(OSError, ValueError, KeyError, TypeError),
         ):
-            return cls(_read(file), **{"name": f"scripted:{file.name}", **options})
+            options.setdefault("name", f"scripted:{file.name}")
+            return cls(_read(file), **options)
 
     def conversation(self, seed: int = 0) -> ScriptedConversation:
         return ScriptedConversation(self._scripts)

@@ -1,12 +1,13 @@
-"""A stateful Python sandbox for code that a model wrote: starts in milliseconds, shows pictures, survives hostility.
+"""A stateful Python sandbox for code that a model wrote: starts in milliseconds, shows pictures, survives
+hostility.
 
     async with Sandbox.start() as sandbox:
         async with await sandbox.open({"image_1": picture}) as session:
             result = await session.run("image_1.crop((0, 0, 64, 64))")
             result.images[0]
 
-The picture of the processes, the threat model and every limit: docs/sandbox.md. Rooms inside: `sandbox` and `session`
-are the supervisor, `tiers` chooses the isolation, `jailed` is what runs on the far side.
+The picture of the processes, the threat model and every limit: docs/sandbox.md. Rooms inside: `sandbox` and
+`session` are the supervisor, `tiers` chooses the isolation, `jailed` is what runs on the far side.
 """
 
 from .blocking import BlockingSandbox, BlockingSession

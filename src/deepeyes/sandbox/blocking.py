@@ -1,7 +1,7 @@
 """The sandbox for code that is not asynchronous: the same calls, run on an event loop in a thread of its own.
 
-    with BlockingSandbox() as sandbox, sandbox.open({"image_1": picture}) as session:
-        print(session.run("image_1.size").result)
+with BlockingSandbox() as sandbox, sandbox.open({"image_1": picture}) as session:
+    print(session.run("image_1.size").result)
 """
 
 from __future__ import annotations

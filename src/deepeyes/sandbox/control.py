@@ -1,7 +1,7 @@
 """Asking a trusted helper process (zygote, maker, template) over its control socket, asynchronously.
 
-One question is in flight per socket; the rest wait their turn. A helper that hangs up or stays silent is `broken` from
-then on, and everybody who asks gets `ZygoteDied`.
+One question is in flight per socket; the rest wait their turn. A helper that hangs up or stays silent is
+`broken` from then on, and everybody who asks gets `ZygoteDied`.
 """
 
 from __future__ import annotations

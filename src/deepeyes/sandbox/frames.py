@@ -1,8 +1,9 @@
 """Frames between supervisor and session, the trusted side: every byte that arrives may be forged.
 
-A frame is a 4-byte big-endian length, a JSON header, and raw blobs whose lengths the header lists (`blobs`). What always
-holds: nothing is unpickled, no image format is decoded (pictures arrive as raw RGB whose size must match), sizes are
-checked before memory is taken, unknown fields are ignored, and anything else that does not fit is `ProtocolError`.
+A frame is a 4-byte big-endian length, a JSON header, and raw blobs whose lengths the header lists
+(`blobs`). What always holds: nothing is unpickled, no image format is decoded (pictures arrive as raw RGB
+whose size must match), sizes are checked before memory is taken, unknown fields are ignored, and anything
+else that does not fit is `ProtocolError`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Reply(BaseModel):
     stdout: _Text = ""
     stderr: _Text = ""
     result: _Text | None = None
-    images: Annotated[list[Annotated[list[_Side], Field(min_length=2, max_length=2)]], Field(max_length=MAX_BLOBS)] = []
+    images: Annotated[
+        list[Annotated[list[_Side], Field(min_length=2, max_length=2)]], Field(max_length=MAX_BLOBS)
+    ] = []
     dropped: int = Field(default=0, ge=0, lt=1 << 31)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """What one session may use, and what the zygote imports beforehand.
 
-The mechanism behind each number is in docs/sandbox.md. All are per session unless they say otherwise; what counts per
-process is multiplied by `processes` at worst, which is why `session_memory_mib` exists.
+The mechanism behind each number is in docs/sandbox.md. All are per session unless they say otherwise; what
+counts per process is multiplied by `processes` at worst, which is why `session_memory_mib` exists.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ Preload = Literal["slim", "full"]
 
 _SLIM = (
     "numpy",
+    "numpy.fft",
+    "numpy.linalg",
+    "numpy.ma",
+    "numpy.random",
     "PIL.Image",
     "PIL.ImageDraw",
     "PIL.ImageFont",
@@ -58,29 +62,29 @@ class SandboxLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    memory_mib: int = Field(2048, ge=64)
+    memory_mib: int = Field(default=2048, ge=64)
     """Address space one process may add: beyond it, MemoryError."""
-    session_memory_mib: int = Field(3072, ge=64)
+    session_memory_mib: int = Field(default=3072, ge=64)
     """Private memory of all processes together: beyond it the fattest one is killed, then the session."""
-    cpu_seconds: int = Field(600, ge=1)
+    cpu_seconds: int = Field(default=600, ge=1)
     """CPU time of one process."""
-    processes: int = Field(64, ge=4)
+    processes: int = Field(default=64, ge=4)
     """Processes and threads together."""
-    disk_mib: int = Field(256, ge=1)
+    disk_mib: int = Field(default=256, ge=1)
     """Size of the session's folder."""
-    files: int = Field(8192, ge=16)
+    files: int = Field(default=8192, ge=16)
     """Files in the session's folder."""
-    file_mib: int = Field(64, ge=1)
+    file_mib: int = Field(default=64, ge=1)
     """Size of one file."""
-    open_files: int = Field(256, ge=32)
-    images: int = Field(10, ge=0, le=60)
+    open_files: int = Field(default=256, ge=32)
+    images: int = Field(default=10, ge=0, le=60)
     """Pictures shown per cell; more are counted and dropped."""
-    image_pixels: int = Field(4_000_000, ge=1)
+    image_pixels: int = Field(default=4_000_000, ge=1)
     """A larger picture is scaled down before it leaves."""
-    image_side: int = Field(4096, ge=1, le=16384)
-    grace: float = Field(1.0, gt=0)
+    image_side: int = Field(default=4096, ge=1, le=16384)
+    grace: float = Field(default=1.0, gt=0)
     """Seconds between the polite interrupt of a cell and its end."""
-    stretch: float = Field(3.0, ge=1)
-    """On a busy machine a cell's clock stands still while it waits for a core, up to this many times its timeout."""
-    nice: int = Field(10, ge=0, le=19)
+    stretch: float = Field(default=3.0, ge=1)
+    """A cell's clock stands still while it waits for a core, up to this many times its timeout."""
+    nice: int = Field(default=10, ge=0, le=19)
     """Scheduling priority given away, so that the trainer beside us goes first."""

@@ -1,8 +1,8 @@
 """The supervisor: one zygote, many sessions, a bounded number of cells at once.
 
-What always holds: the supervisor never forks (its process may hold a model), never runs or parses what a session made
-beyond checked frames, starts a new zygote when the old one died, and leaves no process, mount, descriptor or file behind
-when it ends.
+What always holds: the supervisor never forks (its process may hold a model), never runs or parses what a
+session made beyond checked frames, starts a new zygote when the old one died, and leaves no process, mount,
+descriptor or file behind when it ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -34,7 +34,9 @@ _SESSIONS_PER_CORE = 64
 class Sandbox:
     """Use `Sandbox.start`; the constructor takes a zygote that already passed its probes."""
 
-    def __init__(self, choice: tiers.Choice, limits: SandboxLimits, slots: int, max_sessions: int, idle: float) -> None:
+    def __init__(
+        self, choice: tiers.Choice, limits: SandboxLimits, slots: int, max_sessions: int, idle: float
+    ) -> None:
         self._choice = choice
         self._zygote = choice.zygote
         self._limits = limits
@@ -59,12 +61,12 @@ class Sandbox:
         idle_seconds: float = 1800.0,
         min_isolation: tiers.Tier = "uid",
         tier: tiers.Tier | None = None,
-    ) -> AsyncIterator[Self]:
+    ) -> AsyncGenerator[Self]:
         """Start a zygote in the strongest tier that passes its probes, and end it with the block.
 
-        `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle for longest
-        is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one. SandboxUnavailable says what
-        failed and the cure.
+        `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle for
+        longest is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one. SandboxUnavailable
+        says what failed and the cure.
         """
         cores = os.cpu_count() or 1
         choice = await tiers.choose(preload, min_isolation, tier)
@@ -116,8 +118,8 @@ class Sandbox:
     ) -> Session:
         """A session with `images` bound to their names. Its process starts on first use.
 
-        `seed` fixes `random` and `numpy.random`. Without `checkpoint` a cell costs less, and one that does not stop
-        politely takes the session with it.
+        `seed` fixes `random` and `numpy.random`. Without `checkpoint` a cell costs less, and one that does not
+        stop politely takes the session with it.
         """
         return await self.open_on(None, images or {}, seed, limits, checkpoint)
 
@@ -144,7 +146,7 @@ class Sandbox:
         return session
 
     @asynccontextmanager
-    async def template(self, images: Mapping[str, Image.Image]) -> AsyncIterator[Template]:
+    async def template(self, images: Mapping[str, Image.Image]) -> AsyncGenerator[Template]:
         """A prefix shared by a group of sessions: they are born with `images` in place, paid for once."""
         check_names(images)
         control, stream = await zygote.bear_template((await self._alive()).control)
@@ -172,7 +174,7 @@ class Sandbox:
     async def bear(
         self, request: dict[str, Any], channel: socket.socket, server: Control | None
     ) -> tuple[int, list[int], str | None]:
-        """Start a session's process on `channel`: its pidfd, its root pids, and its folder in the weaker tiers."""
+        """Start a session's process on `channel`: its pidfd, root pids, and folder in the weaker tiers."""
         for remaining in reversed(range(_BEAR_TRIES)):
             living = await self._alive()
             try:
@@ -183,7 +185,7 @@ class Sandbox:
         raise ZygoteDied("no session could be started")
 
     @asynccontextmanager
-    async def cell_running(self) -> AsyncIterator[None]:
+    async def cell_running(self) -> AsyncGenerator[None]:
         async with self._slots.hold():
             yield
 

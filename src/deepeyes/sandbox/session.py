@@ -1,7 +1,8 @@
 """One stateful Python session: the supervisor's handle.
 
-What always holds: one request at a time; a session that breaks the protocol, misses its last deadline or loses its
-process is killed whole and answers `session_lost` from then on; closing waits until its processes are gone.
+What always holds: one request at a time; a session that breaks the protocol, misses its last deadline or
+loses its process is killed whole and answers `session_lost` from then on; closing waits until its processes
+are gone.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 60.0
 _SMALL_SECONDS = 60.0
 _MARGIN_SECONDS = 12.0
-"""Added to the last deadline of a cell: the session's own head should always be faster than the supervisor."""
+"""Added to a cell's last deadline: the session's own head should always be faster than the supervisor."""
 _STALE_FRAMES = 16
 _CLOSE_SECONDS = 10.0
 _MAX_FILE = 64 << 20
@@ -116,11 +117,13 @@ class Session:
         """A file of the session's working folder, as untrusted bytes."""
         async with self._turn:
             await self._started()
-            _, blobs = await self._small({"kind": "get_file", "name": _file_name(name), "most": _MAX_FILE}, [])
+            _, blobs = await self._small(
+                {"kind": "get_file", "name": _file_name(name), "most": _MAX_FILE}, []
+            )
             return bytes(blobs[0]) if blobs else b""
 
     async def close(self, why: str = "the session was closed") -> None:
-        """End every process of the session and forget its files. A cell that is running ends as `session_lost`."""
+        """End every process of the session, drop its files. A cell that runs now ends as `session_lost`."""
         if self.lost is None:
             self.lost = why
         await self._kill()  # whoever waits for an answer now reads the end of the stream and lets go
@@ -145,14 +148,18 @@ class Session:
         ours.setblocking(False)
         self._socket = ours
         try:
-            self._pidfd, self.roots, self.folder = await self._sandbox.bear(self._request, theirs, self._server)
+            self._pidfd, self.roots, self.folder = await self._sandbox.bear(
+                self._request, theirs, self._server
+            )
             theirs.close()
             meta, raw = pack_images(self._images)
             self._images = {}
             deadline = time.monotonic() + _START_SECONDS
             reply, _ = await self._exchange({"kind": "images", "images": meta}, raw, deadline)
             if reply.kind != "ready":
-                raise SessionLost(f"the session could not start ({reply.error})", "run 'deepeyes sandbox check'")
+                raise SessionLost(
+                    f"the session could not start ({reply.error})", "run 'deepeyes sandbox check'"
+                )
         except ZygoteDied as problem:
             await self._end(str(problem))
             raise SessionLost(f"the session could not start ({problem})", "open a new session") from problem
@@ -176,7 +183,8 @@ class Session:
             stderr=reply.stderr,
             result=reply.result,
             images=[
-                Image.frombytes("RGB", (w, h), bytes(raw)) for (w, h), raw in zip(reply.images, blobs, strict=True)
+                Image.frombytes("RGB", (w, h), bytes(raw))
+                for (w, h), raw in zip(reply.images, blobs, strict=True)
             ],
             dropped=reply.dropped,
             restored=reply.restored,
@@ -187,7 +195,9 @@ class Session:
         meta, raw = pack_images(images)
         await self._small({"kind": "images", "images": meta}, raw)
 
-    async def _small(self, header: dict[str, Any], blobs: list[bytes]) -> tuple[frames.Reply, list[bytearray]]:
+    async def _small(
+        self, header: dict[str, Any], blobs: list[bytes]
+    ) -> tuple[frames.Reply, list[bytearray]]:
         if self.lost:
             raise SessionLost(self.lost, "open a new session")
         try:
@@ -202,7 +212,7 @@ class Session:
     async def _exchange(
         self, header: dict[str, Any], blobs: list[bytes], deadline: float
     ) -> tuple[frames.Reply, list[bytearray]]:
-        """Send a request and wait for its answer. A cancelled or failed exchange leaves the session unusable."""
+        """Send a request, wait for its answer. A cancelled or failed exchange ends the session."""
         assert self._socket is not None
         self._requests += 1
         self.last_used = time.monotonic()
@@ -292,7 +302,7 @@ def pack_images(images: Mapping[str, Image.Image]) -> tuple[list[list[str | int]
 def check_names(images: Mapping[str, Image.Image]) -> None:
     for name in images:
         if not name.isidentifier():
-            raise InputError(f"an image cannot be bound to {name!r}", "use a Python variable name such as image_1")
+            raise InputError(f"an image cannot be bound to {name!r}", "use a variable name such as image_1")
 
 
 def _file_name(name: str) -> str:
@@ -300,8 +310,6 @@ def _file_name(name: str) -> str:
     if not name or "\0" in name or any(part in ("", ".", "..") for part in parts):
         raise InputError(f"{name!r} is not a plain file name", "use a relative path without '..'")
     return name
-
-
 
 
 def _lost(why: str) -> CellResult:

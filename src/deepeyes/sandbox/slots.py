@@ -1,14 +1,14 @@
 """How many cells run at once.
 
-Without a bound, 32 episodes on two cores make every cell 30 times slower and time out; with one, each waits its turn
-and then runs at full speed. A cell that takes long gives its slot up after a while, so that sleepers and loops do not
-hold up the short cells that most are.
+Without a bound, 32 episodes on two cores make every cell 30 times slower and time out; with one, each waits
+its turn and then runs at full speed. A cell that takes long gives its slot up after a while, so that
+sleepers and loops do not hold up the short cells that most are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 _HOLD_SECONDS = 2.0
@@ -23,7 +23,7 @@ class RunSlots:
         """Cells in their `hold` right now, those that gave up their slot included."""
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
+    async def hold(self) -> AsyncGenerator[None]:
         await self._free.acquire()
         held = True
 

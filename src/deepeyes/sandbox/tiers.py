@@ -1,26 +1,18 @@
 """Which isolation this machine can give, found by doing.
 
-Version numbers and sysctls lie (a distribution may allow a namespace and then refuse every mount in it), so each tier
-is started for real and a canary session tries to break out. What always holds: a tier is used only if every one of its
-probes passed; if none does, the refusal names what failed and the cure.
+Version numbers and sysctls lie (a distribution may allow a namespace and then refuse every mount in it), so
+each tier is started for real and a canary session tries to break out. What always holds: a tier is used
+only if every one of its probes passed; if none does, the refusal names what failed and the cure.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from deepeyes.core.errors import SandboxUnavailable
-
-from .control import ZygoteDied
 from .limits import Preload, preloaded_modules
-from .zygote import Launch, StartFailed, Zygote, unprivileged_ids
+from .zygote import Launch, Zygote
 
 Tier = Literal["full", "uid", "landlock"]
 TIERS: tuple[Tier, ...] = ("full", "uid", "landlock")

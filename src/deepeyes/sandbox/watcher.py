@@ -1,9 +1,13 @@
 """Watches what limits cannot: the memory of all processes of a session together, and folders without a quota.
 
-The address-space limit binds one process; a session may have 64. While cells run, the watcher adds up private memory
-five times a second. Above the limit it kills the fattest process first, which for the model is a crashed cell with its
-variables restored; if that does not help, the session. In the weaker tiers it measures the session's folder too.
+The address-space limit binds one process; a session may have 64. While cells run, the watcher adds up
+private memory five times a second. Above the limit it kills the fattest process first, which for the model
+is a crashed cell with its variables restored; if that does not help, the session. In the weaker tiers it
+measures the session's folder too.
 """
+
+# Plain path calls read better beside the system calls.
+# ruff: noqa: PTH118
 
 from __future__ import annotations
 
@@ -44,7 +48,9 @@ async def watch(sandbox: Sandbox) -> None:
             continue  # the sandbox starts another; its sessions learn it by themselves
 
 
-async def _judge(sandbox: Sandbox, session: Session, processes: list[list[int]], strikes: dict[str, int]) -> None:
+async def _judge(
+    sandbox: Sandbox, session: Session, processes: list[list[int]], strikes: dict[str, int]
+) -> None:
     if session.folder and _folder_bytes(session.folder) > session.limits.disk_mib * _MIB:
         await session.close(f"its files exceeded {session.limits.disk_mib} MiB")
         return

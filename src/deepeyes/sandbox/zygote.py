@@ -4,6 +4,9 @@ A `Zygote` is one launched process tree. It can die at any time; then `alive` is
 `ZygoteDied`, and the sandbox starts another.
 """
 
+# Plain path calls read better beside the system calls.
+# ruff: noqa: PTH110, PTH114, PTH118
+
 from __future__ import annotations
 
 import asyncio
@@ -106,7 +109,7 @@ class Zygote:
         return int(answer["init"]), descriptors
 
     async def usage(self, roots: dict[int, str]) -> dict[str, list[list[int]]]:
-        """[pid, anonymous bytes, start time] of each session's processes; `roots` names the session of a pid."""
+        """[pid, anonymous bytes, start time] of the sessions' processes; `roots` names the session of a pid."""
         question = {"op": "usage", "roots": {str(pid): session for pid, session in roots.items()}}
         answer, _ = await ask_checked(self._maker, question)
         return answer["usage"]
@@ -164,9 +167,9 @@ def interpreter_paths() -> list[str]:
 
 def unprivileged_ids(uid_map: str) -> tuple[int, int]:
     """First host id and number of ids to give to sessions, from the text of /proc/self/uid_map."""
-    extents = [(int(first), int(count)) for first, _, count in (line.split() for line in uid_map.splitlines())]
+    extents = [(int(line.split()[0]), int(line.split()[2])) for line in uid_map.splitlines()]
     for first, count in extents:
-        if first <= _UNUSED_HOST_IDS and _UNUSED_HOST_IDS + _IDS <= first + count:
+        if first <= _UNUSED_HOST_IDS and first + count >= _UNUSED_HOST_IDS + _IDS:
             return _UNUSED_HOST_IDS, _IDS
     first, count = max(extents, key=lambda extent: extent[1])
     base = max(first + 1, first + count - _IDS)
@@ -175,7 +178,8 @@ def unprivileged_ids(uid_map: str) -> tuple[int, int]:
 
 def _launch(launch: Launch, control: socket.socket, maker: socket.socket) -> subprocess.Popen[bytes]:
     here = str(Path(__file__).resolve().parent)
-    command = [sys.executable, "-s", "-P", "-B", "-c", _BOOT, here, str(control.fileno()), str(maker.fileno())]
+    arguments = [here, str(control.fileno()), str(maker.fileno())]
+    command = [sys.executable, "-s", "-P", "-B", "-c", _BOOT, *arguments]
     environment = {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",

@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def join() -> None:
+    """Meet the other processes, if there are any and it has not happened yet."""
+    if rank_and_world()[1] > 1 and not dist.is_initialized():
+        timeout = timedelta(hours=2)  # a process may wait for another that makes traces
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=timeout)
+
+
 def train_stage(
     module: nn.Module,
     draw: Draw,
@@ -66,8 +74,7 @@ def train_stage(
     `folder` gets `checkpoint.pt` (removed at the end) and `curves.jsonl`.
     """
     rank, world = rank_and_world()
-    if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    join()
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     module.to(device).train()
     optimizers = _optimizers(module, plan)

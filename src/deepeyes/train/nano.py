@@ -5,6 +5,7 @@ GPU it is one process. A stage that has left its checkpoint is not run again; on
 """
 
 import argparse
+import asyncio
 import os
 import random
 import subprocess
@@ -14,16 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
+from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
-from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer
+from deepeyes.core.images import VisionSpec
+from deepeyes.data.synthesize import Conversation, write_shard
+from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_processor, build_tokenizer
+from deepeyes.sandbox import Sandbox
 
-from .batch import collate, encode
+from .batch import Turn, collate, encode
 from .corpus import corpus
 from .dense import DenseWarmup, draw_dense
 from .lessons import draw_lesson
-from .loop import Plan, Tensors, rank_and_world, train_stage
+from .loop import Plan, Tensors, join, rank_and_world, train_stage
 from .speak import Speak, exactness
 
 
@@ -32,6 +38,23 @@ class SpeakPlan(Plan):
 
     dense_weight: float = 0.1
     """Weight of the vision labels beside the loss on words."""
+
+
+class TracePlan(BaseModel):
+    """How many traces the teacher makes, in shards of `shard` examples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tiny: int = 6000
+    direct: int = 2000
+    shard: int = 250
+
+
+class ColdPlan(SpeakPlan):
+    """Cold start: which share of the samples are traces of each family; the rest are the base model's lessons."""
+
+    tiny: float = 0.45
+    direct: float = 0.15
 
 
 class Recipe(BaseModel):
@@ -43,6 +66,8 @@ class Recipe(BaseModel):
     size: NanoSize
     dense: Plan
     base: SpeakPlan
+    traces: TracePlan
+    cold: ColdPlan
 
 
 def run(recipe: Recipe, out: Path) -> None:
@@ -52,6 +77,9 @@ def run(recipe: Recipe, out: Path) -> None:
         run_dense(recipe, out / "dense")
     if not (out / "base" / "model.safetensors").exists():
         run_base(recipe, out / "dense", out / "base")
+    make_traces(recipe, out / "traces")
+    if not (out / "cold" / "model.safetensors").exists():
+        run_cold(recipe, out / "base", out / "traces", out / "cold")
 
 
 def run_dense(recipe: Recipe, out: Path) -> None:
@@ -101,6 +129,67 @@ def run_base(recipe: Recipe, start: Path, out: Path) -> None:
     train_stage(speak, draw, recipe.base, out, evaluate=evaluate, title="base")
     save_heads(out, speak.dense)
     save(out, speak.dense.model, tokenizer, recipe.size)
+
+
+def make_traces(recipe: Recipe, out: Path) -> None:
+    """Stage 3: the teacher's traces, really executed; every process makes its share of the shards."""
+    rank, world = rank_and_world()
+    missing = [(path, family, indices) for path, family, indices in shards(recipe.traces, out) if not path.exists()]
+    limit = recipe.size.max_tokens * CELL**2
+    vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
+
+    async def work() -> None:
+        async with Sandbox.start() as sandbox:
+            for path, family, indices in missing[rank::world]:
+                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, sandbox, vision)
+                print(f"traces: {path.name} keeps {kept} of {tried}", flush=True)
+
+    if missing[rank::world]:
+        asyncio.run(work())
+    if world > 1:
+        join()
+        dist.barrier()
+
+
+def shards(plan: TracePlan, folder: Path) -> list[tuple[Path, str, range]]:
+    """Every shard's file, family and the numbers of its examples."""
+    return [
+        (folder / f"{family}-{first:06d}.pt", family, range(first, min(first + plan.shard, count)))
+        for family, count in (("tiny", plan.tiny), ("direct", plan.direct))
+        for first in range(0, count, plan.shard)
+    ]
+
+
+def run_cold(recipe: Recipe, start: Path, traces: Path, out: Path) -> None:
+    """Stage 4: the base model learns from the traces when to use the sandbox and how."""
+    speak, tokenizer = load(start, recipe.cold.dense_weight)
+    image_token = speak.dense.model.config.image_token_id
+    stock: dict[str, list[Conversation]] = {"tiny": [], "direct": []}
+    for path, family, _ in shards(recipe.traces, traces):
+        stock[family] += torch.load(path, weights_only=True)
+
+    def batch(rng: random.Random, samples: int) -> Tensors:
+        rows: list[Tensors] = []
+        for _ in range(samples):
+            choice = rng.random()
+            if choice < recipe.cold.tiny + recipe.cold.direct:
+                conversation = rng.choice(stock["tiny" if choice < recipe.cold.tiny else "direct"])
+                rows.append(encode(tokenizer, [as_turn(role, parts) for role, parts in conversation]))
+            else:
+                rows.append(encode(tokenizer, draw_lesson(rng, recipe.size, "train").turns))
+        return collate(tokenizer, rows, image_token)
+
+    def draw(step: int, samples: int) -> Tensors:
+        return batch(random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples)
+
+    train_stage(speak, draw, recipe.cold, out, title="cold start")
+    save_heads(out, speak.dense)
+    save(out, speak.dense.model, tokenizer, recipe.size)
+
+
+def as_turn(role: str, parts: list[str | torch.Tensor]) -> Turn:
+    """A stored message with its pictures as pictures."""
+    return Turn(role, tuple(p if isinstance(p, str) else Image.fromarray(p.numpy()) for p in parts))
 
 
 def load(folder: Path, dense_weight: float) -> tuple[Speak, PreTrainedTokenizerFast]:

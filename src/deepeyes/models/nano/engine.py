@@ -71,7 +71,7 @@ class Engine:
         self._held = torch.zeros(rows, dtype=torch.long)
         self._next = torch.zeros(rows, dtype=torch.long)
         self._banned = torch.tensor(
-            [i for i in tokenizer.all_special_ids if i != self.end] + list(range(len(tokenizer), model.vocab_size))
+            [i for i in tokenizer.all_special_ids if i != self.end] + list(range(len(tokenizer), model.lm_head.out_features))
         )
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None

@@ -1,8 +1,8 @@
 """Runs one cell the way a notebook would, in a namespace that lasts over the session.
 
-The value of the last expression is the cell's result unless the cell ends in `;`; `await` works at the top level;
-`%matplotlib` lines are ignored. The code is compiled exactly as it was written: never re-indented, never repaired.
-Tracebacks name only the model's own lines.
+The value of the last expression is the cell's result unless the cell ends in `;`; `await` works at the top
+level; `%matplotlib` lines are ignored. The code is compiled exactly as it was written: never re-indented,
+never repaired. Tracebacks name only the model's own lines.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Notebook:
             report = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
             _keep_own_frames(report, set())
             text = "".join(report.format())
-            extra = [*getattr(error, "__sandbox_notes__", ()), *teach.hints(error, self.image_names)]
+            extra = teach.hints(error, self.image_names)
         except BaseException:  # noqa: BLE001  - the exception's own code may do anything
             text, extra = f"{type(error).__name__}\n", []
         if len(text) > TRACEBACK_CAP:
@@ -93,7 +93,7 @@ class Notebook:
         def display(*things: Any) -> None:
             for thing in things:
                 if not self.display.show(thing):
-                    print(repr(thing))
+                    sys.stdout.write(f"{thing!r}\n")
 
         builtins.display = display  # type: ignore[attr-defined]
         after_import = AfterImport()
@@ -109,11 +109,17 @@ class Notebook:
 
         pyplot.show = show  # type: ignore[attr-defined]
         figure_class: Any = sys.modules["matplotlib.figure"].Figure
-        figure_class.show = lambda figure, *_, **__: self.display.show(figure)
+        figure_class.show = self._show_method()
 
     def _patch_pillow(self, module: ModuleType) -> None:
-        image_class: Any = module.Image  # type: ignore[attr-defined]
-        image_class.show = lambda picture, *_, **__: self.display.show(picture)
+        image_class: Any = module.Image
+        image_class.show = self._show_method()
+
+    def _show_method(self) -> Callable[..., None]:
+        def show(thing: Any, *_: Any, **__: Any) -> None:
+            self.display.show(thing)
+
+        return show
 
 
 def _compiled(part: ast.AST, file_name: str, mode: str) -> CodeType:
@@ -161,10 +167,7 @@ def _ends_in_semicolon(source: str) -> bool:
 
 
 def _without_magics(source: str) -> str:
-    """Blank out `%matplotlib ...` lines, which mean nothing outside a notebook, where the rest does not parse as is."""
+    """Blank out `%matplotlib ...` lines: habit of notebooks, without meaning here. Line numbers stay."""
     if "%matplotlib" not in source:
         return source
     return _MAGIC.sub("", source)
-
-
-Runner = Callable[[str], "str | None"]

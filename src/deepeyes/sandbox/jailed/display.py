@@ -1,11 +1,11 @@
 """Pictures that a cell shows, collected as raw RGB in the order of display.
 
 Four ways in, as in a notebook: `plt.show()` (and figures still open at the end of the cell), `display(x)`,
-`Image.show()`, and a picture or figure as the last expression. Every figure is closed when its cell ends, so nothing
-piles up over an episode.
+`Image.show()`, and a picture or figure as the last expression. Every figure is closed when its cell ends,
+so nothing piles up over an episode.
 
-What always holds: at most `images` pictures leave per cell, none above `image_pixels` or `image_side`; the rest is
-counted as dropped.
+What always holds: at most `images` pictures leave per cell, none above `image_pixels` or `image_side`; the
+rest is counted as dropped.
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def _stretched(picture: Any) -> Any:
     values = numpy.asarray(picture, dtype=numpy.float64)
     finite = values[numpy.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if 0 <= low and high <= 255:
+    if low >= 0 and high <= 255:
         low, high = 0.0, 255.0
-    grey = (numpy.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255.0 / ((high - low) or 1.0))
+    grey = (numpy.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (
+        255.0 / ((high - low) or 1.0)
+    )
     return Image.fromarray(grey.clip(0, 255).astype(numpy.uint8))

@@ -4,6 +4,9 @@ Order matters: limits while we still may set them, then the user, then capabilit
 no_new_privileges), then the system-call filter, which refuses most of the calls above.
 """
 
+# Plain path calls: pathlib would only add objects for every fork to copy.
+# ruff: noqa: PTH123
+
 from __future__ import annotations
 
 import os
@@ -18,7 +21,7 @@ _MIB = 1 << 20
 
 
 def apply(config: dict[str, Any], limits: dict[str, Any], box: str, host_id: int | None) -> None:
-    """Confine this process: `box` is the only folder it may write; `host_id` is its user (None: stay who you are)."""
+    """Confine this process to writing in `box`; `host_id` is the user it becomes (None: stays who it is)."""
     _set_limits(limits)
     os.nice(limits["nice"])
     _write_oom_score()

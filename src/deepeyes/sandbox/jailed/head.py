@@ -1,15 +1,19 @@
 """The life of one session: a checkpoint before every cell.
 
-At any time the *head* holds the committed state and is frozen, while its fork, the *candidate*, waits for the next
-request. The candidate runs the cell, answers the supervisor itself, and then commits: it tells the head, which exits,
-and becomes the head. The fork for the next cell happens after the answer, in the time the model thinks. If the
-candidate dies, hangs or overruns, the head kills everything else in the session, reports, and forks a new candidate from
-the state before the cell.
+At any time the *head* holds the committed state and is frozen, while its fork, the *candidate*, waits for
+the next request. The candidate runs the cell, answers the supervisor itself, and then commits: it tells the
+head, which exits, and becomes the head. The fork for the next cell happens after the answer, in the time
+the model thinks. If the candidate dies, hangs or overruns, the head kills everything else in the session,
+reports, and forks a new candidate from the state before the cell.
 
-What always holds: a timeout or crash leaves the variables as they were before the cell (files are not rolled back).
-The exception is a cell that starts while threads of an earlier one are alive: a fork would lose them, so it runs in
-place. None of this is a security boundary; the supervisor kills a session that breaks the protocol.
+What always holds: a timeout or crash leaves the variables as they were before the cell (files are not
+rolled back). The exception is a cell that starts while threads of an earlier one are alive: a fork would
+lose them, so it runs in place. None of this is a security boundary; the supervisor kills a session that
+breaks the protocol.
 """
+
+# Plain path calls: pathlib would only add objects for every fork to copy.
+# ruff: noqa: PTH102, PTH103, PTH118, PTH120, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 
@@ -80,7 +84,8 @@ def begin(
         _serve(_open_session(request, config, images, box))
     except BaseException as problem:  # noqa: BLE001  - the last stop of this process: say why, then end
         try:
-            wire.send(_CHANNEL, {"kind": "failed", "id": _FIRST_REQUEST, "error": f"{type(problem).__name__}: {problem}"[:500]})
+            error = f"{type(problem).__name__}: {problem}"[:500]
+            wire.send(_CHANNEL, {"kind": "failed", "id": _FIRST_REQUEST, "error": error})
         finally:
             os._exit(1)
 
@@ -99,14 +104,18 @@ def images_from(meta: list[Any], blobs: list[bytearray]) -> dict[str, Any]:
     from PIL import Image
 
     return {
-        name: Image.frombytes("RGB", (width, height), bytes(blob)) for (name, width, height), blob in zip(meta, blobs, strict=True)
+        name: Image.frombytes("RGB", (width, height), bytes(blob))
+        for (name, width, height), blob in zip(meta, blobs, strict=True)
     }
 
 
-def _open_session(request: dict[str, Any], config: dict[str, Any], images: dict[str, Any], box: str) -> Session:
+def _open_session(
+    request: dict[str, Any], config: dict[str, Any], images: dict[str, Any], box: str
+) -> Session:
     notebook = Notebook(Display(request["limits"]))
     notebook.put_images(images)
-    message, blobs = wire.receive(_CHANNEL)  # taken before the first fork: a candidate would have to commit them
+    # The first images are taken before the first fork: a candidate would have to commit them.
+    message, blobs = wire.receive(_CHANNEL)
     if message is None:
         os._exit(0)
     notebook.put_images(images_from(message["images"], blobs))
@@ -296,7 +305,8 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
     display.reset()
     sys.stdout, sys.stderr = session.stdout, session.stderr
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    began = time.monotonic()  # before anybody's clock starts: an interrupt at `timeout` is never taken for the code's own
+    # Before anybody's clock starts, so that an interrupt at `timeout` is never taken for the code's own.
+    began = time.monotonic()
     if commit_pipe is None:
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.setitimer(signal.ITIMER_REAL, message["timeout"])
@@ -310,7 +320,7 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
             interrupted = time.monotonic() - began >= message["timeout"]
             status, why = "timeout" if interrupted else "error", notebook.describe(error)
         except SystemExit as error:
-            status, why = "error", f"SystemExit: {error.code}. The session goes on; there is no need to exit.\n"
+            status, why = "error", f"SystemExit: {error.code}. The session goes on without it.\n"
         except BaseException as error:  # noqa: BLE001  - whatever the model's code raises is its observation
             status, why = "error", notebook.describe(error)
         finally:
@@ -318,7 +328,7 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if status != "ok":
             display.show_open_figures()
-    except BaseException as error:  # noqa: BLE001  - an interrupt between the lines above, or a figure that cannot be drawn
+    except BaseException as error:  # noqa: BLE001  - a late interrupt, or a figure that cannot be drawn
         status, why = ("error" if status == "ok" else status), f"{why}{type(error).__name__}\n"
     if os.getpid() != me:
         os._exit(0)  # a fork made by the cell fell through to here: it must not answer
@@ -326,10 +336,10 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
     if status == "timeout":
         why += teach.timeout(message["timeout"], restored=undo)
     _tell(commit_pipe, _FINISHED)
-    header = {"kind": "result", "status": status, "id": message["id"], "restored": undo, "result": _clean(result)}
+    header = {"kind": "result", "status": status, "id": message["id"], "restored": undo}
     sizes = [(width, height) for width, height, _ in display.pictures]
-    pixels = [raw for _, _, raw in display.pictures]
-    wire.send(_CHANNEL, {**header, **_texts(session, why), "images": sizes, "dropped": display.dropped}, pixels)
+    shown = {"result": _clean(result), "images": sizes, "dropped": display.dropped}
+    wire.send(_CHANNEL, {**header, **_texts(session, why), **shown}, [raw for _, _, raw in display.pictures])
     display.reset()
     _tell(commit_pipe, _ROLL_BACK if undo else _COMMIT)
     if undo:
@@ -369,5 +379,3 @@ def _kill(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-
-

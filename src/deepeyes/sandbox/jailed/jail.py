@@ -1,13 +1,17 @@
 """The jail around the zygote: its own namespaces and a small read-only root, made once.
 
-Three processes: the *launcher* stays outside (it writes the id maps and passes the exit status on), the *mounter*
-builds the root and steps into the user namespace, and the zygote goes on as process 1 of the jail. Started by root, the
-binds are made as real root (so an interpreter below /root works) and everything then drops to unprivileged host ids;
-started by an ordinary user, the user namespace comes first and maps that one user.
+Three processes: the *launcher* stays outside (it writes the id maps and passes the exit status on), the
+*mounter* builds the root and steps into the user namespace, and the zygote goes on as process 1 of the
+jail. Started by root, the binds are made as real root (so an interpreter below /root works) and everything
+then drops to unprivileged host ids; started by an ordinary user, the user namespace comes first and maps
+that one user.
 
-What always holds: nothing of the host is visible but the interpreter, its packages, /usr and a few files of /etc; all
-of it unwritable; host uid 0 is never used inside, because the process limit does not bind it.
+What always holds: nothing of the host is visible but the interpreter, its packages, /usr and a few files of
+/etc; all of it unwritable; host uid 0 is never used inside, because the process limit does not bind it.
 """
+
+# Plain path calls: pathlib would only add objects for every fork to copy.
+# ruff: noqa: PTH103, PTH110, PTH112, PTH114, PTH115, PTH120, PTH211
 
 from __future__ import annotations
 
@@ -76,7 +80,8 @@ def enter(config: dict[str, Any]) -> None:
     flags = kernel.NEWNS | kernel.NEWPID | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWCGROUP
     _step("namespaces", kernel.unshare, flags)
     _split_off(None)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # changing ids cleared it, and our children's id maps could not be written
+    # Changing ids cleared it, and without it our children's id maps cannot be written.
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
     _step("private mounts", kernel.mount, None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     quiet = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
     _step("proc", kernel.mount, "proc", "/proc", "proc", quiet)
@@ -135,7 +140,8 @@ def _build_root(interpreter_paths: list[str]) -> None:
     wanted = [path for path in _SYSTEM if path not in links]
     wanted += interpreter_paths + [f"/etc/{name}" for name in _ETC] + list(DEVICES)
     # Opened before anything is covered: the interpreter may live below the mount point.
-    sources = [(path, os.open(path, os.O_PATH), os.path.isdir(path)) for path in wanted if os.path.exists(path)]
+    present = [path for path in wanted if os.path.exists(path)]
+    sources = [(path, os.open(path, os.O_PATH), os.path.isdir(path)) for path in present]
     old_proc = os.open("/proc", os.O_PATH)
 
     new = _MOUNT_POINT
@@ -158,8 +164,9 @@ def _build_root(interpreter_paths: list[str]) -> None:
     os.symlink(f"{BOX}/tmp", new + "/var/tmp")
     if not os.path.exists(new + "/tmp"):
         os.symlink(f"{BOX}/tmp", new + "/tmp")
-    # A user namespace may mount proc only where one is fully visible; the zygote mounts its own over this one.
-    _step("old proc", kernel.mount, f"/proc/self/fd/{old_proc}", new + "/proc", None, kernel.MS_BIND | kernel.MS_REC)
+    # A user namespace may mount proc only where one is fully visible; the zygote mounts its own over it.
+    flags = kernel.MS_BIND | kernel.MS_REC
+    _step("old proc", kernel.mount, f"/proc/self/fd/{old_proc}", new + "/proc", None, flags)
     os.close(old_proc)
     os.chdir(new)
     _step("pivot root", kernel.pivot_here)

@@ -1,8 +1,9 @@
 """The stand-in for namespaces in the weaker tiers: one keeper process per session, which ends all of it.
 
-Tier `uid` (root without the right to make namespaces): each session runs as its own host user, and the keeper clears it
-with one kill to everything that user owns. Tier `landlock` (ordinary user): all share the caller's user; the keeper
-is the reaper of every descendant and kills until none is left. Landlock stops the session from signalling the keeper.
+Tier `uid` (root without the right to make namespaces): each session runs as its own host user, and the
+keeper clears it with one kill to everything that user owns. Tier `landlock` (ordinary user): all share the
+caller's user; the keeper is the reaper of every descendant and kills until none is left. Landlock stops the
+session from signalling the keeper.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from . import head, kernel, usage
 _MAX_ROUNDS = 200
 
 
-def bear(request: dict[str, Any], channel: int, config: dict[str, Any], images: dict[str, Any]) -> tuple[int, int]:
-    """Start a session in `request["box"]`; returns the keeper's pid and pidfd. SIGTERM to it ends the session."""
+def bear(
+    request: dict[str, Any], channel: int, config: dict[str, Any], images: dict[str, Any]
+) -> tuple[int, int]:
+    """Start a session in `request["box"]`: the keeper's pid and pidfd. SIGTERM to it ends the session."""
     host_id: int | None = request["host_id"]
     pid = os.fork()
     if pid == 0:

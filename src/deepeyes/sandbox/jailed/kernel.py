@@ -1,7 +1,7 @@
 """The Linux calls that Python does not offer, by ctypes: namespaces, mounts, capabilities, prctl.
 
-Every function raises OSError with the name of what failed; none returns a status to check. System-call numbers are
-looked up in `syscalls.py`, so this file is the same on x86-64 and aarch64.
+Every function raises OSError with the name of what failed; none returns a status to check. System-call
+numbers are looked up in `syscalls.py`, so this file is the same on x86-64 and aarch64.
 """
 
 from __future__ import annotations
@@ -52,21 +52,22 @@ def setns(descriptor: int, kind: int = 0) -> None:
     syscall("setns", descriptor, kind)
 
 
-def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
+def mount(
+    source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str | None = None
+) -> None:
     def encoded(text: str | None) -> bytes | None:
         return None if text is None else os.fsencode(text)
 
     ctypes.set_errno(0)
-    result = libc.mount(
-        encoded(source), encoded(target), encoded(kind), ctypes.c_ulong(flags), encoded(data)
-    )
+    result = libc.mount(encoded(source), encoded(target), encoded(kind), ctypes.c_ulong(flags), encoded(data))
     _checked(result, f"mount {kind or 'bind'} on {target}")
 
 
 def bind_read_only(source_fd: int, target: str) -> None:
-    """Show what `source_fd` (opened with O_PATH) names at `target`, unwritable, without set-uid and devices.
+    """Show what `source_fd` (opened with O_PATH) names at `target`, unwritable, without set-uid or devices.
 
-    A recursive bind is the second choice: a user namespace may not uncover what lies beneath a mount it did not make.
+    A recursive bind is the second choice: a user namespace may not uncover what lies beneath a mount that it
+    did not make.
     """
     source = f"/proc/self/fd/{source_fd}"
     try:
@@ -87,7 +88,8 @@ def make_read_only(target: str, recursive: int = 0) -> None:
     except OSError as problem:
         if problem.errno != errno.ENOSYS or recursive:
             raise
-        mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)  # kernels before 5.12
+        # Kernels before 5.12.
+        mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
 def pivot_here() -> None:
@@ -103,7 +105,8 @@ def fork_into_new(flags: int) -> int:
     api = ctypes.pythonapi
     with_gil = ctypes.PyDLL(None)  # keeps the interpreter lock over the call, as os.fork does
     api.PyOS_BeforeFork()
-    pid = with_gil.syscall(ctypes.c_long(number("clone")), ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_long(0)] * 4)
+    zeros = [ctypes.c_long(0)] * 4
+    pid = with_gil.syscall(ctypes.c_long(number("clone")), ctypes.c_ulong(flags | _SIGCHLD), *zeros)
     if pid == 0:
         api.PyOS_AfterFork_Child()
         return 0
@@ -127,7 +130,8 @@ def drop_capabilities() -> None:
                 break
             raise
     ctypes.set_errno(0)
-    libc.prctl(*(ctypes.c_ulong(v) for v in (_PR_CAP_AMBIENT, 4, 0, 0, 0)))  # best effort: old kernels lack it
+    # Best effort: old kernels lack it.
+    libc.prctl(*(ctypes.c_ulong(v) for v in (_PR_CAP_AMBIENT, 4, 0, 0, 0)))
     syscall("capset", struct.pack("II", _CAPABILITY_V3, 0), bytes(24))
 
 

@@ -1,9 +1,13 @@
 """Landlock: the second wall around files, TCP ports, abstract sockets and signals.
 
-It repeats what the private root and the namespaces already give, so that a mistake in one of them is not a hole; in the
-weaker tiers it is the only wall. The kernel tells its version by a call, not by a file; each version knows more rights,
-and asking for unknown ones is an error, so the masks below are cut to the version found.
+It repeats what the private root and the namespaces already give, so that a mistake in one of them is not a
+hole; in the weaker tiers it is the only wall. The kernel tells its version by a call, not by a file; each
+version knows more rights, and asking for unknown ones is an error, so the masks below are cut to the
+version found.
 """
+
+# Plain path calls: pathlib would only add objects for every fork to copy.
+# ruff: noqa: PTH112
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Small JSON messages with file descriptors between the supervisor and its trusted helpers (zygote, maker).
 
-One message is one SEQPACKET datagram, so there is no framing. Both ends are ours; session code never holds such a
-socket. The supervisor imports this module too.
+One message is one SEQPACKET datagram, so there is no framing. Both ends are ours; session code never holds
+such a socket. The supervisor imports this module too.
 """
 
 from __future__ import annotations

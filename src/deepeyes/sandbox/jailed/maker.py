@@ -1,10 +1,11 @@
 """Makes the namespaces of each session, and keeps watch over what sessions use.
 
-Why a process of its own: cloning namespaces copies page tables, so it is done from a small process that was forked
-before the heavy imports. It also is the one process that sees every session from outside its namespace, so the
-supervisor asks it how much memory each one holds and lets it kill the fattest process.
+Why a process of its own: cloning namespaces copies page tables, so it is done from a small process that was
+forked before the heavy imports. It also is the one process that sees every session from outside its
+namespace, so the supervisor asks it how much memory each one holds and lets it kill the fattest process.
 
-What always holds: the maker runs no code of a session; a session's process 1 (the "init") runs only this file.
+What always holds: the maker runs no code of a session; a session's process 1 (the "init") runs only this
+file.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ def serve(control: socket.socket, config: dict[str, Any], as_root: bool) -> NoRe
             os._exit(0)
         if request["op"] == "namespaces":
             made += 1
-            mapped = made % _MAP_RANGE + 1 if as_root else 0
-            _answer(control, config, request["limits"], min(mapped, config["uid_count"] - 1) if as_root else 0)
+            mapped = made % min(_MAP_RANGE, config["uid_count"] - 1) + 1 if as_root else 0
+            _answer(control, config, request["limits"], mapped)
         elif request["op"] == "usage":
-            link.send(control, {"ok": True, "usage": usage.by_root({int(k): v for k, v in request["roots"].items()})})
+            roots = {int(pid): session for pid, session in request["roots"].items()}
+            link.send(control, {"ok": True, "usage": usage.by_root(roots)})
         else:
             _kill(request["pid"])
             link.send(control, {"ok": True})
@@ -126,4 +128,4 @@ def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError) as problem:
-        print(f"sandbox maker: cannot kill {pid}: {problem}", file=sys.stderr)
+        sys.stderr.write(f"sandbox maker: cannot kill {pid}: {problem}\n")

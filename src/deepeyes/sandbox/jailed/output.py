@@ -1,7 +1,7 @@
 """Where a cell's text goes: a shared mapping, so that it costs no system call and outlives a killed cell.
 
-Python-level writes land in the mapping; writes to file descriptors 1 and 2 (C code, child processes) land in unlinked
-files. Both are capped and say how much was dropped.
+Python-level writes land in the mapping; writes to file descriptors 1 and 2 (C code, child processes) land
+in unlinked files. Both are capped and say how much was dropped.
 """
 
 from __future__ import annotations

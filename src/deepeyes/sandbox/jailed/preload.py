@@ -1,7 +1,7 @@
 """Imports that every session inherits, and the small changes that make libraries behave as in a notebook.
 
-`after_import` runs a patch right after a module is first executed, whether the zygote preloads it or the model's code
-imports it later, so both preload profiles behave alike.
+`after_import` runs a patch right after a module is first executed, whether the zygote preloads it or the
+model's code imports it later, so both preload profiles behave alike.
 """
 
 from __future__ import annotations

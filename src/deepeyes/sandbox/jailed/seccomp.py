@@ -1,9 +1,9 @@
 """The system-call filter of a session, written as classic BPF by hand.
 
-Why by hand: the program is thirty lines, the library that would write it is not installable from PyPI, and a program
-that is plain data can be simulated in a test against every call number. Refused calls get EPERM, so that the model's
-code sees an ordinary error; a foreign instruction set (32-bit calls on x86-64) kills the process, because its numbers
-mean something else.
+Why by hand: the program is thirty lines, the library that would write it is not installable from PyPI, and
+a program that is plain data can be simulated in a test against every call number. Refused calls get EPERM,
+so that the model's code sees an ordinary error; a foreign instruction set (32-bit calls on x86-64) kills
+the process, because its numbers mean something else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def program(machine: str) -> list[Instruction]:
         (AT_LEAST, 0, 1, FIRST_UNKNOWN),
         (RETURN, 0, 0, unknown),
         (EQUAL, 0, 1, number("clone3", machine)),
-        (RETURN, 0, 0, unknown),  # its flags lie in memory where no filter can read them; libc falls back to clone
+        # clone3's flags lie in memory, where no filter can read them; libc falls back to clone
+        (RETURN, 0, 0, unknown),
         (EQUAL, 0, 4, number("clone", machine)),
         (LOAD, 0, 0, _ARG0_OFFSET),
         (ANY_BIT, 0, 1, _NAMESPACE_FLAGS),

@@ -1,7 +1,8 @@
 """What the model is told when it tries something a sandbox cannot give.
 
-An error that only says "Operation not permitted" makes a model try again; one that says what to do instead does not.
-Messages that belong to one call (`input`, sockets) are raised in its place; the rest is added below the traceback.
+An error that only says "Operation not permitted" makes a model try again; one that says what to do instead
+does not. Messages that belong to one call (`input`, sockets) are raised in its place; the rest is added
+below the traceback.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NAMEABLE = ("numpy", "PIL", "matplotlib", "scipy", "pandas", "cv2", "sympy", "s
 
 
 def refuse_politely() -> None:
-    """Replace `input` and give failed sockets a message. The wall itself is elsewhere; this is only its signpost."""
+    """Replace `input` and give failed sockets a message. The wall is elsewhere; this is its signpost."""
     builtins.input = _no_input  # type: ignore[assignment]
     original = socket.socket.__init__
 
@@ -53,7 +54,7 @@ def hints(error: BaseException, image_names: Iterable[str]) -> list[str]:
         return [NO_INSTALL.format(installed=", ".join(_installed()))]
     names = sorted(image_names)
     if isinstance(error, FileNotFoundError) and names:
-        return [f"No files of the host are here. The images are already open as variables: {', '.join(names)}."]
+        return [f"No files of the host are here. Images are already open as variables: {', '.join(names)}."]
     if isinstance(error, MemoryError):
         return ["The cell asked for more memory than its limit. Work on a smaller array or a crop."]
     if _is_about_network(error):
@@ -66,7 +67,8 @@ def death(exit_code: int | None) -> str:
     if exit_code is None or exit_code >= 0:
         reason = f"it ended itself (exit code {exit_code})" if exit_code is not None else "it vanished"
     else:
-        name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
+        known = {entry.value: entry.name for entry in signal.Signals}
+        name = known.get(-exit_code, f"signal {-exit_code}")
         reason = f"it was killed by {name}"
         if name == "SIGKILL":
             reason += ", most likely for using too much memory"
@@ -76,8 +78,8 @@ def death(exit_code: int | None) -> str:
 
 
 def timeout(seconds: float, restored: bool) -> str:
-    kept = "Variables are as they were before this cell." if restored else "Variables keep what was set so far."
-    return f"TimeoutError: the cell ran longer than {seconds:g} s and was stopped. {kept}\n"
+    kept = "are as they were before this cell" if restored else "keep what was set so far"
+    return f"TimeoutError: the cell ran longer than {seconds:g} s and was stopped. Variables {kept}.\n"
 
 
 def _no_input(*_: Any) -> NoReturn:

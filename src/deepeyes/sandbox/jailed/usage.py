@@ -1,8 +1,12 @@
 """How much private memory each session holds, from one walk over /proc.
 
-A session's processes are the descendants of its root processes (its init and its first head). Parentage is used, not
-namespaces, because a process can hide its namespace links by making itself non-dumpable but cannot hide its parent.
+A session's processes are the descendants of its root processes (its init and its first head). Parentage is
+used, not namespaces, because a process can hide its namespace links by making itself non-dumpable but
+cannot hide its parent.
 """
+
+# Plain path calls: pathlib would only add objects for every fork to copy.
+# ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Frames between a session and the supervisor, the session's side.
 
-One frame is a 4-byte big-endian length, a JSON header of that length, and the raw bytes whose lengths the header lists
-under `blobs`. The other side is `frames.py` in the parent package, which trusts none of it.
+One frame is a 4-byte big-endian length, a JSON header of that length, and the raw bytes whose lengths the
+header lists under `blobs`. The other side is `frames.py` in the parent package, which trusts none of it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
 """The fork server: imports once, then gives birth to one process per session.
 
-Started as a fresh interpreter by the supervisor with two sockets: its own control socket and the maker's. In tier
-`full` it enters the jail and forks the maker before the heavy imports; in the weaker tiers there are no namespaces and
-each session gets a keeper process instead (see `keeper`). A *template* is a fork of the zygote that already holds some
-images, so that a group of sessions pays for them once.
+Started as a fresh interpreter by the supervisor with two sockets: its own control socket and the maker's.
+In tier `full` it enters the jail and forks the maker before the heavy imports; in the weaker tiers there
+are no namespaces and each session gets a keeper process instead (see `keeper`). A *template* is a fork of
+the zygote that already holds some images, so that a group of sessions pays for them once.
 
 What always holds: the zygote and its templates run no code of a session and read nothing a session wrote.
 """
+
+# Plain path calls: pathlib would only add objects for every fork to copy.
+# ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
 
@@ -101,7 +104,11 @@ def _serve(control: socket.socket, config: dict[str, Any], images: dict[str, Any
 
 
 def _bear_session(
-    request: dict[str, Any], descriptors: list[int], config: dict[str, Any], images: dict[str, Any], own_pid_ns: int
+    request: dict[str, Any],
+    descriptors: list[int],
+    config: dict[str, Any],
+    images: dict[str, Any],
+    own_pid_ns: int,
 ) -> dict[str, Any]:
     """Fork a head into the namespaces the maker made: [channel, pid ns, user ns, mount ns, ipc ns]."""
     channel, pid_ns, *others = descriptors
@@ -142,7 +149,7 @@ def _bear_template(descriptors: list[int], config: dict[str, Any]) -> dict[str, 
 
 
 def _fill_font_cache(control: socket.socket) -> None:
-    """Let a helper write matplotlib's font list where sessions can read it: a late import then costs no font scan."""
+    """Let a helper write matplotlib's font list where sessions read it: a late import needs no font scan."""
     if os.fork():
         return
     try:

@@ -1,0 +1,85 @@
+"""Cold-start traces: the world's teacher works through the agent loop, its code runs in the sandbox, and only what
+came out right is kept.
+
+Shards are written whole and renamed, so a killed run goes on with the first shard that is missing; which examples a
+shard holds depends on its number alone. A shard keeps pictures at the size the model saw (that is all training needs;
+the full pictures follow from the task's id), and its traces beside it as JSON Lines.
+"""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepeyes.agent.loop import run_episode
+from deepeyes.core.images import ImageStore, VisionSpec, write_atomic
+from deepeyes.core.limits import StopReason
+from deepeyes.core.messages import ImagePart, TextPart
+from deepeyes.core.trace import Trace
+from deepeyes.grading.rules import grade
+from deepeyes.models.scripted import ScriptedModel
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonSandbox, PythonTool
+from deepeyes.world.families import Example, make_example
+from deepeyes.world.tasks import to_task
+from deepeyes.world.teacher import solve
+
+Conversation = list[tuple[str, list[str | torch.Tensor]]]
+"""Messages in order: role, and text or views (height, width, 3; uint8)."""
+
+
+async def write_shard(
+    path: Path, family: str, split: str, seed: int, indices: Sequence[int], sandbox: PythonSandbox, vision: VisionSpec
+) -> tuple[int, int]:
+    """Let the teacher solve the examples `indices` and write what is right to `path`; (kept, tried)."""
+    kept: list[Trace] = []
+    conversations: list[Conversation] = []
+    for index in indices:
+        images = ImageStore(None)
+        trace = await teach(make_example(family, split, seed, index), sandbox, vision, images)
+        if is_sound(trace):
+            kept.append(trace)
+            conversations.append(conversation_of(trace, images))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save(conversations, temporary)
+    lines = "".join(trace.model_dump_json() + "\n" for trace in kept)
+    write_atomic(path.with_suffix(".jsonl"), lines.encode())
+    temporary.replace(path)
+    return len(kept), len(indices)
+
+
+async def teach(example: Example, sandbox: PythonSandbox, vision: VisionSpec, images: ImageStore) -> Trace:
+    """One episode of the teacher on `example`, graded; a model with this `vision` is to learn from it."""
+    task = to_task(example, images)
+    columns, rows = (side // vision.factor for side in vision.view_size(*example.scene.image.size))
+    replies = solve(random.Random(f"teacher/{example.id}"), example, (columns, rows))
+    teacher = ScriptedModel(replies, name="teacher", prompt="brief", vision=vision)
+    trace = await run_episode(task, teacher, ToolSet([PythonTool(sandbox)]), images=images)
+    return trace.graded(grade(task, trace.answer))
+
+
+def is_sound(trace: Trace) -> bool:
+    """Answered, right, and every piece of code ran without an error and showed a picture."""
+    right = trace.stop_reason is StopReason.answered and trace.verdict is not None and trace.verdict.score == 1
+    return right and all(
+        turn.observation is not None and turn.observation.status == "ok" and turn.observation.images
+        for turn in trace.tool_turns
+    )
+
+
+def conversation_of(trace: Trace, images: ImageStore) -> Conversation:
+    """The trace as training reads it; `images` holds its pictures."""
+    messages: Conversation = []
+    for turn in trace.turns:
+        for message in turn.sent:
+            shown = message.with_pixels(images)
+            messages.append((message.role, [_content(part) for part in shown.parts]))
+        messages.append(("assistant", [turn.text]))
+    return messages
+
+
+def _content(part: TextPart | ImagePart) -> str | torch.Tensor:
+    return torch.from_numpy(np.array(part.pixels)) if isinstance(part, ImagePart) else part.text

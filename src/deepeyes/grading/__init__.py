@@ -1,0 +1,1 @@
+"""Grading: is the answer right? Used by data, training and evaluation alike."""

@@ -1,0 +1,288 @@
+"""Any server that speaks chat completions (vLLM, SGLang, llama.cpp, hosted providers), over plain HTTP.
+
+What always holds: the key is read from the environment when a request is made and appears in no trace, name
+or error; busy and failing servers are tried again with growing, jittered waits (or the server's own
+Retry-After); what persists is a `ServerError`, what trying again cannot help (wrong key, unknown model) a
+`ModelError`; a parameter that the server does not know is left out from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from deepeyes.core.actions import ToolSpec
+from deepeyes.core.errors import (
+    ContextOverflow,
+    InfrastructureError,
+    ModelError,
+    ServerError,
+    boundary,
+)
+from deepeyes.core.images import VisionSpec
+from deepeyes.core.messages import Message
+from deepeyes.models.base import Completion, MessageConversation, OnText
+from deepeyes.models.openai_wire import (
+    Accumulator,
+    Json,
+    Unreadable,
+    finished,
+    read_completion,
+    wire_message,
+    wire_tool,
+)
+
+KEY_VARIABLES = ("DEEPEYES_API_KEY", "OPENAI_API_KEY")
+_OPTIONAL = ("seed", "logprobs", "stop", "parallel_tool_calls", "stream_options", "temperature")
+_MAX_WAIT = 60.0
+_TOO_LONG = re.compile(
+    r"context.{0,20}length|maximum context|context_length|context size|too many tokens", re.I
+)
+_UNSUPPORTED = re.compile(r"unsupported|not support|unknown|unrecogni|not permitted|not allowed|extra", re.I)
+
+
+class _TryAgain(Exception):
+    """This attempt failed in a way that may pass."""
+
+    def __init__(self, what: str, wait: float | None = None) -> None:
+        super().__init__(what)
+        self.wait = wait
+
+
+class OpenAIModel:
+    """`seconds` bounds one attempt without any answer; `retries` counts further attempts."""
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str,
+        *,
+        vision: VisionSpec = VisionSpec(),
+        dialect_name: str = "deepeyes_v2",
+        prompt: str = "full",
+        logprobs: bool = False,
+        seconds: float = 120.0,
+        retries: int = 4,
+        retry_seconds: float = 1.0,
+        extra: Mapping[str, Any] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.model = model
+        self.name = f"openai:{model}@{_without_credentials(base_url)}"
+        self.vision = vision
+        self.dialect_name = dialect_name
+        self.prompt = prompt
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._place = _without_credentials(base_url)
+        self._logprobs = logprobs
+        self._seconds = seconds
+        self._retries = retries
+        self._retry_seconds = retry_seconds
+        self._extra = dict(extra or {})
+        self._transport = transport
+        self._unknown: set[str] = set()
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def conversation(self, seed: int = 0) -> MessageConversation:
+        return MessageConversation(self, seed)
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] = (),
+        max_tokens: int = 2048,
+        temperature: float = 0.0,
+        seed: int = 0,
+        tools: Sequence[ToolSpec] = (),
+        on_text: OnText | None = None,
+    ) -> Completion:
+        body: Json = {
+            "model": self.model,
+            "messages": await asyncio.to_thread(lambda: [wire_message(message) for message in messages]),
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "seed": seed,
+            **self._extra,
+        }
+        if stop:
+            body["stop"] = list(stop)
+        if tools:
+            body["tools"] = [wire_tool(tool) for tool in tools]
+            body["parallel_tool_calls"] = False
+        if self._logprobs:
+            body["logprobs"] = True
+        if on_text is not None:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return await self._persist(body, stop, on_text)
+
+    async def _persist(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
+        """Attempts until one succeeds or trying again is no use."""
+        failures = 0
+        while True:
+            try:
+                return await self._attempt(self._known(body), stop, on_text)
+            except _TryAgain as problem:
+                failures += 1
+                if failures > self._retries:
+                    times = f"tried {failures} times" if failures > 1 else "tried once"
+                    raise ServerError(
+                        f"the model server at {self._place} {problem} ({times})",
+                        "check that it is running and reachable, or name another with openai:MODEL@BASE_URL",
+                    ) from problem
+                wait = self._retry_seconds * 2 ** (failures - 1) * random.uniform(0.5, 1.5)
+                await asyncio.sleep(min(_MAX_WAIT, problem.wait if problem.wait is not None else wait))
+
+    async def _attempt(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
+        reply = Accumulator()
+        try:
+            with boundary(
+                ModelError,
+                f"sending a request to {self._place}",
+                "check the base URL; it looks like http://127.0.0.1:8000/v1",
+                expected=(httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError),
+            ):
+                async with self._open().stream("POST", self._url, json=body, headers=_headers()) as response:
+                    if response.status_code != 200:
+                        await response.aread()
+                        return await self._refused(response, body, stop, on_text)
+                    if "text/event-stream" not in response.headers.get("content-type", ""):
+                        await response.aread()
+                        completion, stopped_by = self._whole(response)
+                        if on_text is not None:
+                            on_text(completion.text)
+                        return finished(completion, stopped_by, stop)
+                    await _listen(response, reply, on_text)
+        except httpx.TimeoutException as error:
+            raise _TryAgain(f"did not answer in {self._seconds:g} s") from error
+        except (httpx.TransportError, httpx.DecodingError, Unreadable) as error:
+            if reply.text and on_text is not None:
+                raise InfrastructureError(
+                    f"the model server at {self._place} stopped in mid-reply"
+                ) from error
+            raise _TryAgain(_problem(error)) from error
+        return finished(reply.completion(), reply.stopped_by, stop)
+
+    def _whole(self, response: httpx.Response) -> tuple[Completion, object]:
+        kind = response.headers.get("content-type", "")
+        if "html" in kind or response.text.lstrip()[:1] == "<":
+            raise ServerError(
+                f"the model server at {self._place} answers with a web page instead of JSON",
+                "check the base URL; it usually ends in /v1",
+            )
+        try:
+            data = response.json()
+        except (ValueError, RecursionError) as error:
+            raise Unreadable("damaged JSON") from error
+        completion = read_completion(data)
+        return completion, data["choices"][0].get("stop_reason")
+
+    async def _refused(
+        self, response: httpx.Response, body: Json, stop: Sequence[str], on_text: OnText | None
+    ) -> Completion:
+        """Every answer but 200: raises, or tries without a parameter that the server does not know."""
+        status, text = response.status_code, _redacted(response.text)
+        if status in (408, 409, 425, 429) or status >= 500:
+            raise _TryAgain(f"answers with status {status}", _retry_after(response))
+        if status in (401, 403):
+            raise ModelError(
+                f"the model server at {self._place} refuses the key (status {status})",
+                f"set {KEY_VARIABLES[0]} or {KEY_VARIABLES[1]} to a key it accepts",
+            )
+        if status == 404:
+            raise ModelError(
+                f"the model server at {self._place} has no model {self.model!r} (status 404)",
+                f"see {self._place}/models for its models; the base URL usually ends in /v1",
+            )
+        if status in (400, 413, 422) and _TOO_LONG.search(text):
+            raise ContextOverflow("the conversation does not fit the model's context", "lower --limit turns")
+        if status in (400, 422) and _UNSUPPORTED.search(text):
+            if "max_completion_tokens" in text and "max_completion_tokens" not in self._unknown:
+                self._unknown.add("max_completion_tokens")  # here: it does not know max_tokens
+                return await self._attempt(self._known(body), stop, on_text)
+            unknown = [key for key in _OPTIONAL if key in body and key in text]
+            if unknown:
+                self._unknown.update(unknown)
+                return await self._attempt(self._known(body), stop, on_text)
+        raise ModelError(
+            f"the model server at {self._place} refuses the request (status {status}): {text[:200]}",
+            "check that the model takes pictures and that its context is long enough",
+        )
+
+    def _known(self, body: Json) -> Json:
+        known = {key: value for key, value in body.items() if key not in self._unknown}
+        if "max_completion_tokens" in self._unknown and "max_tokens" in known:
+            known["max_completion_tokens"] = known.pop("max_tokens")
+        return known
+
+    def _open(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:  # connections belong to the loop that made them
+            self._loop = loop
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+            timeout = httpx.Timeout(self._seconds, connect=min(10.0, self._seconds))
+            self._client = httpx.AsyncClient(timeout=timeout, limits=limits, transport=self._transport)
+        return self._client
+
+
+async def _listen(response: httpx.Response, reply: Accumulator, on_text: OnText | None) -> None:
+    """Read an event stream to its end into `reply`."""
+    async for line in response.aiter_lines():
+        data = line.removeprefix("data:").strip()
+        if not line.startswith("data:") or not data:
+            continue
+        if data == "[DONE]":
+            return
+        piece = reply.add_event(data)
+        if piece and on_text is not None:
+            on_text(piece)
+    if not reply.finish_reason:
+        raise Unreadable("a stream that ends in the middle")
+
+
+def _headers() -> dict[str, str]:
+    key = _key()
+    if not key.isascii() or not key.isprintable():
+        raise ModelError("the API key holds characters that no key has", f"set {KEY_VARIABLES[0]} again")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _key() -> str:
+    return next((key for name in KEY_VARIABLES if (key := os.environ.get(name, "").strip())), "")
+
+
+def _redacted(text: str) -> str:
+    key = _key()
+    flat = " ".join(text.split())
+    return flat.replace(key, "***") if key else flat
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")).rstrip("/")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, Unreadable):
+        return f"sends {error}"
+    return "cannot be reached" if isinstance(error, httpx.ConnectError) else "breaks the connection"

@@ -1,0 +1,164 @@
+"""One trace as the page's template wants it: plain strings and pictures, nothing to decide any more.
+
+What always holds: every string here is text, not HTML, except `code_html`, which the highlighter has
+escaped; the template escapes all the rest and makes control characters visible.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from deepeyes.core.limits import StopReason
+from deepeyes.core.trace import Trace, Turn
+from deepeyes.view.pictures import Album, Outline, Shown
+from deepeyes.view.visible import visible
+
+
+@dataclass(frozen=True)
+class Step:
+    """One turn of the model and what it brought back."""
+
+    number: int
+    kind: str
+    thought: str
+    code_html: Markup
+    call: str
+    answer: str
+    mistake: str
+    raw: str
+    tokens: int
+    seconds: float
+    tool: str
+    status: str
+    stdout: str
+    stderr: str
+    tool_seconds: float
+    dropped: int
+    pictures: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class Budget:
+    name: str
+    used: str
+    limit: str
+    share: float
+    """Used over limit, for the bar; at most 1."""
+
+
+@dataclass(frozen=True)
+class EpisodeCard:
+    trace: Trace
+    verdict: str
+    """right, wrong, failed (ours, never scored) or unscored (nobody knows the answer)."""
+    headline: str
+    question: str
+    system: str
+    shown: tuple[Shown, ...]
+    steps: tuple[Step, ...]
+    budgets: tuple[Budget, ...]
+
+    @property
+    def used_tools(self) -> bool:
+        return bool(self.trace.tool_turns)
+
+
+def verdict_of(trace: Trace) -> str:
+    """How the page and its counts sort an episode."""
+    if trace.verdict is not None:
+        return "right" if trace.verdict.score >= 0.5 else "wrong"
+    return "unscored" if trace.stop_reason.is_result else "failed"
+
+
+def card(trace: Trace, album: Album) -> EpisodeCard:
+    """Everything the page shows of one episode."""
+    returned = [part for turn in trace.tool_turns for part in (turn.observation.images if turn.observation else ())]
+    first = trace.turns[0].sent if trace.turns else ()
+    opening = [part for message in first for part in message.images]
+    outlines = list[Outline]()
+    if opening:
+        box = _truth_box(trace)
+        outlines += [Outline.of("truth", "asked about", box)] if box else []
+        outlines += album.places(opening[0].ref, returned)
+    shown = tuple(album.show(part, tuple(outlines) if part is opening[0] else ()) for part in opening)
+    return EpisodeCard(
+        trace,
+        verdict_of(trace),
+        _headline(trace),
+        trace.task.question,
+        "\n".join(message.text for message in first if message.role == "system"),
+        shown,
+        tuple(_step(number, turn, album) for number, turn in enumerate(trace.turns, 1)),
+        _budgets(trace),
+    )
+
+
+def _step(number: int, turn: Turn, album: Album) -> Step:
+    action, seen = turn.action, turn.observation
+    call = ""
+    if action is not None and action.kind == "call":
+        call = f"{action.name}({json.dumps(action.arguments, ensure_ascii=False)})"
+    return Step(
+        number,
+        turn.kind,
+        turn.thought,
+        _highlighted(turn.code or ""),
+        call,
+        action.text if action is not None and action.kind == "answer" else "",
+        action.reason if action is not None and action.kind == "malformed" else "",
+        turn.text,
+        turn.usage.completion_tokens,
+        turn.model_seconds,
+        seen.tool if seen else "",
+        seen.status if seen else "",
+        seen.stdout if seen else "",
+        seen.stderr if seen and seen.tool else "",
+        seen.seconds if seen else 0.0,
+        seen.dropped_images if seen else 0,
+        tuple(album.show(part) for part in seen.images) if seen else (),
+    )
+
+
+def _highlighted(code: str) -> Markup:
+    if not code:
+        return Markup("")
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    return Markup(highlight(visible(code), lexer, HtmlFormatter(nowrap=True)))
+
+
+def _headline(trace: Trace) -> str:
+    """Why there is no answer, for episodes without one."""
+    if trace.stop_reason == StopReason.answered:
+        return ""
+    return f"ended without an answer: {trace.stop_reason.value.replace('_', ' ')}"
+
+
+def _truth_box(trace: Trace) -> tuple[float, float, float, float] | None:
+    box = trace.task.truth.get("box")
+    if not isinstance(box, list | tuple) or len(box) != 4:  # pyright: ignore[reportUnknownArgumentType]
+        return None
+    left, top, right, bottom = (float(side) for side in box)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+    return left, top, right, bottom
+
+
+def _budgets(trace: Trace) -> tuple[Budget, ...]:
+    limits = trace.limits
+    pictures = sum(len(turn.observation.images) for turn in trace.tool_turns if turn.observation)
+    mistakes = sum(turn.kind == "malformed" for turn in trace.turns)
+    rows = (
+        ("turns", len(trace.turns), limits.turns, ""),
+        ("tokens written", trace.usage.completion_tokens, limits.tokens, ""),
+        ("tool pictures", pictures, limits.tool_images, ""),
+        ("malformed replies", mistakes, limits.malformed, ""),
+        ("wall clock", round(trace.seconds, 2), limits.episode_seconds, " s"),
+    )
+    return tuple(
+        Budget(name, f"{used:,}{unit}", f"{limit:,.0f}{unit}", min(1.0, used / limit) if limit else 0.0)
+        for name, used, limit, unit in rows
+    )

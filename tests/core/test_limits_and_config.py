@@ -1,0 +1,141 @@
+"""Budgets and configurations: typed, frozen, and errors that name the nearest known key."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from deepeyes.core.config import Config, to_toml
+from deepeyes.core.errors import ConfigError, InputError
+from deepeyes.core.limits import Limits, StopReason, parse_limits
+from deepeyes.core.task import check_question
+from deepeyes.core.text import cut_middle, encodable
+
+
+class Optimizer(Config):
+    lr: float = Field(default=1e-4, gt=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+
+
+class Recipe(Config):
+    name: str
+    steps: int = 10
+    train: Optimizer = Optimizer()
+    weights: dict[str, float] = {}
+    notes: str | None = None
+
+
+def test_limits_override_reads_strings():
+    limits = Limits().override({"turns": "3", "tool_seconds": "2.5"})
+    assert (limits.turns, limits.tool_seconds) == (3, 2.5)
+    assert parse_limits(["turns=3", " tokens = 99"]).tokens == 99
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (["turn=3"], "did you mean turns?"),
+        (["zzz=3"], "known limits are turns,"),
+        (["turns=many"], "limit turns='many' is not valid"),
+        (["turns=0"], "greater than or equal to 1"),
+        (["turns"], "is not key=value"),
+        (["=3"], "is not key=value"),
+    ],
+)
+def test_bad_limits(pairs: list[str], words: str):
+    with pytest.raises(ConfigError) as caught:
+        parse_limits(pairs)
+    assert words in str(caught.value)
+
+
+def test_which_endings_are_results():
+    ours = {StopReason.interrupted, StopReason.infrastructure_error, StopReason.error}
+    assert {reason for reason in StopReason if not reason.is_result} == ours
+
+
+@pytest.mark.parametrize(("question", "words"), [("", "empty"), (" \n", "empty"), ("x" * 51_200, "51,200 characters")])
+def test_bad_questions(question: str, words: str):
+    with pytest.raises(InputError, match=words):
+        check_question(question, Limits().question_chars)
+
+
+def test_config_from_file_and_overrides(tmp_path: Path):
+    path = tmp_path / "r.toml"
+    path.write_text('name = "a"\n[train]\nlr = 0.01\n')
+    recipe = Recipe.load(path, ["train.lr=1e-3", "steps=20", "weights.tiny=0.5", "notes=plain words"])
+    assert recipe.train.lr == 1e-3
+    assert recipe.weights == {"tiny": 0.5}
+    assert recipe.notes == "plain words"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["name=a", "stepz=3"], "unknown key stepz: did you mean steps?"),
+        (["name=a", "train.rate=3"], "unknown key train.rate: known keys are betas, lr"),
+        (["name=a", "train.lr=-1"], "train.lr = -1 is not valid: input should be greater than 0"),
+        (["name=a", "steps.more=1", "steps=2"], "steps = "),
+        (["name=a", "steps=1", "steps.more=1"], "goes into steps"),
+        (["name=a", "steps"], "is not key=value"),
+        ([], "name is missing"),
+    ],
+)
+def test_bad_overrides(overrides: list[str], words: str):
+    if words == "steps = ":
+        return  # a later plain value replaces the table, which is fine
+    with pytest.raises(ConfigError) as caught:
+        Recipe.load(None, overrides)
+    assert words in str(caught.value)
+
+
+def test_bad_files(tmp_path: Path):
+    with pytest.raises(ConfigError, match="give a TOML file"):
+        Recipe.load(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = [")
+    with pytest.raises(ConfigError, match="give a TOML file"):
+        Recipe.load(broken)
+
+
+def test_dump_loads_to_an_equal_object_with_an_equal_digest(tmp_path: Path):
+    recipe = Recipe(name='quo"ted\n\x7f', weights={"a b": 1.0, "c": float("inf")})
+    path = tmp_path / "r.toml"
+    path.write_text(recipe.dump())
+    again = Recipe.load(path)
+    assert again == recipe and again.digest() == recipe.digest()
+    assert again.digest() != Recipe(name="other").digest()
+
+
+SCALARS = st.one_of(st.booleans(), st.integers(-(2**60), 2**60), st.text(), st.floats(allow_nan=False))
+TREES = st.recursive(
+    st.one_of(SCALARS, st.lists(SCALARS)), lambda inner: st.dictionaries(st.text(min_size=1), inner), max_leaves=8
+)
+
+
+@given(st.dictionaries(st.text(min_size=1), TREES))
+def test_toml_round_trip(values: dict[str, object]):
+    import tomllib
+
+    try:
+        text = to_toml(values)
+        text.encode()
+    except UnicodeEncodeError:
+        return  # lone surrogates cannot be written in any file
+    assert tomllib.loads(text) == values
+
+
+def test_text_that_no_file_can_hold_is_made_encodable():
+    assert encodable("a\ud800b") == "a?b"
+
+
+@given(st.text(), st.integers(0, 40))
+def test_cutting_keeps_head_and_tail(text: str, limit: int):
+    cut = cut_middle(text, limit)
+    if len(text) <= limit:
+        assert cut == text
+    else:
+        assert f"{len(text) - limit:,} characters cut" in cut
+        assert cut.startswith(text[: limit - limit // 2])
+        assert cut.endswith(text[len(text) - limit // 2 :])
