@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -76,15 +76,12 @@ def test_config_from_file_and_overrides(tmp_path: Path):
         (["name=a", "stepz=3"], "unknown key stepz: did you mean steps?"),
         (["name=a", "train.rate=3"], "unknown key train.rate: known keys are betas, lr"),
         (["name=a", "train.lr=-1"], "train.lr = -1 is not valid: input should be greater than 0"),
-        (["name=a", "steps.more=1", "steps=2"], "steps = "),
         (["name=a", "steps=1", "steps.more=1"], "goes into steps"),
         (["name=a", "steps"], "is not key=value"),
         ([], "name is missing"),
     ],
 )
 def test_bad_overrides(overrides: list[str], words: str):
-    if words == "steps = ":
-        return  # a later plain value replaces the table, which is fine
     with pytest.raises(ConfigError) as caught:
         Recipe.load(None, overrides)
     assert words in str(caught.value)
@@ -114,6 +111,7 @@ TREES = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text(min_size=1), TREES))
 def test_toml_round_trip(values: dict[str, object]):
     import tomllib

@@ -37,6 +37,9 @@ from deepeyes.tools.base import Episode, ToolResult, ToolSet
 Keep = Callable[[Trace], None]
 """Called once with the finished trace, however the episode ended, before anything is raised."""
 
+_TOOL_GRACE = 30.0
+"""Seconds a tool may take beyond twice its own limit (waiting for a slot) before it counts as stuck."""
+
 
 async def run_episode(
     task: Task,
@@ -185,7 +188,7 @@ class _Run:
 
     async def _act(self, call: ToolCall) -> Observation:
         """Run a tool. It keeps its own time; the guard here is for one that does not come back at all."""
-        guard = 2 * self.record.limits.tool_seconds + 30
+        guard = 2 * self.record.limits.tool_seconds + _TOOL_GRACE
 
         async def use() -> ToolResult:
             clock = asyncio.timeout(guard)

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepeyes.core.errors import InputError, StorageError, boundary
 
-MAX_FILE_PIXELS = 178_000_000
+MAX_FILE_PIXELS = 150_000_000
 """Pictures above this many pixels are refused before a byte is decoded (a decompression bomb, or a
 mistake).
 """

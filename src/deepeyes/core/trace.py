@@ -78,7 +78,7 @@ class Observation(BaseModel):
 class Turn(BaseModel):
     """One reply of the model, what it was sent before, and what its action brought back."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     sent: tuple[Message, ...] = ()
     """The messages new to the model in this turn: system and question first, an observation later."""
@@ -113,7 +113,7 @@ class Turn(BaseModel):
 class Trace(BaseModel):
     """One episode from question to end."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     version: int = TRACE_VERSION
     id: str

@@ -1,9 +1,9 @@
-"""Cold-start traces: the world's teacher works through the agent loop, its code runs in the sandbox, and only what
-came out right is kept.
+"""Cold-start traces: the world's teacher works through the agent loop, its code runs in the sandbox, and only
+what came out right is kept.
 
-Shards are written whole and renamed, so a killed run goes on with the first shard that is missing; which examples a
-shard holds depends on its number alone. A shard keeps pictures at the size the model saw (that is all training needs;
-the full pictures follow from the task's id), and its traces beside it as JSON Lines.
+Shards are written whole and renamed, so a killed run goes on with the first shard that is missing; which
+examples a shard holds depends on its number alone. A shard keeps pictures at the size the model saw (that is
+all training needs; the full pictures follow from the task's id), and its traces beside it as JSON Lines.
 """
 
 import random
@@ -31,7 +31,13 @@ Conversation = list[tuple[str, list[str | torch.Tensor]]]
 
 
 async def write_shard(
-    path: Path, family: str, split: str, seed: int, indices: Sequence[int], sandbox: PythonSandbox, vision: VisionSpec
+    path: Path,
+    family: str,
+    split: str,
+    seed: int,
+    indices: Sequence[int],
+    sandbox: PythonSandbox,
+    vision: VisionSpec,
 ) -> tuple[int, int]:
     """Let the teacher solve the examples `indices` and write what is right to `path`; (kept, tried)."""
     kept: list[Trace] = []
@@ -63,7 +69,9 @@ async def teach(example: Example, sandbox: PythonSandbox, vision: VisionSpec, im
 
 def is_sound(trace: Trace) -> bool:
     """Answered, right, and every piece of code ran without an error and showed a picture."""
-    right = trace.stop_reason is StopReason.answered and trace.verdict is not None and trace.verdict.score == 1
+    right = (
+        trace.stop_reason is StopReason.answered and trace.verdict is not None and trace.verdict.score == 1
+    )
     return right and all(
         turn.observation is not None and turn.observation.status == "ok" and turn.observation.images
         for turn in trace.tool_turns

@@ -14,8 +14,8 @@ Status = Literal["ok", "error", "timeout", "crashed", "session_lost"]
 class CellResult:
     """The outcome of one cell.
 
-    `error`, `timeout` and `crashed` are the model's doing and the session goes on; `session_lost` means that the
-    session is gone (its process broke the rules or the sandbox died) and every later call says the same.
+    `error`, `timeout` and `crashed` are the model's doing and the session goes on; `session_lost` means that
+    the session is gone (its process broke the rules or the sandbox died) and every later call says the same.
     """
 
     status: Status

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from PIL import Image
 
-from . import frames, tiers, zygote
+from . import canary, frames, tiers, zygote
 from .control import Control, ZygoteDied
 from .limits import Preload, SandboxLimits
 from .session import Session, check_names, pack_images
@@ -61,15 +61,17 @@ class Sandbox:
         idle_seconds: float = 1800.0,
         min_isolation: tiers.Tier = "uid",
         tier: tiers.Tier | None = None,
+        without: tuple[str, ...] = (),
     ) -> AsyncGenerator[Self]:
         """Start a zygote in the strongest tier that passes its probes, and end it with the block.
 
-        `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle for
-        longest is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one. SandboxUnavailable
-        says what failed and the cure.
+        `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle
+        for longest is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one.
+        SandboxUnavailable says what failed and the cure. `without` leaves layers out (`landlock`, `seccomp`) to
+        study what each is good for; never for use: the canary's verdict is then ignored.
         """
         cores = os.cpu_count() or 1
-        choice = await tiers.choose(preload, min_isolation, tier)
+        choice = await tiers.choose(preload, min_isolation, tier, without=without)
         sandbox = cls(
             choice,
             limits or SandboxLimits(),
@@ -79,6 +81,8 @@ class Sandbox:
         )
         watching = asyncio.create_task(watch(sandbox), name="sandbox-watcher")
         try:
+            if not without:
+                await sandbox.require_walls()
             yield sandbox
         finally:
             watching.cancel()
@@ -118,8 +122,8 @@ class Sandbox:
     ) -> Session:
         """A session with `images` bound to their names. Its process starts on first use.
 
-        `seed` fixes `random` and `numpy.random`. Without `checkpoint` a cell costs less, and one that does not
-        stop politely takes the session with it.
+        `seed` fixes `random` and `numpy.random`. Without `checkpoint` a cell costs less, and one that does
+        not stop politely takes the session with it.
         """
         return await self.open_on(None, images or {}, seed, limits, checkpoint)
 
@@ -163,7 +167,20 @@ class Sandbox:
             stream.close()
             control.close()
 
+    async def require_walls(self) -> None:
+        """Let a canary try to break out; SandboxUnavailable if it gets anywhere."""
+        found = await canary.probe(self)
+        self._choice.probes += [
+            tiers.Probe(f"{self.tier} / {probe.name}", probe.ok, probe.detail) for probe in found
+        ]
+        through = [
+            probe for probe in self._choice.probes if not probe.ok and probe.name.startswith(self.tier)
+        ]
+        if through:
+            raise tiers.refusal(through)
+
     async def close(self) -> None:
+        """End every session and the zygote."""
         await asyncio.gather(*(session.close("the sandbox was closed") for session in self.sessions))
         await self._zygote.stop()
         if self._choice.folder:
@@ -243,7 +260,7 @@ class Sandbox:
         folder = tempfile.mkdtemp(prefix="session-", dir=self._choice.folder)
         host_id = None
         if self.tier == "uid":
-            host_id = self._choice.next_host_id()
+            host_id = next(self._choice.host_ids)
             os.chown(folder, host_id, host_id)
         try:
             where = {"box": folder, "host_id": host_id}

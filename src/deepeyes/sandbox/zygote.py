@@ -109,7 +109,7 @@ class Zygote:
         return int(answer["init"]), descriptors
 
     async def usage(self, roots: dict[int, str]) -> dict[str, list[list[int]]]:
-        """[pid, anonymous bytes, start time] of the sessions' processes; `roots` names the session of a pid."""
+        """[pid, anonymous bytes, start time] of the sessions' processes; `roots` says whose a pid is."""
         question = {"op": "usage", "roots": {str(pid): session for pid, session in roots.items()}}
         answer, _ = await ask_checked(self._maker, question)
         return answer["usage"]

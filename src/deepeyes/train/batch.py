@@ -23,10 +23,12 @@ class Turn:
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, turns: Sequence[Turn]) -> dict[str, torch.Tensor]:
-    """One conversation as `input_ids`, `labels`, `replies` (tokens,), `pixel_values` (patches, dim), `image_grid_thw`.
+    """One conversation as `input_ids`, `labels`, `replies` (tokens,), `pixel_values` (patches, dim),
+    `image_grid_thw`.
 
-    Labels are the assistant's own tokens and its closing `<|im_end|>`; all else is ignored by the loss. `replies` says
-    which of the assistant's turns a label belongs to, -1 elsewhere. `image_grid_thw` is (pictures, 3), in patches.
+    Labels are the assistant's own tokens and its closing `<|im_end|>`; all else is ignored by the loss.
+    `replies` says which of the assistant's turns a label belongs to, -1 elsewhere. `image_grid_thw` is
+    (pictures, 3), in patches.
     """
     ids: list[int] = []
     labels: list[int] = []
@@ -69,7 +71,9 @@ def collate(
 ) -> dict[str, torch.Tensor]:
     """Pad conversations on the right into one batch, with the `mm_token_type_ids` that Qwen2.5-VL wants."""
     pad = torch.nn.utils.rnn.pad_sequence
-    ids = pad([row["input_ids"] for row in rows], batch_first=True, padding_value=int(tokenizer.pad_token_id or 0))
+    ids = pad(
+        [row["input_ids"] for row in rows], batch_first=True, padding_value=int(tokenizer.pad_token_id or 0)
+    )
     labels = pad([row["labels"] for row in rows], batch_first=True, padding_value=IGNORE)
     replies = pad([row["replies"] for row in rows], batch_first=True, padding_value=-1)
     mask = pad([torch.ones_like(row["input_ids"]) for row in rows], batch_first=True)

@@ -1,4 +1,6 @@
-"""The text the nano tokenizer is made from: every wording of the world and the teacher, in the dialect's own frame."""
+"""The text the nano tokenizer is made from: every wording of the world and the teacher, in the dialect's own
+frame.
+"""
 
 import random
 from collections.abc import Iterator

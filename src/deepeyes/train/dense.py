@@ -1,10 +1,11 @@
 """Vision warm-up: what stands in every cell of a picture, which the renderer knows for free.
 
-A cell is the square of the view that becomes one visual token. The tower learns to put into that token's vector, in
-the directions of the very word embeddings the language model will have to say: the character, the colour of the sign,
-the kind of shape; and through small linear maps: which character of the string this is, the ink, the number of dots,
-the place within the cell, the cell's own row and column. One picture gives some fifty labels where a question gives
-one, which is what makes a vision model from nothing possible on two cores.
+A cell is the square of the view that becomes one visual token. The tower learns to put into that token's
+vector, in the directions of the very word embeddings the language model will have to say: the character, the
+colour of the sign, the kind of shape; and through small linear maps: which character of the string this is,
+the ink, the number of dots, the place within the cell, the cell's own row and column. One picture gives some
+fifty labels where a question gives one, which is what makes a vision model from nothing possible on two
+cores.
 """
 
 import random
@@ -43,14 +44,18 @@ ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
 """Kinds read straight off the token's vector; the others go through a linear map of their own."""
 
 
-def draw_dense(rng: random.Random, size: NanoSize, split: str) -> tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]:
-    """A picture for the warm-up: patches, grid in patches, and labels (cells, kinds), -1 where a kind is not asked."""
+def draw_dense(
+    rng: random.Random, size: NanoSize, split: str
+) -> tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]:
+    """A picture for the warm-up: patches, grid in patches, and labels (cells, kinds), -1 where a kind is not
+    asked.
+    """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
-    if choice < 0.65:
+    if choice < 0.7:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.randint(1, 7)):
-            draw_big_sign(rng, split, scene, rng.choice(((1.4, 2.0), (1.4, 2.6))))
+            draw_big_sign(rng, split, scene, (1.5, 2.2))
     elif choice < 0.9:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.randint(2, 8))
@@ -107,7 +112,9 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
 
 
 class DenseWarmup(nn.Module):
-    """The vision tower of `model` with the heads of the warm-up; forward gives the loss and the accuracy by kind."""
+    """The vision tower of `model` with the heads of the warm-up; forward gives the loss and the accuracy by
+    kind.
+    """
 
     def __init__(self, model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()
@@ -125,8 +132,12 @@ class DenseWarmup(nn.Module):
         features = self.model.model.visual(pixel_values, grid_thw=image_grid_thw).pooler_output
         return self.score(features, labels)
 
-    def score(self, features: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Vectors (cells, hidden) and labels (cells, kinds) -> loss (), and accuracy on the labelled cells by kind."""
+    def score(
+        self, features: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Vectors (cells, hidden) and labels (cells, kinds) -> loss (), and accuracy on the labelled cells by
+        kind.
+        """
         embedding = self.model.get_input_embeddings().weight
         loss = features.new_zeros(())
         metrics: dict[str, torch.Tensor] = {}

@@ -1,8 +1,8 @@
 """Lessons for the base model: one picture, several questions about it, answered at once and without tools.
 
-Asking three or four things about each picture costs little more than asking one, because the picture is most of the
-tokens. Tiny signs are asked about as well: where they are, which can be seen, and sometimes what they say, which
-cannot, so that the model without tools gives its best guess in the right form.
+Asking three or four things about each picture costs little more than asking one, because the picture is most
+of the tokens. Tiny signs are asked about as well: where they are, which can be seen, and sometimes what they
+say, which cannot, so that the model without tools gives its best guess in the right form.
 """
 
 import random
@@ -40,14 +40,16 @@ def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     if choice < 0.5:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3))):
-            draw_big_sign(rng, split, scene, (1.4, 2.6))
+            draw_big_sign(rng, split, scene, (1.5, 2.3))
         questions = [_about(rng, scene, sign) for sign in scene.things]
         questions += [_where(rng, scene, sign, size) for sign in scene.things if rng.random() < 0.3]
     elif choice < 0.87:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
-        questions += [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.12]
+        questions += [
+            ("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.12
+        ]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
         kind, question, text, _ = draw_shape_question(rng, scene)
@@ -62,9 +64,12 @@ def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
 
 
 def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str:
-    """The line that the brief dialect puts under a picture, with the size the picture would have had at full size."""
-    side = rng.randint(1100, 1600) / max(scene.image.size)
-    return f"image_1 {round(scene.image.width * side)}x{round(scene.image.height * side)} as {shown[0]}x{shown[1]}\n"
+    """The line that the brief dialect puts under a picture, with the size the picture would have had at full
+    size.
+    """
+    scale = rng.randint(1100, 1600) / max(scene.image.size)
+    width, height = round(scene.image.width * scale), round(scene.image.height * scale)
+    return f"image_1 {width}x{height} as {shown[0]}x{shown[1]}\n"
 
 
 def _about(rng: random.Random, scene: Scene, sign: Thing) -> tuple[str, str, str]:

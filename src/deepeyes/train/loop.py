@@ -1,8 +1,9 @@
 """The one training loop of the nano model's stages: many processes, resumable at any step, curves on disk.
 
-What always holds: the data of a step is a function of (stage, step, rank) alone, so a killed run that resumes sees what
-it would have seen; a checkpoint is written beside its place and renamed; weights are averaged over steps (EMA) and the
-average is what a stage hands on. Processes are joined by torch.distributed (`torchrun`), on CPU through gloo.
+What always holds: the data of a step is a function of (stage, step, rank) alone, so a killed run that resumes
+sees what it would have seen; a checkpoint is written beside its place and renamed; weights are averaged over
+steps (EMA) and the average is what a stage hands on. Processes are joined by torch.distributed (`torchrun`),
+on CPU through gloo.
 """
 
 import json
@@ -33,7 +34,9 @@ class Plan(BaseModel):
     batch: int = 64
     """Samples a step over all processes."""
     lr: float = 2e-3
-    """Peak learning rate of AdamW; `muon` times that for the hidden matrices, `vision_lr` times for the vision tower."""
+    """Peak learning rate of AdamW; `muon` times that for the hidden matrices, `vision_lr` times for the
+    vision tower.
+    """
     muon: float = 3.0
     vision_lr: float = 1.0
     warmup: int = 100
@@ -69,7 +72,8 @@ def train_stage(
     evaluate: Callable[[], dict[str, float]] | None = None,
     title: str = "",
 ) -> None:
-    """Train `module`, whose forward(**batch) gives (loss, metrics), on `draw(step, samples)`; leave the average in it.
+    """Train `module`, whose forward(**batch) gives (loss, metrics), on `draw(step, samples)`; leave the
+    average in it.
 
     `folder` gets `checkpoint.pt` (removed at the end) and `curves.jsonl`.
     """
@@ -103,9 +107,18 @@ def train_stage(
             _average(average, module, min(plan.ema, (step + 1) / (step + 20)))
             for name, value in {"loss": loss.detach(), **metrics}.items():
                 smooth[name] = 0.98 * smooth.get(name, float(value)) + 0.02 * float(value)
-            progress.update(bar, advance=1, note=" ".join(f"{k} {v:.3f}" for k, v in list(smooth.items())[:3]))
+            progress.update(
+                bar, advance=1, note=" ".join(f"{k} {v:.3f}" for k, v in list(smooth.items())[:3])
+            )
             if rank == 0 and ((step + 1) % 50 == 0):
-                _log(folder, {"step": step + 1, "time": round(time.time()), **{k: round(v, 4) for k, v in smooth.items()}})
+                _log(
+                    folder,
+                    {
+                        "step": step + 1,
+                        "time": round(time.time()),
+                        **{k: round(v, 4) for k, v in smooth.items()},
+                    },
+                )
             if evaluate and (step + 1) % plan.evaluate_every == 0 and step + 1 < plan.steps:
                 if rank == 0:
                     module.eval()
@@ -141,28 +154,39 @@ def _optimizers(module: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
         if not parameter.requires_grad:
             continue
         factor = plan.vision_lr if ".visual." in name else 1.0
-        hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and "nothing" not in name
+        hidden = (
+            parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and "nothing" not in name
+        )
         (matrices if hidden else others).setdefault(factor, []).append(parameter)
 
     def groups(by_factor: dict[float, list[nn.Parameter]], times: float) -> list[dict[str, Any]]:
         return [{"params": params, "peak": plan.lr * factor * times} for factor, params in by_factor.items()]
 
     muon = torch.optim.Muon(
-        groups(matrices, plan.muon), lr=plan.lr, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+        groups(matrices, plan.muon),
+        lr=plan.lr,
+        weight_decay=plan.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
     )
-    adamw = torch.optim.AdamW(groups(others, 1.0), lr=plan.lr, betas=(0.9, 0.98), weight_decay=plan.weight_decay)
+    adamw = torch.optim.AdamW(
+        groups(others, 1.0), lr=plan.lr, betas=(0.9, 0.98), weight_decay=plan.weight_decay
+    )
     return [muon, adamw]
 
 
 def _share_gradients(module: nn.Module, world: int) -> None:
     if world == 1:
         return
-    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in module.parameters() if p.requires_grad]
+    gradients = [
+        p.grad if p.grad is not None else torch.zeros_like(p) for p in module.parameters() if p.requires_grad
+    ]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat)
     flat /= world
     offset = 0
-    for parameter, gradient in zip([p for p in module.parameters() if p.requires_grad], gradients, strict=True):
+    for parameter, gradient in zip(
+        [p for p in module.parameters() if p.requires_grad], gradients, strict=True
+    ):
         parameter.grad = flat[offset : offset + gradient.numel()].view_as(gradient)
         offset += gradient.numel()
 
@@ -189,7 +213,11 @@ def _save(
 
 
 def _resume(
-    path: Path, module: nn.Module, optimizers: list[torch.optim.Optimizer], average: Tensors, device: torch.device
+    path: Path,
+    module: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    average: Tensors,
+    device: torch.device,
 ) -> int:
     if not path.exists():
         return 0

@@ -1,7 +1,9 @@
-"""The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> base -> cold start.
+"""The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> base -> cold
+start.
 
-Run as `python -m deepeyes.train.nano RECIPE --out DIR`. On a CPU it starts one process a core under `torchrun`; with a
-GPU it is one process. A stage that has left its checkpoint is not run again; one that was killed goes on.
+Run as `python -m deepeyes.train.nano RECIPE --out DIR`. On a CPU it starts one process a core under
+`torchrun`; with a GPU it is one process. A stage that has left its checkpoint is not run again; one that was
+killed goes on.
 """
 
 import argparse
@@ -51,7 +53,9 @@ class TracePlan(BaseModel):
 
 
 class ColdPlan(SpeakPlan):
-    """Cold start: which share of the samples are traces of each family; the rest are the base model's lessons."""
+    """Cold start: which share of the samples are traces of each family; the rest are the base model's
+    lessons.
+    """
 
     tiny: float = 0.45
     direct: float = 0.15
@@ -118,7 +122,9 @@ def run_base(recipe: Recipe, start: Path, out: Path) -> None:
     def batch(rng: random.Random, samples: int, split: str) -> tuple[Tensors, list[tuple[str, ...]]]:
         lessons = [draw_lesson(rng, recipe.size, split) for _ in range(samples)]
         tensors = collate(tokenizer, [encode(tokenizer, lesson.turns) for lesson in lessons], image_token)
-        return {**tensors, "cells": torch.cat([lesson.cells for lesson in lessons])}, [ls.kinds for ls in lessons]
+        return {**tensors, "cells": torch.cat([lesson.cells for lesson in lessons])}, [
+            ls.kinds for ls in lessons
+        ]
 
     def draw(step: int, samples: int) -> Tensors:
         return batch(random.Random(f"base/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")[0]
@@ -134,7 +140,9 @@ def run_base(recipe: Recipe, start: Path, out: Path) -> None:
 def make_traces(recipe: Recipe, out: Path) -> None:
     """Stage 3: the teacher's traces, really executed; every process makes its share of the shards."""
     rank, world = rank_and_world()
-    missing = [(path, family, indices) for path, family, indices in shards(recipe.traces, out) if not path.exists()]
+    missing = [
+        (path, family, indices) for path, family, indices in shards(recipe.traces, out) if not path.exists()
+    ]
     limit = recipe.size.max_tokens * CELL**2
     vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
 
@@ -224,7 +232,13 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     if "RANK" not in os.environ and not torch.cuda.is_available() and arguments.processes > 1:
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={arguments.processes}"]
+        command = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc-per-node={arguments.processes}",
+        ]
         command += ["-m", "deepeyes.train.nano", str(arguments.recipe), "--out", str(arguments.out)]
         raise SystemExit(subprocess.call(command, env={**os.environ, "OMP_NUM_THREADS": "1"}))
     with arguments.recipe.open("rb") as file:

@@ -1,7 +1,8 @@
-"""Teaching the whole model to speak: loss on the assistant's tokens, and, beside it, on the cells of the pictures.
+"""Teaching the whole model to speak: loss on the assistant's tokens, and, beside it, on the cells of the
+pictures.
 
-The vision labels of the warm-up stay on while the language model learns to use them, at a fraction of their weight:
-they cost nothing, because the pictures are encoded anyway, and keep the two in one language.
+The vision labels of the warm-up stay on while the language model learns to use them, at a fraction of their
+weight: they cost nothing, because the pictures are encoded anyway, and keep the two in one language.
 """
 
 import re
@@ -18,14 +19,18 @@ from .loop import Tensors
 
 
 class Speak(nn.Module):
-    """`dense.model` as a language model over conversations; forward gives the loss and how much of it is speech."""
+    """`dense.model` as a language model over conversations; forward gives the loss and how much of it is
+    speech.
+    """
 
     def __init__(self, dense: DenseWarmup, dense_weight: float) -> None:
         super().__init__()
         self.dense = dense
         self.dense_weight = dense_weight
         self._features: list[torch.Tensor] = []
-        dense.model.model.visual.register_forward_hook(lambda _m, _i, out: self._features.append(out.pooler_output))
+        dense.model.model.visual.register_forward_hook(
+            lambda _m, _i, out: self._features.append(out.pooler_output)
+        )
 
     def logits(self, batch: Tensors) -> torch.Tensor:
         """Next-token logits (batch, tokens, vocabulary) of a collated batch."""
@@ -49,10 +54,11 @@ class Speak(nn.Module):
 def exactness(
     speak: Speak, tokenizer: PreTrainedTokenizerFast, batch: Tensors, kinds: Sequence[Sequence[str]]
 ) -> dict[str, float]:
-    """Share of replies that are right to the last token when each token is given the right ones before it, by kind.
+    """Share of replies that are right to the last token when each token is given the right ones before it, by
+    kind.
 
-    For a reply that is right so far this is what greedy decoding would say, so the shares are those of greedy decoding.
-    "near" is the share of "where" answers within 0.3 cells on both sides.
+    For a reply that is right so far this is what greedy decoding would say, so the shares are those of greedy
+    decoding. "near" is the share of "where" answers within 0.3 cells on both sides.
     """
     best = speak.logits(batch).argmax(-1)[:, :-1]
     labels, replies = batch["labels"][:, 1:], batch["replies"][:, 1:]

@@ -16,6 +16,7 @@ from pygments.lexers import PythonLexer
 
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
+from deepeyes.eval.world import truth_box
 from deepeyes.view.pictures import Album, Outline, Shown
 from deepeyes.view.visible import visible
 
@@ -83,7 +84,7 @@ def card(trace: Trace, album: Album) -> EpisodeCard:
     opening = [part for message in first for part in message.images]
     outlines = list[Outline]()
     if opening:
-        box = _truth_box(trace)
+        box = truth_box(trace)
         outlines += [Outline.of("truth", "asked about", box)] if box else []
         outlines += album.places(opening[0].ref, returned)
     shown = tuple(album.show(part, tuple(outlines) if part is opening[0] else ()) for part in opening)
@@ -137,14 +138,6 @@ def _headline(trace: Trace) -> str:
     if trace.stop_reason == StopReason.answered:
         return ""
     return f"ended without an answer: {trace.stop_reason.value.replace('_', ' ')}"
-
-
-def _truth_box(trace: Trace) -> tuple[float, float, float, float] | None:
-    box = trace.task.truth.get("box")
-    if not isinstance(box, list | tuple) or len(box) != 4:  # pyright: ignore[reportUnknownArgumentType]
-        return None
-    left, top, right, bottom = (float(side) for side in box)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-    return left, top, right, bottom
 
 
 def _budgets(trace: Trace) -> tuple[Budget, ...]:

@@ -1,4 +1,6 @@
-"""Backgrounds in the foreground's way: photographs (one split each) and generated clutter (seeded by split)."""
+"""Backgrounds in the foreground's way: photographs (one split each) and generated clutter (seeded by
+split).
+"""
 
 import functools
 import random
@@ -10,8 +12,11 @@ from PIL import Image, ImageDraw, ImageFilter
 _PHOTO_SHARE = 0.65
 
 
-def draw_background(rng: random.Random, split: str, size: tuple[int, int], *, shapes: bool = True) -> Image.Image:
-    """An RGB picture of `size` (width, height): a window of a photograph of `split`, or clutter drawn from `rng`.
+def draw_background(
+    rng: random.Random, split: str, size: tuple[int, int], *, shapes: bool = True
+) -> Image.Image:
+    """An RGB picture of `size` (width, height): a window of a photograph of `split`, or clutter drawn from
+    `rng`.
 
     Without `shapes` the clutter holds lines and stains only, nothing that could be counted as a shape.
     """
@@ -23,7 +28,9 @@ def draw_background(rng: random.Random, split: str, size: tuple[int, int], *, sh
 
 @functools.lru_cache(maxsize=512)
 def background_variant(variant: int, split: str, size: tuple[int, int], shapes: bool) -> Image.Image:
-    """Background number `variant`, kept: training draws many pictures on few hundred backgrounds. Copy before drawing."""
+    """Background number `variant`, kept: training draws many pictures on few hundred backgrounds. Copy before
+    drawing.
+    """
     return draw_background(random.Random(f"background/{split}/{variant}/{size}"), split, size, shapes=shapes)
 
 
@@ -69,10 +76,18 @@ def _clutter(rng: random.Random, size: tuple[int, int], shapes: bool) -> Image.I
             case 0:
                 draw.ellipse((x - a, y - b, x + a, y + b), fill=fill)
             case 1:
-                draw.line((x, y, x + rng.choice((-1, 1)) * a * 2, y + b * 2), fill=fill, width=rng.randint(2, 16))
+                draw.line(
+                    (x, y, x + rng.choice((-1, 1)) * a * 2, y + b * 2), fill=fill, width=rng.randint(2, 16)
+                )
             case 2:
                 points = [(x + rng.uniform(-a, a), y + rng.uniform(-b, b)) for _ in range(rng.randint(3, 6))]
                 draw.polygon(points, fill=fill)
             case _:
-                draw.arc((x - a, y - a, x + a, y + a), rng.randint(0, 180), rng.randint(181, 360), fill=fill, width=8)
+                draw.arc(
+                    (x - a, y - a, x + a, y + a),
+                    rng.randint(0, 180),
+                    rng.randint(181, 360),
+                    fill=fill,
+                    width=8,
+                )
     return image.filter(ImageFilter.BoxBlur(rng.choice((0, 1, 2))))

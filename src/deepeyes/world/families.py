@@ -1,7 +1,8 @@
-"""Task families: each draws a picture and asks one question about it, with the exact answer and where it stands.
+"""Task families: each draws a picture and asks one question about it, with the exact answer and where it
+stands.
 
-`tiny`: one to four small signs in a large, busy picture; unreadable at the size a small model sees, readable in a crop.
-`direct`: large, obvious signs and shapes; no tool is needed.
+`tiny`: one to four small signs in a large, busy picture; unreadable at the size a small model sees, readable
+in a crop. `direct`: large, obvious signs and shapes; no tool is needed.
 """
 
 import random
@@ -66,7 +67,14 @@ def draw_tiny_signs(rng: random.Random, split: str, scene: Scene, count: int) ->
     """Up to `count` signs, each about a third of a unit high, of different colours."""
     for _ in range(count):
         text, dots = draw_content(rng, split)
-        add_sign(rng, scene, height=scene.unit * rng.uniform(0.32, 0.40), gap=scene.unit * 0.6, text=text, dots=dots)
+        add_sign(
+            rng,
+            scene,
+            height=scene.unit * rng.uniform(0.32, 0.40),
+            gap=scene.unit * 0.6,
+            text=text,
+            dots=dots,
+        )
 
 
 def draw_content(rng: random.Random, split: str) -> tuple[str, int]:
@@ -98,9 +106,11 @@ def _direct_sign(rng: random.Random, split: str) -> Drawn:
 
 
 def draw_big_sign(
-    rng: random.Random, split: str, scene: Scene, heights: tuple[float, float] = (1.7, 2.6)
+    rng: random.Random, split: str, scene: Scene, heights: tuple[float, float] = (1.6, 2.3)
 ) -> Thing | None:
-    """One sign, its height drawn from `heights` in units, lowered where the picture is too narrow for its string."""
+    """One sign, its height drawn from `heights` in units, lowered where the picture is too narrow for its
+    string.
+    """
     text, dots = draw_content(rng, split)
     widest = scene.image.width * 0.92 / (0.62 * len(text) + 0.6 if text else 0.48 * dots + 0.6)
     height = min(scene.unit * rng.uniform(*heights), widest)

@@ -1,6 +1,7 @@
 """The fonts on the signs: open-licensed files shipped with the package."""
 
 import functools
+import io
 import random
 from importlib import resources
 
@@ -18,8 +19,7 @@ def font_names() -> tuple[str, ...]:
 def load_font(name: str, pixels: int) -> ImageFont.FreeTypeFont:
     """The font file `name` at `pixels` an em."""
     path = resources.files("deepeyes.world") / "assets" / "fonts" / name
-    with path.open("rb") as file:
-        return ImageFont.truetype(file, pixels)
+    return ImageFont.truetype(io.BytesIO(path.read_bytes()), pixels)
 
 
 def draw_font(rng: random.Random, pixels: int) -> ImageFont.FreeTypeFont:

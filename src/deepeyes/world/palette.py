@@ -16,14 +16,14 @@ _HSV: dict[str, tuple[float, float, float]] = {
 COLOURS = tuple(_HSV)
 
 _INKS: dict[str, tuple[str, ...]] = {
-    "red": ("white", "yellow", "black"),
+    "red": ("white", "yellow"),
     "orange": ("black", "white", "blue"),
-    "yellow": ("black", "blue", "red", "green", "purple"),
-    "green": ("white", "yellow", "black"),
-    "blue": ("white", "yellow", "orange"),
-    "purple": ("white", "yellow", "orange"),
-    "white": ("black", "red", "blue", "green", "purple"),
-    "black": ("white", "yellow", "orange", "red"),
+    "yellow": ("black", "blue", "red"),
+    "green": ("white", "yellow"),
+    "blue": ("white", "yellow"),
+    "purple": ("white", "yellow"),
+    "white": ("black", "red", "blue", "green"),
+    "black": ("white", "yellow", "orange"),
 }
 
 

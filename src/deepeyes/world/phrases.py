@@ -1,4 +1,6 @@
-"""How a question may be put: eight or more wordings each. `{it}` is the thing asked about, `{shape}` a kind of shape."""
+"""How a question may be put: eight or more wordings each. `{it}` is the thing asked about, `{shape}` a kind
+of shape.
+"""
 
 import random
 

@@ -1,12 +1,13 @@
 """Things drawn into pictures, each remembering exactly where it is: the ground truth of every question.
 
-A `Thing` is a sign (a plate with a string or with dots on it) or a plain shape. Boxes are (left, top, right, bottom) in
-pixels of the full picture. `Scene.glyphs` says where every single character stands, which is what the vision warm-up
-learns from.
+A `Thing` is a sign (a plate with a string or with dots on it) or a plain shape. Boxes are (left, top, right,
+bottom) in pixels of the full picture. `Scene.glyphs` says where every single character stands, which is what
+the vision warm-up learns from.
 """
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from PIL import Image, ImageDraw, ImageFilter
@@ -64,7 +65,8 @@ def empty_scene(
 ) -> Scene:
     """A background of `split` in one of the usual aspect ratios, its long side in the given range of pixels.
 
-    With `variants` the background is one of so many that are kept in memory, which makes drawing four times faster.
+    With `variants` the background is one of so many that are kept in memory, which makes drawing four times
+    faster.
     """
     aspect = aspect or rng.choice(ASPECTS)
     side = rng.randint(*long_side)
@@ -74,8 +76,12 @@ def empty_scene(
     return Scene(draw_background(rng, split, size, shapes=shapes))
 
 
-def free_place(rng: random.Random, scene: Scene, width: float, height: float, gap: float) -> tuple[float, float] | None:
-    """A top-left corner where a `width` x `height` thing stays `gap` pixels off all others, or None after 60 tries."""
+def free_place(
+    rng: random.Random, scene: Scene, width: float, height: float, gap: float
+) -> tuple[float, float] | None:
+    """A top-left corner where a `width` x `height` thing stays `gap` pixels off all others, or None after 60
+    tries.
+    """
     margin = 4
     for _ in range(60):
         x = rng.uniform(margin, max(margin, scene.image.width - width - margin))
@@ -117,7 +123,9 @@ def add_sign(
     return thing
 
 
-def add_shape(rng: random.Random, scene: Scene, kind: str, *, side: float, gap: float, colour: str) -> Thing | None:
+def add_shape(
+    rng: random.Random, scene: Scene, kind: str, *, side: float, gap: float, colour: str
+) -> Thing | None:
     """Draw a filled shape of `side` pixels; None where no room is left."""
     place = free_place(rng, scene, side, side, gap)
     if place is None:
@@ -156,18 +164,9 @@ def _plate(
 ) -> tuple[Image.Image, list[tuple[str, Box]]]:
     """A sign as an RGBA patch, and the box of every glyph in it (the text's characters; none for dots)."""
     pad = height * rng.uniform(0.14, 0.26)
-    glyphs: list[tuple[str, Box]] = []
-    ink_rgb = shade(rng, ink)
-    if text:
-        font = draw_font(rng, max(6, round(height * rng.uniform(0.70, 0.84))))
-        pitch = height * rng.uniform(0.52, 0.60)
-        widths = [max(font.getlength(char) + height * 0.03, pitch) for char in text]
-        width = round(sum(widths) + 2 * pad)
-    else:
-        radius = height * rng.uniform(0.13, 0.17)
-        step = radius * rng.uniform(2.5, 3.0)
-        width = round(step * (dots - 1) + 2 * radius + 2 * pad)
-    patch = Image.new("RGBA", (max(width, height), height), (0, 0, 0, 0))
+    fill = shade(rng, ink)
+    content = _text_on(rng, height, text) if text else _dots_on(rng, height, dots)
+    patch = Image.new("RGBA", (max(round(content.width + 2 * pad), height), height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(patch)
     edge = (245, 245, 245) if plate in ("black", "blue", "purple") or rng.random() < 0.3 else (25, 25, 25)
     if plate == "white":
@@ -179,25 +178,48 @@ def _plate(
         outline=edge,
         width=max(1, round(height * rng.uniform(0.03, 0.07))),
     )
-    x = (patch.width - width) / 2 + pad
-    if text:
-        top, bottom = _line_box(font, text)
-        y = (height - (bottom - top)) / 2 - top
-        for char, advance in zip(text, widths, strict=True):
-            draw.text((x + (advance - font.getlength(char)) / 2, y), char, font=font, fill=ink_rgb)
-            glyphs.append((char, (x, y + top, x + advance, y + bottom)))
-            x += advance
-    else:
-        for _ in range(dots):
-            drop = rng.uniform(-0.10, 0.10) * height
-            draw.ellipse((x, height / 2 - radius + drop, x + 2 * radius, height / 2 + radius + drop), fill=ink_rgb)
-            x += step
+    glyphs = content.draw(draw, (patch.width - content.width) / 2, fill)
     return _turn(rng, patch), glyphs
 
 
-def _line_box(font: object, text: str) -> tuple[float, float]:
-    _, top, _, bottom = font.getbbox(text)  # type: ignore[attr-defined]
-    return top, bottom
+@dataclass(frozen=True)
+class _Content:
+    """What goes on a plate: its width, and how to draw it from a left edge in a colour."""
+
+    width: float
+    draw: Callable[[ImageDraw.ImageDraw, float, tuple[int, int, int]], list[tuple[str, Box]]]
+
+
+def _text_on(rng: random.Random, height: int, text: str) -> _Content:
+    font = draw_font(rng, max(6, round(height * rng.uniform(0.70, 0.84))))
+    pitch = height * rng.uniform(0.52, 0.60)
+    widths = [max(font.getlength(char) + height * 0.03, pitch) for char in text]
+    _, top, _, bottom = font.getbbox(text)
+    y = (height - (bottom - top)) / 2 - top
+
+    def put(draw: ImageDraw.ImageDraw, x: float, fill: tuple[int, int, int]) -> list[tuple[str, Box]]:
+        glyphs: list[tuple[str, Box]] = []
+        for char, width in zip(text, widths, strict=True):
+            draw.text((x + (width - font.getlength(char)) / 2, y), char, font=font, fill=fill)
+            glyphs.append((char, (x, y + top, x + width, y + bottom)))
+            x += width
+        return glyphs
+
+    return _Content(sum(widths), put)
+
+
+def _dots_on(rng: random.Random, height: int, dots: int) -> _Content:
+    radius = height * rng.uniform(0.13, 0.17)
+    step = radius * rng.uniform(2.5, 3.0)
+
+    def put(draw: ImageDraw.ImageDraw, x: float, fill: tuple[int, int, int]) -> list[tuple[str, Box]]:
+        for dot in range(dots):
+            middle = height / 2 + rng.uniform(-0.10, 0.10) * height
+            left = x + dot * step
+            draw.ellipse((left, middle - radius, left + 2 * radius, middle + radius), fill=fill)
+        return []
+
+    return _Content(step * (dots - 1) + 2 * radius, put)
 
 
 def _turn(rng: random.Random, patch: Image.Image) -> Image.Image:

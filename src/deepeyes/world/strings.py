@@ -4,7 +4,9 @@ import random
 import zlib
 
 ALPHABET = "0123456789ACEFHKPRTX"
-"""Twenty glyphs that stay apart at 20 pixels: none of O/0, I/1, B/8, S/5, Z/2 appears together with its twin."""
+"""Twenty glyphs that stay apart at 20 pixels: none of O/0, I/1, B/8, S/5, Z/2 appears together with its
+twin.
+"""
 
 SPLITS = ("train", "validation", "test")
 

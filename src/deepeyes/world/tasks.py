@@ -9,7 +9,9 @@ from .families import Example, make_examples
 
 
 def to_task(example: Example, store: ImageStore) -> Task:
-    """The example as a task, its picture put into `store`; `truth["box"]` is the thing asked about, in its pixels."""
+    """The example as a task, its picture put into `store`; `truth["box"]` is the thing asked about, in its
+    pixels.
+    """
     truth = {"box": [round(side, 1) for side in example.target.box]} if example.target else {}
     return Task(
         id=example.id,

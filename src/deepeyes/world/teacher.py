@@ -1,7 +1,8 @@
-"""The teacher: what a model that knows where things are would write, turn by turn, in the dialect `deepeyes_v2`.
+"""The teacher: what a model that knows where things are would write, turn by turn, in the dialect
+`deepeyes_v2`.
 
-It speaks of places in cells, the squares of the picture that one visual token stands for: "4.6" is the fifth column,
-six tenths in. The code it writes turns cells into pixels of the full picture.
+It speaks of places in cells, the squares of the picture that one visual token stands for: "4.6" is the fifth
+column, six tenths in. The code it writes turns cells into pixels of the full picture.
 """
 
 import random
@@ -11,13 +12,19 @@ from .families import Example
 WINDOW = (1.4, 0.9)
 """Width and height of the crop, in cells."""
 
-TOO_SMALL = ("It is too small to read. I zoom in.", "I need a closer look.", "Too small from here. I look closer.")
+TOO_SMALL = (
+    "It is too small to read. I zoom in.",
+    "I need a closer look.",
+    "Too small from here. I look closer.",
+)
 NOW_CLEAR = ("Now it is clear.", "The crop shows it.", "Now I can see it.")
 SEEN = "I can see it."
 
 
 def solve(rng: random.Random, example: Example, grid: tuple[int, int]) -> list[str]:
-    """The teacher's replies in order; `grid` is the picture's (columns, rows) of cells as the model sees it."""
+    """The teacher's replies in order; `grid` is the picture's (columns, rows) of cells as the model sees
+    it.
+    """
     if example.family != "tiny":
         return [answer(SEEN, example.answer)]
     return [look(rng, place_in_cells(example, grid), grid), answer(rng.choice(NOW_CLEAR), example.answer)]

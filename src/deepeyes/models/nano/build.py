@@ -1,7 +1,9 @@
-"""The nano model from nothing: Qwen2.5-VL's own classes, shrunk, with a small tokenizer and the stock image processor.
+"""The nano model from nothing: Qwen2.5-VL's own classes, shrunk, with a small tokenizer and the stock image
+processor.
 
-A checkpoint is an ordinary Transformers folder: `AutoModelForImageTextToText` and `AutoProcessor` load it, so do the
-servers that know Qwen2.5-VL. Only sizes differ from the 7B model; every name and tensor layout is Qwen's.
+A checkpoint is an ordinary Transformers folder: `AutoModelForImageTextToText` and `AutoProcessor` load it, so
+do the servers that know Qwen2.5-VL. Only sizes differ from the 7B model; every name and tensor layout is
+Qwen's.
 """
 
 from collections.abc import Iterable
@@ -19,10 +21,20 @@ from transformers import (
 )
 from transformers.utils import is_torchvision_available
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-           "<|image_pad|>", "<|video_pad|>")  # fmt: skip
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 TAGS = ("<tool_call>", "</tool_call>", "<think>", "</think>", "<code>", "</code>", "<answer>", "</answer>")
-"""Added as whole tokens but not special, as Qwen does with its tool tags: they survive `skip_special_tokens`."""
+"""Added as whole tokens but not special, as Qwen does with its tool tags: they survive
+`skip_special_tokens`.
+"""
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -33,7 +45,9 @@ CHAT_TEMPLATE = (
 )
 
 _SPLIT = r" ?\p{Lu}?\p{Ll}+|\p{Lu}|\p{N}| ?[^\s\p{L}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+"
-"""Words with their leading blank; capitals and digits one by one, so that a string on a sign is one token a glyph."""
+"""Words with their leading blank; capitals and digits one by one, so that a string on a sign is one token a
+glyph.
+"""
 
 
 class NanoSize(BaseModel):
@@ -98,12 +112,15 @@ def build_processor(tokenizer: PreTrainedTokenizerFast, size: NanoSize) -> Qwen2
     """Qwen's processor over `tokenizer`, its pictures limited to `size.max_tokens` visual tokens."""
     allow_no_torchvision()
     images = Qwen2VLImageProcessorPil(
-        size={"shortest_edge": size.min_tokens * CELL**2, "longest_edge": size.max_tokens * CELL**2}, patch_size=PATCH
+        size={"shortest_edge": size.min_tokens * CELL**2, "longest_edge": size.max_tokens * CELL**2},
+        patch_size=PATCH,
     )
     return Qwen2_5_VLProcessor(images, tokenizer, None, chat_template=CHAT_TEMPLATE)
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, size: NanoSize, seed: int) -> Qwen2_5_VLForConditionalGeneration:
+def build_model(
+    tokenizer: PreTrainedTokenizerFast, size: NanoSize, seed: int
+) -> Qwen2_5_VLForConditionalGeneration:
     """A freshly initialised model."""
     ids: dict[str, Any] = {
         name: tokenizer.convert_tokens_to_ids(token)
@@ -116,36 +133,36 @@ def build_model(tokenizer: PreTrainedTokenizerFast, size: NanoSize, seed: int) -
     }
     half = size.hidden // size.heads // 2
     height = width = 3 * half // 8
-    text = dict(
-        vocab_size=-(-len(tokenizer) // 64) * 64,
-        hidden_size=size.hidden,
-        intermediate_size=size.ffn,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.kv_heads,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        rope_parameters={
+    text = {
+        "vocab_size": -(-len(tokenizer) // 64) * 64,
+        "hidden_size": size.hidden,
+        "intermediate_size": size.ffn,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "num_key_value_heads": size.kv_heads,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 1e4,
             "mrope_section": [half - height - width, height, width],
         },
-    )
-    vision = dict(
-        depth=size.vision_depth,
-        hidden_size=size.vision_hidden,
-        intermediate_size=size.vision_ffn,
-        num_heads=size.vision_heads,
-        out_hidden_size=size.hidden,
-        patch_size=PATCH,
-        spatial_merge_size=MERGE,
-        temporal_patch_size=2,
-        window_size=112,
-        fullatt_block_indexes=list(range(size.vision_depth)),
-    )
+    }
+    vision = {
+        "depth": size.vision_depth,
+        "hidden_size": size.vision_hidden,
+        "intermediate_size": size.vision_ffn,
+        "num_heads": size.vision_heads,
+        "out_hidden_size": size.hidden,
+        "patch_size": PATCH,
+        "spatial_merge_size": MERGE,
+        "temporal_patch_size": 2,
+        "window_size": 112,
+        "fullatt_block_indexes": list(range(size.vision_depth)),
+    }
     torch.manual_seed(seed)
     config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
     model = Qwen2_5_VLForConditionalGeneration(config)

@@ -1,7 +1,7 @@
 """A key-value cache with one row a conversation, and places within it.
 
-Rows never move and hold no padding: a conversation keeps its row over all its turns, so what was read once (the
-pictures above all) is never read again, and conversations of any length decode together.
+Rows never move and hold no padding: a conversation keeps its row over all its turns, so what was read once
+(the pictures above all) is never read again, and conversations of any length decode together.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,9 @@ from transformers import Qwen2_5_VLTextConfig
 
 
 class SlotCache:
-    """What a Transformers decoder layer needs of a cache, over tensors (layers, rows, heads, length, head size)."""
+    """What a Transformers decoder layer needs of a cache, over tensors (layers, rows, heads, length, head
+    size).
+    """
 
     is_compileable = False
     is_sliding = (False,)
@@ -31,7 +33,9 @@ class SlotCache:
         self._upto = 0
 
     def begin(self, rows: torch.Tensor, at: torch.Tensor, upto: int) -> None:
-        """The next forward writes to `rows` (b,) at places `at` (b, q) and attends to the first `upto` places."""
+        """The next forward writes to `rows` (b,) at places `at` (b, q) and attends to the first `upto`
+        places.
+        """
         self._rows, self._at, self._upto = rows, at, upto
 
     def update(
@@ -41,7 +45,9 @@ class SlotCache:
         rows = self._rows[:, None]
         for store, new in ((self._keys[layer], keys), (self._values[layer], values)):
             store.transpose(1, 2)[rows, self._at] = new.transpose(1, 2)
-        return self._keys[layer][self._rows, :, : self._upto], self._values[layer][self._rows, :, : self._upto]
+        return self._keys[layer][self._rows, :, : self._upto], self._values[layer][
+            self._rows, :, : self._upto
+        ]
 
     def get_seq_length(self, *_args: object) -> int:
         """Zero: places are given explicitly."""
@@ -51,10 +57,11 @@ class SlotCache:
 def positions(
     ids: Sequence[int], grids: Sequence[tuple[int, int, int]], start: int, image_token: int, merge: int
 ) -> tuple[torch.Tensor, int]:
-    """Qwen2.5-VL's three-part positions (3, tokens) of `ids` that begin at `start`, and the position that comes next.
+    """Qwen2.5-VL's three-part positions (3, tokens) of `ids` that begin at `start`, and the position that
+    comes next.
 
-    A picture of grid (frames, rows, columns) in patches spans rows and columns of merged cells; text counts on from
-    the largest of them.
+    A picture of grid (frames, rows, columns) in patches spans rows and columns of merged cells; text counts
+    on from the largest of them.
     """
     parts: list[torch.Tensor] = []
     place, index, picture = start, 0, 0
@@ -62,7 +69,9 @@ def positions(
         if ids[index] == image_token:
             rows, columns = grids[picture][1] // merge, grids[picture][2] // merge
             y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-            parts.append(torch.stack([torch.zeros(rows * columns, dtype=torch.long), y.flatten(), x.flatten()]) + place)
+            parts.append(
+                torch.stack([torch.zeros(rows * columns, dtype=torch.long), y.flatten(), x.flatten()]) + place
+            )
             index, picture, place = index + rows * columns, picture + 1, place + max(rows, columns)
         else:
             stop = index

@@ -1,11 +1,13 @@
 """Many conversations, one small model: a worker thread that reads what is new and decodes all rows in step.
 
-Requests come from any event loop; the thread takes what is waiting, reads it in one batch, then adds one token to every
-row that is speaking, and so on. A new request joins at the next step, so nobody waits for the slowest.
+Requests come from any event loop; the thread takes what is waiting, reads it in one batch, then adds one
+token to every row that is speaking, and so on. A new request joins at the next step, so nobody waits for the
+slowest.
 """
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +44,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What a request said. `text` ends with the stop string, if one ended it; `tokens` end with `<|im_end|>` or it."""
+    """What a request said. `text` ends with the stop string, if one ended it; `tokens` end with `<|im_end|>`
+    or it.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -51,7 +55,9 @@ class Spoken:
 
 
 class Engine:
-    """The model, its cache of `rows` x `length` tokens and the thread that drives them; started by the first request."""
+    """The model, its cache of `rows` x `length` tokens and the thread that drives them; started by the first
+    request.
+    """
 
     def __init__(
         self,
@@ -71,7 +77,8 @@ class Engine:
         self._held = torch.zeros(rows, dtype=torch.long)
         self._next = torch.zeros(rows, dtype=torch.long)
         self._banned = torch.tensor(
-            [i for i in tokenizer.all_special_ids if i != self.end] + list(range(len(tokenizer), model.lm_head.out_features))
+            [i for i in tokenizer.all_special_ids if i != self.end]
+            + list(range(len(tokenizer), model.lm_head.out_features))
         )
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -86,7 +93,7 @@ class Engine:
 
     async def speak(self, request: Request) -> Spoken:
         """Queue a request; cancelling the wait stops its decoding."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="nano", daemon=True)
             self._thread.start()
         self._queue.put(request)
@@ -107,23 +114,19 @@ class Engine:
     def _work(self) -> None:
         speaking: list[Request] = []
         logits = torch.zeros(0)
-        while True:
-            fresh = self._waiting(block=not speaking)
-            if fresh is None:
-                return
-            try:
+        try:
+            while (fresh := self._waiting(block=not speaking)) is not None:
+                before, speaking = speaking, [*speaking, *fresh]
                 if fresh:
                     read = self._read(fresh)
-                    logits = torch.cat([logits, read]) if speaking else read
-                    speaking += fresh
-                keep = [index for index, request in enumerate(speaking) if self._choose(request, logits[index])]
-                speaking = [speaking[index] for index in keep]
+                    logits = torch.cat([logits, read]) if before else read
+                keep = [k for k, request in enumerate(speaking) if self._choose(request, logits[k])]
+                speaking = [speaking[k] for k in keep]
                 if speaking:
                     logits = self._step(speaking)
-            except Exception as error:  # a bug must reach the callers, not die with the thread
-                for request in {*speaking, *fresh}:
-                    _resolve(request, error)
-                speaking = []
+        finally:  # a bug ends the thread, loudly; nobody may wait for it for ever
+            for request in speaking:
+                _resolve(request, RuntimeError(f"the nano engine stopped: {sys.exc_info()[1]!r}"))
 
     def _waiting(self, block: bool) -> list[Request] | None:
         fresh: list[Request] = []
@@ -167,7 +170,9 @@ class Engine:
     def _step(self, requests: Sequence[Request]) -> torch.Tensor:
         """Feed every request its last token: the logits (requests, vocabulary) that follow."""
         rows = torch.tensor([request.row for request in requests])
-        embedded = self.model.get_input_embeddings()(torch.tensor([[request.tokens[-1]] for request in requests]))
+        embedded = self.model.get_input_embeddings()(
+            torch.tensor([[request.tokens[-1]] for request in requests])
+        )
         places = self._next[rows].expand(3, 1, -1).transpose(1, 2)
         hidden = self._forward(rows, embedded, places, self._held[rows][:, None])
         self._held[rows] += 1

@@ -1,4 +1,6 @@
-"""The nano model as the agent loop sees it: conversations that keep their tokens and their place in the cache."""
+"""The nano model as the agent loop sees it: conversations that keep their tokens and their place in the
+cache.
+"""
 
 import asyncio
 import os
@@ -58,7 +60,9 @@ class NanoModel:
         self._room = asyncio.Semaphore(rows)
 
     def conversation(self, seed: int = 0) -> "NanoConversation":
-        """A conversation; it takes a row of the cache with its first message and gives it back when closed."""
+        """A conversation; it takes a row of the cache with its first message and gives it back when
+        closed.
+        """
         return NanoConversation(self, seed)
 
     async def take_row(self) -> int:
@@ -147,7 +151,9 @@ class NanoConversation:
             self._row = None
 
     def _tokens(self, messages: Sequence[Message]) -> tuple[list[int], list[ImagePart]]:
-        """The chat template's tokens of `messages` and the opening of the reply, and the pictures among them."""
+        """The chat template's tokens of `messages` and the opening of the reply, and the pictures among
+        them.
+        """
         ids: list[int] = []
         pictures: list[ImagePart] = []
         for message in messages:

@@ -1,7 +1,8 @@
 """From a picture to the patches that Qwen's vision tower eats, without the processor's overhead.
 
-The result equals `Qwen2VLImageProcessorPil` on a picture that already has the size the model sees (a test compares
-them); it is twenty times faster, which matters when every training picture is drawn once and thrown away.
+The result equals `Qwen2VLImageProcessorPil` on a picture that already has the size the model sees (a test
+compares them); it is twenty times faster, which matters when every training picture is drawn once and thrown
+away.
 """
 
 import numpy as np
@@ -39,5 +40,7 @@ def patchify(view: Image.Image) -> tuple[torch.Tensor, tuple[int, int, int]]:
     rows, columns = view.height // PATCH, view.width // PATCH
     blocks = pixels.reshape(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
     blocks = blocks.transpose(0, 3, 1, 4, 6, 2, 5)  # block row, block column, row, column, channel, y, x
-    blocks = np.repeat(blocks[:, :, :, :, :, None], 2, axis=5)  # one frame twice: the tower expects pairs of frames
+    blocks = np.repeat(
+        blocks[:, :, :, :, :, None], 2, axis=5
+    )  # one frame twice: the tower expects pairs of frames
     return torch.from_numpy(np.ascontiguousarray(blocks.reshape(rows * columns, -1))), (1, rows, columns)

@@ -117,7 +117,7 @@ def _stretched(picture: Any) -> Any:
     values = numpy.asarray(picture, dtype=numpy.float64)
     finite = values[numpy.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if low >= 0 and high <= 255:
+    if low >= 0 and 1 < high <= 255:
         low, high = 0.0, 255.0
     grey = (numpy.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (
         255.0 / ((high - low) or 1.0)

@@ -5,7 +5,7 @@ no_new_privileges), then the system-call filter, which refuses most of the calls
 """
 
 # Plain path calls: pathlib would only add objects for every fork to copy.
-# ruff: noqa: PTH123
+# ruff: noqa: PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _MIB = 1 << 20
 
 def apply(config: dict[str, Any], limits: dict[str, Any], box: str, host_id: int | None) -> None:
     """Confine this process to writing in `box`; `host_id` is the user it becomes (None: stays who it is)."""
-    _set_limits(limits)
+    own_count = config["tier"] != "landlock"
+    _set_limits(limits, spent=0 if own_count else _tasks_of_this_user())
     os.nice(limits["nice"])
     _write_oom_score()
     if host_id is not None:
@@ -46,12 +47,12 @@ def filter_code() -> bytes:
     return seccomp.assemble(seccomp.program(platform.machine()))
 
 
-def _set_limits(limits: dict[str, Any]) -> None:
+def _set_limits(limits: dict[str, Any], spent: int) -> None:
     values = {
         resource.RLIMIT_AS: _mapped_bytes() + limits["memory_mib"] * _MIB,
         resource.RLIMIT_FSIZE: limits["file_mib"] * _MIB,
         resource.RLIMIT_NOFILE: limits["open_files"],
-        resource.RLIMIT_NPROC: limits["processes"],
+        resource.RLIMIT_NPROC: limits["processes"] + spent,
         resource.RLIMIT_CPU: limits["cpu_seconds"],
         resource.RLIMIT_STACK: 64 * _MIB,
         resource.RLIMIT_CORE: 0,
@@ -63,6 +64,18 @@ def _set_limits(limits: dict[str, Any]) -> None:
         _, hard = resource.getrlimit(kind)
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (allowed, allowed))
+
+
+def _tasks_of_this_user() -> int:
+    """Threads the caller's user has already, where a session shares that user and its process count."""
+    total = 0
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == os.getuid():
+                total += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:
+            continue  # it ended meanwhile
+    return total
 
 
 def _mapped_bytes() -> int:

@@ -38,6 +38,7 @@ _FIRST_REQUEST = 1
 _STARTED, _FINISHED, _COMMIT, _ROLL_BACK = b"s", b"d", b"c", b"r"
 _START = struct.Struct("=ffI")
 _REPLY_SECONDS = 10.0
+_LOOK_SECONDS = 0.1
 _FOLDERS = ("tmp", "shm", "home", "cache")
 
 
@@ -172,37 +173,34 @@ def _fork_candidate(session: Session) -> int | None:
 def _watch(session: Session, pipe: int, candidate: int) -> None:
     """Head: wait until the candidate commits (exit), or must be undone (return)."""
     clock: _Clock | None = None
-    request_id, overran, interrupted, answered = 0, False, False, False
+    request_id, interrupted, answered, overran = 0, False, False, False
     buffer = b""
     while True:
-        ready, _, _ = select.select([pipe], [], [], clock.left() if clock else None)
+        # While a cell runs, look for its death too: processes it left behind hold the pipe open.
+        ready, _, _ = select.select([pipe], [], [], min(clock.left(), _LOOK_SECONDS) if clock else None)
         if ready:
             chunk = os.read(pipe, 64)
             if not chunk:
                 break
             buffer += chunk
-            while buffer:
-                mark = buffer[:1]
-                if mark == _STARTED and len(buffer) > _START.size:
-                    seconds, grace, request_id = _START.unpack(buffer[1 : 1 + _START.size])
-                    clock = _Clock(candidate, seconds, grace, session.limits["stretch"])
-                    buffer = buffer[1 + _START.size :]
-                    continue
-                if mark == _COMMIT:
-                    os._exit(0)
-                if mark == _FINISHED and clock:
-                    clock.restart(_REPLY_SECONDS)
-                if mark == _ROLL_BACK:
-                    answered = True
-                if mark == _STARTED:
-                    break
-                buffer = buffer[1:]
-        elif clock and not interrupted:
+            if buffer[:1] == _STARTED and len(buffer) > _START.size:
+                seconds, grace, request_id = _START.unpack(buffer[1 : 1 + _START.size])
+                clock = _Clock(candidate, seconds, grace, session.limits["stretch"])
+                buffer = buffer[1 + _START.size :]
+            marks, buffer = (b"", buffer) if buffer[:1] == _STARTED else (buffer, b"")
+            if _COMMIT in marks:
+                os._exit(0)
+            if _FINISHED in marks and clock:
+                clock.restart(_REPLY_SECONDS)
+            answered = answered or _ROLL_BACK in marks
+        elif clock and clock.left() == 0:
+            if interrupted:
+                overran = True
+                break
             interrupted = True
-            _kill(candidate, signal.SIGINT)
+            _send_signal(candidate, signal.SIGINT)
             clock.restart(clock.grace)
-        else:
-            overran = True
+        elif _is_dead(candidate):
             break
     exit_code = _end(session, candidate)
     if clock is None and exit_code == 0:
@@ -244,11 +242,18 @@ class _Clock:
             return 0.0
 
 
+def _is_dead(candidate: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, candidate, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 def _end(session: Session, candidate: int) -> int | None:
     """Kill the candidate and all it left behind; returns its exit code."""
-    _kill(candidate, signal.SIGKILL)
+    _send_signal(candidate, signal.SIGKILL)
     if session.own_pid_namespace:
-        _kill(-1, signal.SIGKILL)  # all but the init and ourselves
+        _send_signal(-1, signal.SIGKILL)  # all but the init and ourselves
     try:
         code = os.waitstatus_to_exitcode(os.waitpid(candidate, 0)[1])
     except ChildProcessError:
@@ -374,7 +379,7 @@ def _thread_count() -> int:
         return threading.active_count()
 
 
-def _kill(pid: int, number: int) -> None:
+def _send_signal(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:

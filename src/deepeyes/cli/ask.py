@@ -1,0 +1,100 @@
+"""`deepeyes ask`: one picture, one question, the whole loop.
+
+What always holds: bad input is refused before a model is loaded; with `--trace` what happened is kept
+however it ended; stdout carries the answer (or one JSON object) and nothing else when it is not a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from deepeyes.agent.events import OnEvent
+from deepeyes.agent.loop import run_episode
+from deepeyes.cli.live import LiveEpisode
+from deepeyes.cli.outcome import complain, summary
+from deepeyes.cli.rig import rig, run
+from deepeyes.core.images import ImageStore, LoadedImage, load_image
+from deepeyes.core.limits import Limits, parse_limits
+from deepeyes.core.task import Task, check_question
+from deepeyes.core.trace import Trace, TraceWriter
+from deepeyes.view.visible import visible
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line said, checked."""
+
+    question: str
+    picture: LoadedImage
+    name: str
+    limits: Limits
+    writer: TraceWriter | None
+
+
+@app.command()
+def ask(
+    image: Path = typer.Argument(help="The picture: PNG, JPEG, WebP, GIF, TIFF or BMP."),
+    question: str = typer.Argument(help="What you want to know about it."),
+    model: str = typer.Option(
+        "nano", help="nano, nano-base, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE."
+    ),
+    tools: bool = typer.Option(True, "--tools/--no-tools", help="Whether the model may run Python."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    trace: Path | None = typer.Option(None, help="Folder to keep the trace in (see `deepeyes view`)."),
+    seed: int = typer.Option(0, help="Seed of sampling and of the sandbox."),
+    temperature: float = typer.Option(0.0, min=0.0, help="0 takes the likeliest token."),
+    limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget, e.g. turns=3. Repeatable."),
+    dialect: str = typer.Option("", help="deepeyes_v2 or native; the model's own by default."),
+) -> None:
+    """Ask a question about a picture."""
+    limits = parse_limits(limit)
+    writer = TraceWriter(trace) if trace is not None else None
+    question = check_question(question, limits.question_chars)
+    asked = Asked(question, load_image(image), image.name, limits, writer)
+    for note in asked.picture.notes:
+        print(f"note: {visible(note)}", file=sys.stderr)
+    live = sys.stdout.isatty() and not as_json
+    screen: AbstractContextManager[OnEvent | None] = LiveEpisode(Console()) if live else nullcontext()
+    kept = f"what happened so far is in {trace}" if trace else ""
+    with screen as listener:
+        done = run(_episode(asked, model, tools, dialect, seed, temperature, listener), kept)
+    if as_json:
+        print(json.dumps(summary(done, writer), ensure_ascii=False))
+    elif done.answer is not None and not live:
+        print(visible(done.answer))
+    complain(done)
+
+
+async def _episode(
+    asked: Asked, model: str, tools: bool, dialect: str, seed: int, temperature: float, listener: OnEvent | None
+) -> Trace:
+    store = ImageStore()
+    task = Task(id=asked.name, question=asked.question, images=(store.put(asked.picture.image),), source="ask")
+
+    def keep(trace: Trace) -> None:
+        if asked.writer is not None:
+            notes = (*asked.picture.notes, *trace.notes)
+            asked.writer.write(trace.model_copy(update={"notes": notes}), store)
+
+    async with rig(model, tools=tools, dialect=dialect) as it:
+        return await run_episode(
+            task,
+            it.model,
+            it.tools,
+            images=store,
+            dialect=it.dialect,
+            limits=asked.limits,
+            seed=seed,
+            temperature=temperature,
+            on_event=listener,
+            keep=keep,
+        )

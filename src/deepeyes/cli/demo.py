@@ -1,0 +1,86 @@
+"""`deepeyes demo`: the main job in two minutes. Held-out questions of both families, one line each, one page.
+
+What always holds: the questions are of a split that the model never trained on; every start asks them anew;
+the exit code says whether at least seven in eight were right.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from deepeyes.cli.rig import rig, run
+from deepeyes.core.errors import DeepEyesError
+from deepeyes.core.trace import TRACES_FILE, Trace
+from deepeyes.eval.world import WorldPlan, is_right, run_world
+from deepeyes.view.page import write_page
+from deepeyes.view.visible import one_line
+
+app = typer.Typer(add_completion=False)
+
+FAMILIES = ("tiny", "direct")
+_NEEDED = 7 / 8
+
+
+class TooFewRight(DeepEyesError):
+    """The model answered worse than the demonstration promises."""
+
+    exit_code = 9
+
+
+@app.command()
+def demo(
+    n: int = typer.Option(8, "--n", "-n", min=8, help="How many questions."),
+    seed: int = typer.Option(0, help="Another seed draws other questions."),
+    split: str = typer.Option("test", help="validation or test."),
+    model: str = typer.Option("nano", help="As in `deepeyes ask`."),
+    out: Path = typer.Option(Path("runs/demo"), help="Folder for traces and page."),
+) -> None:
+    """Ask held-out questions about pictures, show how each was answered, and write a page about it."""
+    console = Console(highlight=False)
+    plan = WorldPlan(families=FAMILIES, split=split, seed=seed, n=n, model=model).checked()
+    for stale in (out / TRACES_FILE, out / "plan.toml"):
+        stale.unlink(missing_ok=True)
+    console.print(f"Loading [bold]{escape(model)}[/] and the sandbox ...")
+    traces = run(_ask(plan, out, console), f"finished episodes are in {out}")
+    right = sum(is_right(trace) for trace in traces)
+    for family in FAMILIES:
+        its = [trace for trace in traces if trace.task.family == family]
+        used = sum(bool(trace.tool_turns) for trace in its)
+        good = sum(is_right(trace) for trace in its)
+        console.print(f"  {family}: {good} of {len(its)} right, {used} with a look through code")
+    page = write_page(out, title="Demo: held-out questions")
+    console.print(f"[bold]{right} of {len(traces)} right.[/] Every step of it: {escape(str(page))}")
+    if right < _NEEDED * len(traces):
+        raise TooFewRight(
+            f"{right} of {len(traces)} right is less than seven in eight", "look at the page for what went wrong"
+        )
+
+
+async def _ask(plan: WorldPlan, out: Path, console: Console) -> list[Trace]:
+    async with rig(plan.model) as it:
+        return await run_world(
+            plan,
+            it.model,
+            it.tools,
+            out,
+            concurrency=1,
+            on_done=lambda trace: console.print(_line(trace), soft_wrap=True),
+        )
+
+
+def _line(trace: Trace) -> str:
+    """Right or wrong, question, answer, what it should have been, tools used."""
+    if trace.verdict is None:
+        mark = "[yellow]not scored[/]"
+    else:
+        mark = "[green]right[/]" if is_right(trace) else "[red]wrong[/]"
+    answer = "(none)" if trace.answer is None else one_line(trace.answer, 24)
+    should = "" if is_right(trace) else f" (it is {trace.task.answer})"
+    looks = len(trace.tool_turns)
+    how = f"looked {looks}x with code" if looks else "at once"
+    question = one_line(trace.task.question, 52)
+    return f"  {mark}  {escape(question)}  [bold]{escape(answer)}[/]{escape(should)}  [dim]{how}, {trace.seconds:.1f} s[/]"

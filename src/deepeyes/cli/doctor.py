@@ -1,0 +1,108 @@
+"""`deepeyes doctor`: what is installed, which models and which isolation there are, what to do about the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(add_completion=False)
+
+# Extra -> the distributions that tell whether it is there. The names are those of pyproject.toml.
+EXTRAS = {
+    "nano": ("torch", "transformers", "accelerate"),
+    "train": ("trl", "datasets", "peft"),
+    "eval": ("inspect-ai", "math-verify"),
+    "search": ("tantivy", "usearch", "onnxruntime"),
+    "serve": ("starlette", "uvicorn"),
+    "sandbox": ("matplotlib", "scipy"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing, whether it works, and what to do if not."""
+
+    area: str
+    name: str
+    ok: bool
+    detail: str = ""
+    remedy: str = ""
+
+
+@app.command()
+def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
+    """What works here, and what to do about the rest. Exit code 0 if the main job can be done."""
+    findings = [*_extras(), *_models(), *_sandbox()]
+    able = any(f.ok for f in findings if f.area == "model") and all(f.ok for f in findings if f.area == "sandbox")
+    if as_json:
+        print(json.dumps({"ok": able, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        _print(findings)
+    if not able:
+        raise typer.Exit(1)
+
+
+def _extras() -> list[Finding]:
+    found: list[Finding] = []
+    for extra, names in EXTRAS.items():
+        there = {name: _version(name) for name in names}
+        missing = [name for name, number in there.items() if not number]
+        detail = ", ".join(f"{name} {number}" for name, number in there.items() if number)
+        remedy = f"pip install 'deepeyes[{extra}]' (missing: {', '.join(missing)})" if missing else ""
+        found.append(Finding("extra", extra, not missing, detail, remedy))
+    return found
+
+
+def _models() -> list[Finding]:
+    import deepeyes
+
+    torch, transformers = _version("torch"), _version("transformers")
+    weights = Path(deepeyes.__file__).parent / "models" / "nano" / "weights"
+    found: list[Finding] = []
+    for name, folder in (("nano", "cold"), ("nano-base", "base")):
+        there = (weights / folder / "model.safetensors").exists()
+        remedy = "" if there else "build its weights in a checkout: make nano"
+        if not (torch and transformers):
+            remedy = "pip install 'deepeyes[nano]'"
+        found.append(Finding("model", name, not remedy, "weights are here" if there else "", remedy))
+    hf_remedy = "" if torch and transformers else "pip install 'deepeyes[nano]'"
+    found.append(Finding("model", "hf:PATH_OR_ID", not hf_remedy, "", hf_remedy))
+    key = any(os.environ.get(name) for name in ("DEEPEYES_API_KEY", "OPENAI_API_KEY"))
+    detail = "a key is set" if key else "no key is set, which is fine for servers that need none"
+    return [*found, Finding("model", "openai:MODEL@BASE_URL", True, detail)]
+
+
+def _sandbox() -> list[Finding]:
+    from deepeyes.sandbox.check import report
+
+    found = asyncio.run(report())
+    if found.error is not None:
+        return [Finding("sandbox", "isolation", False, found.error.message, found.error.remedy)]
+    detail = f"{found.tier}: {sum(probe.ok for probe in found.probes)} of {len(found.probes)} probes passed"
+    return [Finding("sandbox", "isolation", True, detail, found.warning)]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "", "", "what to do"):
+        table.add_column(column, overflow="fold")
+    for f in findings:
+        mark = "[green]yes[/]" if f.ok else "[yellow]no[/]"
+        table.add_row(f.area, f"[bold]{escape(f.name)}[/]", f"{mark} {escape(f.detail)}", escape(f.remedy))
+    Console(highlight=False).print(table)

@@ -1,0 +1,94 @@
+"""`deepeyes eval world`: the agent on the embedded world, as numbers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from deepeyes.cli.rig import rig, run
+from deepeyes.core.errors import InputError
+from deepeyes.core.images import ImageStore
+from deepeyes.core.limits import parse_limits
+from deepeyes.core.trace import IMAGES_FOLDER, Trace
+from deepeyes.eval.world import WorldPlan, is_right, run_world, world_report
+
+app = typer.Typer(add_completion=False, help="Measure a model.")
+
+
+@app.callback()
+def _group() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Makes `world` a verb of its own although it is the only one."""
+
+
+@app.command()
+def world(
+    family: str = typer.Option("tiny,direct", help="Task families, separated by commas."),
+    split: str = typer.Option("test", help="train, validation or test."),
+    n: int = typer.Option(500, "--n", "-n", min=1, help="How many tasks in all."),
+    seed: int = typer.Option(0, help="Another seed draws other tasks of the same split."),
+    tools: str = typer.Option("on", help="on or off."),
+    model: str = typer.Option("nano", help="As in `deepeyes ask`."),
+    as_json: bool = typer.Option(False, "--json", help="Print one flat JSON object."),
+    trace: Path | None = typer.Option(None, help="Keep the traces here; started again, the run goes on."),
+    concurrency: int = typer.Option(16, min=1, help="Episodes in flight."),
+    temperature: float = typer.Option(0.0, min=0.0),
+    limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget. Repeatable."),
+    dialect: str = typer.Option("", help="The model's own by default."),
+) -> None:
+    """Accuracy with its interval, tool-call rate, crop-hit rate, stop reasons, seconds per episode."""
+    if tools not in ("on", "off"):
+        raise InputError(f"--tools is {tools!r}", "give on or off")
+    plan = WorldPlan(
+        families=tuple(name.strip() for name in family.split(",") if name.strip()),
+        split=split,
+        seed=seed,
+        n=n,
+        model=model,
+        tools=tools == "on",
+        dialect=dialect,
+        temperature=temperature,
+        limits=parse_limits(limit),
+    ).checked()
+    with ExitStack() as stack:
+        folder = trace or Path(stack.enter_context(TemporaryDirectory(prefix="deepeyes-eval-")))
+        kept = f"finished episodes are in {trace}; the same command goes on" if trace else ""
+        traces = run(_ask_all(plan, folder, concurrency), kept)
+        report = world_report(traces, ImageStore(folder / IMAGES_FOLDER))
+    about = {"model": model, "families": family, "split": split, "seed": seed, "tools": tools}
+    report = {**report, **about, "trace": str(trace) if trace else None}
+    if as_json:
+        print(json.dumps(report))
+    else:
+        _print(report)
+
+
+async def _ask_all(plan: WorldPlan, folder: Path, concurrency: int) -> list[Trace]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    right = asked = 0
+    async with rig(plan.model, tools=plan.tools, dialect=plan.dialect) as it:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("asking", total=plan.n)
+
+            def step(trace: Trace) -> None:
+                nonlocal right, asked
+                asked, right = asked + trace.stop_reason.is_result, right + is_right(trace)
+                progress.update(bar, advance=1, description=f"{right} of {asked} right")
+
+            return await run_world(
+                plan, it.model, it.tools, folder, dialect=it.dialect, concurrency=concurrency, on_done=step
+            )
+
+
+def _print(report: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    for name, value in report.items():
+        table.add_row(name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value))
+    Console().print(table)

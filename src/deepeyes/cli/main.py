@@ -1,0 +1,90 @@
+"""`deepeyes`: finds the verb, and turns every expected error into one line and an exit code.
+
+What always holds: a verb's file is imported when the verb is used, so `deepeyes --help` is fast and imports
+no torch; an expected error is one line on stderr without a traceback; a bug keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from deepeyes import __version__
+from deepeyes.core.errors import DeepEyesError, StorageError, boundary
+
+VERBS = {
+    "ask": "Ask a question about a picture.",
+    "view": "Render a run's traces as one HTML page.",
+    "demo": "Ask the embedded model some held-out questions and write a page about it.",
+    "doctor": "What is installed, what works here, and what to do about the rest.",
+}
+GROUPS = {
+    "eval": "Measure a model.",
+    "world": "The embedded world: look at its pictures and tasks.",
+    "train": "Train models from recipes.",
+    "sandbox": "The Python sandbox by itself.",
+}
+
+
+class LazyGroup(TyperGroup):
+    """Knows the verbs by name and help; loads the one that is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*VERBS, *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Only what a list of commands shows; `resolve_command` loads the real one."""
+        words = VERBS.get(cmd_name) or GROUPS.get(cmd_name)
+        return None if words is None else TyperCommand(cmd_name, help=words, callback=None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[assignment]  # names to suggest
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and _load(str(name)), rest
+
+
+def _load(name: str) -> Any:
+    app = import_module(f"deepeyes.cli.{name}").app
+    command: Any = typer.main.get_group(app) if name in GROUPS else typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"deepeyes {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(  # pyright: ignore[reportUnusedFunction]
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
+) -> None:
+    """An agentic multimodal model: ask it, train it, measure it, look at it."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """The console script."""
+    try:
+        # A full disk behind stdout is the user's to mend like any other; flushing here makes it show up here.
+        with boundary(StorageError, "writing the output", expected=()):
+            try:
+                app(args, prog_name="deepeyes")
+            finally:
+                sys.stdout.flush()
+    except DeepEyesError as error:
+        print(f"deepeyes: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

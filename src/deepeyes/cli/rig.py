@@ -1,0 +1,68 @@
+"""What asking verbs share: a model and its tools, opened together and closed together, and Ctrl-C.
+
+What always holds: nothing stays behind, whichever way the block ends; without tools no sandbox is started;
+Ctrl-C becomes `Interrupted` after everything inside has closed and kept what it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from deepeyes.core.errors import Interrupted, SandboxUnavailable
+from deepeyes.dialects.base import Dialect, get_dialect
+from deepeyes.models.base import ChatModel
+from deepeyes.models.registry import resolve_model
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rig:
+    model: ChatModel
+    tools: ToolSet
+    dialect: Dialect | None
+    """None for the model's own."""
+
+
+@asynccontextmanager
+async def rig(model: str, *, tools: bool = True, dialect: str = "") -> AsyncGenerator[Rig]:
+    """The named model with the Python tool (or none), ready for episodes.
+
+    Raises `ModelError`, `ConfigError` (dialect) or `SandboxUnavailable`.
+    """
+    from deepeyes.sandbox import Sandbox
+
+    speech = _dialect(dialect)
+    chat = await asyncio.to_thread(resolve_model, model)
+    try:
+        if not tools:
+            yield Rig(chat, ToolSet(), speech)
+            return
+        async with Sandbox.start() as sandbox:
+            yield Rig(chat, ToolSet([PythonTool(sandbox)]), speech)
+    except SandboxUnavailable as error:
+        raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
+    finally:
+        await chat.aclose()
+
+
+def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
+    """Run `work` to its end; Ctrl-C cancels it and raises `Interrupted`, which tells what is `kept`."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", kept or "nothing was written; give --trace DIR to keep traces") from None
+
+
+def _dialect(name: str) -> Dialect | None:
+    """`deepeyes_v2` or `native`, with its prompt after a slash: `deepeyes_v2/brief`."""
+    if not name:
+        return None
+    base, _, prompt = name.partition("/")
+    return get_dialect(base, prompt or "full")

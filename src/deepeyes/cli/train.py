@@ -1,0 +1,36 @@
+"""`deepeyes train nano`: the embedded model from nothing, by its recipe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from deepeyes.core.errors import DeepEyesError, InputError, Interrupted
+
+app = typer.Typer(add_completion=False, help="Train models from recipes.")
+
+RECIPE = Path("recipes/nano/nano.toml")
+
+
+@app.callback()
+def _group() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Makes `nano` a verb of its own although it is the only one."""
+
+
+@app.command()
+def nano(
+    recipe: Path = typer.Argument(RECIPE, help="The stages and their settings."),
+    out: Path = typer.Option(Path("runs/nano"), help="Folder for checkpoints and curves; a killed run goes on."),
+) -> None:
+    """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
+    if not recipe.exists():
+        raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
+    try:
+        code = subprocess.call([sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)])
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", f"the same command goes on from {out}") from None
+    if code:
+        raise DeepEyesError(f"training ended with exit code {code}", f"see above; the same command goes on from {out}")

@@ -1,0 +1,164 @@
+"""Traces: append-only, resumable, tolerant of the line a kill tore, and nothing but names of pixels inside."""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from deepeyes.core.actions import AnswerAction, CallAction, CodeAction, Malformed, ToolCall
+from deepeyes.core.errors import InputError, StorageError
+from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.limits import StopReason
+from deepeyes.core.messages import ImagePart, Message, TextPart
+from deepeyes.core.task import Task
+from deepeyes.core.trace import Observation, Trace, TraceWriter, Turn, Verdict, read_traces, trace_id
+
+
+def a_trace(store: ImageStore, number: int = 0, stop: StopReason = StopReason.answered, **more: object) -> Trace:
+    picture = Image.new("RGB", (100, 60), (number, 0, 0))
+    ref = store.put(picture)
+    part = ImagePart.of("image_1", picture, ref, VisionSpec())
+    crop = Image.new("RGB", (10, 6), (0, number, 0))
+    back = ImagePart.of("image_2", crop, store.put(crop), VisionSpec())
+    turns = (
+        Turn(
+            sent=(Message.make("system", "Tools: python"), Message.make("user", part, "what?")),
+            text="<code>..</code>",
+            action=CodeAction(thought="look", code="image_1.crop((0, 0, 10, 6))"),
+            observation=Observation(tool="python", stdout="a\ud800b", images=(back,)),
+            prompt_ids=(1, 2),
+            token_ids=(3, 4),
+            logprobs=(-0.5, float("-inf")),
+            loss_mask=(1, 1),
+        ),
+        Turn(sent=(Message.make("user", "Output:\n", back),), text="red", action=AnswerAction(text="red")),
+    )
+    task = Task(id=f"t{number}", question="what?", images=(ref,), answer="red", truth={"box": [1, 2, 3, 4]})
+    fields = {"id": trace_id(task.id), "task": task, "turns": turns, "stop_reason": stop, "answer": "red", **more}
+    return Trace.model_validate(fields)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path):
+    store = ImageStore()
+    trace = a_trace(store).graded(Verdict(score=1.0, reason="equals"))
+    TraceWriter(tmp_path).write(trace, store)
+    (again,) = read_traces(tmp_path)
+    assert again == trace.model_validate_json(trace.model_dump_json())
+    assert again.verdict == Verdict(score=1.0, reason="equals")
+    assert again.turns[0].observation and again.turns[0].observation.stdout == "a?b"
+    images = ImageStore(tmp_path / "images")
+    assert [part.name for part in again.image_parts()] == ["image_1", "image_2"]
+    assert all(ref in images for ref in again.image_refs())
+    view = again.image_parts()[0].with_pixels(images)
+    assert view.pixels is not None and view.pixels.size == (view.view_width, view.view_height)
+
+
+def test_no_pixels_in_the_jsonl(tmp_path: Path):
+    store = ImageStore()
+    TraceWriter(tmp_path).write(a_trace(store), store)
+    line = (tmp_path / "traces.jsonl").read_text()
+    assert '"pixels"' not in line and base64.b64encode(b"\x89PNG\r\n").decode()[:6] not in line
+
+
+def test_the_conversation_is_the_messages_in_order():
+    trace = a_trace(ImageStore())
+    roles = [message.role for message in trace.messages()]
+    assert roles == ["system", "user", "assistant", "user", "assistant"]
+    replies = [message for message in trace.messages() if message.role == "assistant"]
+    assert replies[0].token_ids == (3, 4) and replies[0].logprobs == (-0.5, float("-inf"))
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"id": "t9', b'{"id": "t9#0", "stop_reason": "answered"}'])
+def test_a_line_torn_by_a_kill_is_dropped_by_readers_and_by_the_next_writer(tmp_path: Path, torn: bytes):
+    store = ImageStore()
+    TraceWriter(tmp_path).write(a_trace(store, 1), store)
+    with (tmp_path / "traces.jsonl").open("ab") as file:
+        file.write(torn)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0"]
+    writer = TraceWriter(tmp_path)
+    writer.write(a_trace(store, 2), store)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t2#0"]
+    assert writer.done_ids() == {"t1#0", "t2#0"}
+
+
+def test_a_file_that_is_one_torn_line_becomes_empty(tmp_path: Path):
+    (tmp_path / "traces.jsonl").write_bytes(b"x" * 200_000)
+    TraceWriter(tmp_path)
+    assert (tmp_path / "traces.jsonl").read_bytes() == b""
+
+
+def test_only_results_are_done_and_the_last_written_wins(tmp_path: Path):
+    store, writer = ImageStore(), TraceWriter(tmp_path)
+    writer.write(a_trace(store, 1, StopReason.interrupted, answer=None), store)
+    writer.write(a_trace(store, 2, StopReason.infrastructure_error, answer=None), store)
+    writer.write(a_trace(store, 3, StopReason.max_turns, answer=None), store)
+    assert writer.done_ids() == {"t3#0"}
+    writer.write(a_trace(store, 1), store)
+    assert writer.done_ids() == {"t1#0", "t3#0"}
+    assert [(t.id, t.stop_reason.value) for t in read_traces(tmp_path)] == [
+        ("t1#0", "answered"),
+        ("t2#0", "infrastructure_error"),
+        ("t3#0", "max_turns"),
+    ]
+
+
+def test_a_full_disk_is_said_and_leaves_the_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store, writer = ImageStore(), TraceWriter(tmp_path)
+    writer.write(a_trace(store, 1), store)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="the disk is full: free some space and run it again"):
+        writer.write(a_trace(store, 2), store)
+    monkeypatch.undo()
+    writer.write(a_trace(store, 3), store)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t3#0"]
+
+
+def test_unusable_folders_and_files(tmp_path: Path):
+    with pytest.raises(InputError, match="there are no traces at"):
+        list(read_traces(tmp_path))
+    blocker = tmp_path / "file"
+    blocker.touch()
+    with pytest.raises(StorageError, match="choose a folder you may write to"):
+        TraceWriter(blocker / "run")
+    path = tmp_path / "traces.jsonl"
+    path.write_text('not json\n{"id": "a", "stop_reason": "answered"}\n')
+    with pytest.raises(InputError, match=r"line 1 of .* is damaged"):
+        list(read_traces(tmp_path))
+    path.write_text('{"id": "a", "stop_reason": "answered"}\n')
+    with pytest.raises(InputError, match="is not a trace of version 1"):
+        list(read_traces(path))
+    path.write_text('{"id": "a", "stop_reason": "answered", "version": 99}\n')
+    with pytest.raises(InputError, match="written by a newer deepeyes"):
+        list(read_traces(tmp_path))
+
+
+def test_actions_keep_their_kind_through_json():
+    actions = [
+        CodeAction(code="  x = 1\n"),
+        CallAction(call=ToolCall(name="search", arguments={"query": "q"})),
+        AnswerAction(text="7"),
+        Malformed(reason="no action"),
+    ]
+    for action in actions:
+        turn = Turn.model_validate_json(Turn(action=action).model_dump_json())
+        assert turn.action == action and turn.kind == action.kind
+
+
+def test_message_parts_are_joined_and_views_follow_from_the_store():
+    store = ImageStore()
+    picture = Image.effect_noise((300, 200), 50).convert("RGB")
+    part = ImagePart.of("image_1", picture, store.put(picture), VisionSpec(max_pixels=28 * 28 * 20))
+    message = Message.make("user", "a", "b", part, "", "c")
+    assert [p.text if isinstance(p, TextPart) else p.name for p in message.parts] == ["ab", "image_1", "c"]
+    again = Message.model_validate(json.loads(message.model_dump_json()))
+    assert again.images[0].pixels is None
+    rendered = again.with_pixels(store).images[0].pixels
+    assert rendered is not None and part.pixels is not None
+    assert rendered.tobytes() == part.pixels.tobytes()

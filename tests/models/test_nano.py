@@ -1,0 +1,181 @@
+"""The nano model without its trained weights: the stock classes load it, and our fast paths equal the stock
+ones.
+"""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deepeyes.core.errors import ContextOverflow, ModelError
+from deepeyes.core.images import VisionSpec, image_ref
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_processor, build_tokenizer
+from deepeyes.models.nano.engine import Engine
+from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
+from deepeyes.models.nano.pixels import patchify, to_view
+from deepeyes.train.corpus import corpus
+
+SIZE = NanoSize(
+    hidden=64,
+    layers=2,
+    heads=2,
+    kv_heads=1,
+    ffn=96,
+    vision_hidden=32,
+    vision_depth=2,
+    vision_heads=1,
+    vision_ffn=64,
+)
+VISION = VisionSpec(factor=CELL, min_pixels=SIZE.min_tokens * CELL**2, max_pixels=SIZE.max_tokens * CELL**2)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build_tokenizer(corpus(rounds=300))
+
+
+@pytest.fixture
+def model(tokenizer) -> NanoModel:
+    torch.set_num_threads(1)
+    built = build_model(tokenizer, SIZE, 0).eval()
+    return NanoModel("nano-test", Engine(built, tokenizer, rows=6, length=256), VISION, 6)
+
+
+def picture(seed: int = 0) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (300, 400, 3), dtype=np.uint8))
+
+
+def part(name: str = "image_1", seed: int = 0) -> ImagePart:
+    image = picture(seed)
+    return ImagePart.of(name, image, image_ref(image), VISION)
+
+
+async def talk(model: NanoModel, temperature: float = 0.0, seed: int = 0):
+    conversation = model.conversation(seed)
+    question = Message.make("user", part(), "image_1 400x300 as 224x168\nRead the sign.")
+    first = await conversation.send([question], max_tokens=12, temperature=temperature)
+    second = await conversation.send(
+        [Message.make("user", "Output:\n", part("image_2", 1))], max_tokens=8, temperature=temperature
+    )
+    await conversation.close()
+    return first, second
+
+
+def test_glyphs_and_digits_are_single_tokens(tokenizer) -> None:
+    assert len(tokenizer("K7P", add_special_tokens=False).input_ids) == 3
+    assert len(tokenizer("4.6", add_special_tokens=False).input_ids) == 3
+    assert tokenizer.decode(tokenizer("<code>\nx = 1\n</code>").input_ids) == "<code>\nx = 1\n</code>"
+
+
+def test_the_auto_classes_load_a_checkpoint(tokenizer, tmp_path: Path) -> None:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    built = build_model(tokenizer, SIZE, 0)
+    built.save_pretrained(tmp_path)
+    build_processor(tokenizer, SIZE).save_pretrained(tmp_path)
+    again = AutoModelForImageTextToText.from_pretrained(tmp_path)
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(built.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    assert type(AutoProcessor.from_pretrained(tmp_path)).__name__ == "Qwen2_5_VLProcessor"
+
+
+def test_patches_equal_the_stock_processor(tokenizer) -> None:
+    processor = build_processor(tokenizer, SIZE).image_processor
+    for size in ((400, 300), (300, 400), (1600, 200), (28, 28)):
+        image = picture().resize(size)
+        stock = processor(images=[image], return_tensors="pt")
+        patches, grid = patchify(to_view(image, SIZE))
+        assert grid == tuple(stock["image_grid_thw"][0].tolist())
+        assert torch.equal(patches, stock["pixel_values"])
+
+
+async def test_prompt_tokens_equal_the_chat_template(model: NanoModel, tokenizer) -> None:
+    first, _ = await talk(model)
+    processor = build_processor(tokenizer, SIZE)
+    content = [{"type": "image"}, {"type": "text", "text": "image_1 400x300 as 224x168\nRead the sign."}]
+    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    assert processor(text=[text], images=[picture()], return_tensors="pt")["input_ids"][0].tolist() == list(
+        first.prompt_ids
+    )
+    await model.aclose()
+
+
+async def test_cached_turns_equal_one_full_pass(model: NanoModel) -> None:
+    first, second = await talk(model)
+    built = model.engine.model
+    ids = [*first.prompt_ids, *first.token_ids[:-1], *second.prompt_ids, *second.token_ids]
+    x = torch.tensor([ids])
+    patches, grids = zip(*(patchify(part(seed=seed).pixels) for seed in (0, 1)), strict=True)
+    with torch.no_grad():
+        logits = built(
+            input_ids=x,
+            attention_mask=torch.ones_like(x),
+            mm_token_type_ids=(x == model.engine.image_token).int(),
+            pixel_values=torch.cat(patches),
+            image_grid_thw=torch.tensor(grids),
+        ).logits[0]
+    said = len(second.token_ids)
+    logprobs = torch.log_softmax(logits, -1)[len(ids) - said - 1 : -1]
+    expected = logprobs[torch.arange(said), torch.tensor(second.token_ids)]
+    assert torch.allclose(
+        expected, torch.tensor(second.logprobs), atol=0.05
+    )  # the sampler bans a few special tokens
+    assert (expected - torch.tensor(second.logprobs)).abs().max() < 0.05
+    await model.aclose()
+
+
+async def test_many_at_once_say_what_each_says_alone(model: NanoModel) -> None:
+    alone = await talk(model)
+    together = await asyncio.gather(*(talk(model) for _ in range(10)))  # more than the six rows
+    assert {turns[1].text for turns in together} == {alone[1].text}
+    assert {turns[0].token_ids for turns in together} == {alone[0].token_ids}
+    await model.aclose()
+
+
+async def test_a_seed_decides_what_is_sampled(model: NanoModel) -> None:
+    same = [await talk(model, 1.0, seed=7) for _ in range(2)]
+    assert same[0][0].token_ids == same[1][0].token_ids
+    assert (await talk(model, 1.0, seed=8))[0].token_ids != same[0][0].token_ids
+    await model.aclose()
+
+
+async def test_pictures_and_picture_tokens_always_agree(model: NanoModel) -> None:
+    conversation = model.conversation()
+    assert isinstance(conversation, NanoConversation)
+    ids, pictures = conversation._tokens([Message.make("user", part(), "x", part("image_2", 1))])
+    cells = sum(p.view_width * p.view_height // CELL**2 for p in pictures)
+    assert ids.count(model.engine.image_token) == cells
+    with pytest.raises(AssertionError, match="picture tokens"):
+        await conversation.send([Message.make("user", "<|image_pad|>")])
+    await model.aclose()
+
+
+async def test_a_long_conversation_is_an_overflow_not_a_crash(model: NanoModel) -> None:
+    with pytest.raises(ContextOverflow, match="tokens"):
+        await model.conversation().send([Message.make("user", "word " * 400)])
+    await model.aclose()
+
+
+async def test_a_cancelled_wait_frees_the_row(model: NanoModel) -> None:
+    conversation = model.conversation()
+    task = asyncio.create_task(conversation.send([Message.make("user", part(), "x")], max_tokens=200))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await conversation.close()
+    assert (await talk(model))[0].token_ids
+    await model.aclose()
+
+
+def test_unknown_names_and_missing_weights_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="use one of nano"):
+        load_nano("nano-huge")
+    with pytest.raises(ModelError, match="make nano"):
+        load_nano("nano", folder=tmp_path)

@@ -1,0 +1,34 @@
+"""One sandbox for all tests of a file's event loop; each test opens sessions of its own."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from deepeyes.core.errors import SandboxUnavailable
+from deepeyes.sandbox import Sandbox, Session
+
+SECONDS = 60.0
+"""Timeout of cells that should end by themselves: generous, the machine may be busy."""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox() -> AsyncGenerator[Sandbox, None]:
+    try:
+        async with Sandbox.start(preload="slim") as started:
+            yield started
+    except SandboxUnavailable as problem:
+        pytest.skip(str(problem))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def session(sandbox: Sandbox) -> AsyncGenerator[Session, None]:
+    async with await sandbox.open(seed=0) as opened:
+        yield opened
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """All tests of this folder share the sandbox, so they share its event loop."""
+    for item in items:
+        if "tests/sandbox" in str(item.path):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

@@ -1,0 +1,170 @@
+"""Training: masks that cover the assistant's tokens only, labels where things are, runs that resume where
+they stopped.
+"""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_tokenizer
+from deepeyes.models.nano.pixels import grid_of, to_view
+from deepeyes.train.batch import IGNORE, Turn, collate, encode
+from deepeyes.train.corpus import corpus
+from deepeyes.train.dense import LABELS, DenseWarmup, draw_dense, label_cells
+from deepeyes.train.lessons import KINDS, draw_lesson
+from deepeyes.train.loop import Plan, rate, train_stage
+from deepeyes.train.speak import Speak, exactness
+from deepeyes.world.families import draw_big_sign
+from deepeyes.world.palette import COLOURS
+from deepeyes.world.scene import empty_scene
+from deepeyes.world.strings import ALPHABET
+
+SIZE = NanoSize(
+    hidden=64,
+    layers=2,
+    heads=2,
+    kv_heads=1,
+    ffn=96,
+    vision_hidden=32,
+    vision_depth=1,
+    vision_heads=1,
+    vision_ffn=64,
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build_tokenizer(corpus(rounds=300))
+
+
+def test_labels_are_the_assistants_tokens_and_their_end(tokenizer) -> None:
+    lesson = draw_lesson(random.Random(1), SIZE, "train")
+    row = encode(tokenizer, lesson.turns)
+    learned = row["input_ids"][row["labels"] != IGNORE]
+    assert torch.equal(learned, row["labels"][row["labels"] != IGNORE])
+    said = "".join(f"{turn.parts[0]}<|im_end|>" for turn in lesson.turns if turn.role == "assistant")
+    assert tokenizer.decode(learned.tolist()) == said
+    assert row["replies"].max() + 1 == len(lesson.kinds)
+
+
+def test_pictures_cost_as_many_tokens_as_they_have_cells(tokenizer) -> None:
+    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    lessons = [draw_lesson(random.Random(seed), SIZE, "train") for seed in range(6)]
+    batch = collate(tokenizer, [encode(tokenizer, lesson.turns) for lesson in lessons], pad)
+    cells = int((batch["image_grid_thw"][:, 1] * batch["image_grid_thw"][:, 2]).sum()) // 4
+    assert int((batch["input_ids"] == pad).sum()) == cells == sum(len(lesson.cells) for lesson in lessons)
+    assert torch.equal(batch["mm_token_type_ids"] == 1, batch["input_ids"] == pad)
+
+
+def test_cell_labels_say_which_character_stands_where() -> None:
+    rng = random.Random(3)
+    scene = empty_scene(rng, "train", long_side=(448, 448), aspect=4 / 3)
+    sign = None
+    while sign is None or not sign.text:
+        scene.things.clear()
+        sign = draw_big_sign(rng, "train", scene, (1.8, 2.2))
+    columns, rows = grid_of(to_view(scene.image, SIZE))
+    labels = label_cells(scene, (columns, rows)).reshape(rows, columns, len(LABELS))
+    kinds = list(LABELS)
+    for order, (char, box) in enumerate(sign.glyphs):
+        column = int((box[0] + box[2]) / 2 / scene.image.width * columns)
+        row = int((box[1] + box[3]) / 2 / scene.image.height * rows)
+        cell = labels[row, column]
+        assert cell[kinds.index("char")] == ALPHABET.index(char) + 1
+        assert cell[kinds.index("order")] == order + 1
+        assert cell[kinds.index("colour")] == COLOURS.index(sign.colour) + 1
+    assert labels[2, 3, kinds.index("row")] == 3 and labels[2, 3, kinds.index("column")] == 4
+
+
+def test_lessons_know_the_kind_of_every_answer() -> None:
+    kinds = {kind for seed in range(60) for kind in draw_lesson(random.Random(seed), SIZE, "train").kinds}
+    assert kinds == set(KINDS)
+
+
+def test_the_dense_loss_falls_on_one_batch(tokenizer) -> None:
+    torch.set_num_threads(1)
+    module = DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer)
+    rows = [draw_dense(random.Random(seed), SIZE, "train") for seed in range(4)]
+    batch = {
+        "pixel_values": torch.cat([row[0] for row in rows]),
+        "image_grid_thw": torch.tensor([row[1] for row in rows]),
+        "labels": torch.cat([row[2] for row in rows]),
+    }
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(15):
+        loss, metrics = module(**batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.7 * losses[0]
+    assert 0 <= float(metrics["colour"]) <= 1
+
+
+def test_exactness_is_one_for_a_model_that_knows_and_counts_by_kind(tokenizer) -> None:
+    speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.1)
+    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    turns = (Turn("user", ("Where is the sign?",)), Turn("assistant", ("<answer>4.6, 3.2</answer>",)))
+    row = encode(tokenizer, turns)
+    row["pixel_values"], row["image_grid_thw"] = torch.zeros(0, 1176), torch.zeros(0, 3, dtype=torch.long)
+    batch = collate(tokenizer, [row], pad)
+    sure = torch.nn.functional.one_hot(batch["input_ids"].roll(-1, 1), 704).float()
+    speak.logits = lambda _batch: sure  # type: ignore[method-assign]
+    assert exactness(speak, tokenizer, batch, [("where",)]) == {"near": 1.0, "where": 1.0}
+
+
+class Line(nn.Module):
+    """y = ax + b, the smallest thing that can be trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor):
+        loss = (self.layer(x) - y).square().mean()
+        return loss, {"loss": loss.detach()}
+
+
+def draw(step: int, samples: int) -> dict[str, torch.Tensor]:
+    x = torch.randn(samples, 2, generator=torch.Generator().manual_seed(step))
+    return {"x": x, "y": x.flip(1) + 1}
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    plan = Plan(steps=30, batch=4, save_every=0, warmup=3)
+    whole = Line()
+    train_stage(whole, draw, plan, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def dies(step: int, samples: int) -> dict[str, torch.Tensor]:
+        if step == 17:
+            raise Killed
+        return draw(step, samples)
+
+    with pytest.raises(Killed):
+        train_stage(Line(), dies, plan, tmp_path / "killed")
+    resumed = Line()
+    seen: list[int] = []
+    train_stage(resumed, lambda step, n: seen.append(step) or draw(step, n), plan, tmp_path / "killed")
+    assert seen[0] == 17
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
+    assert not (tmp_path / "killed" / "checkpoint.pt").exists()
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    plan = Plan(steps=1000, warmup=100, decay=0.4)
+    assert rate(0, plan) == pytest.approx(0.01)
+    assert rate(300, plan) == 1.0
+    assert rate(999, plan) < 0.03
+
+
+def test_views_have_whole_cells() -> None:
+    view = to_view(empty_scene(random.Random(0), "train").image, SIZE)
+    assert view.width % CELL == 0 and view.width * view.height <= SIZE.max_tokens * CELL**2

@@ -1,0 +1,115 @@
+"""The world: same numbers, same picture; splits that share nothing; truths that are true."""
+
+import re
+
+import numpy as np
+import pytest
+
+from deepeyes.core.images import ImageStore
+from deepeyes.grading.rules import grade
+from deepeyes.world import backgrounds, phrases
+from deepeyes.world.families import FAMILIES, make_example, make_examples
+from deepeyes.world.palette import COLOURS, inks_on
+from deepeyes.world.strings import SPLITS, draw_string, split_of
+from deepeyes.world.tasks import to_task, world_tasks
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_numbers_give_the_same_example(family: str) -> None:
+    first, again = (make_example(family, "test", 3, 5) for _ in range(2))
+    assert (first.question, first.answer, first.target) == (again.question, again.answer, again.target)
+    assert np.array_equal(np.asarray(first.scene.image), np.asarray(again.scene.image))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_another_seed_or_split_gives_other_examples(family: str) -> None:
+    def questions(split: str, seed: int) -> list[tuple[str, str]]:
+        return [(example.question, example.answer) for example in make_examples(family, split, seed, 6)]
+
+    assert questions("test", 0) != questions("test", 1)
+    assert questions("test", 0) != questions("train", 0)
+
+
+def test_splits_share_no_string_and_no_photograph() -> None:
+    import random
+
+    for split in SPLITS:
+        rng = random.Random(split)
+        assert {split_of(draw_string(rng, split)) for _ in range(50)} == {split}
+    photos = [set(backgrounds.photo_names(split)) for split in SPLITS]
+    assert all(photos)
+    assert not (photos[0] & photos[1] or photos[0] & photos[2] or photos[1] & photos[2])
+
+
+def test_every_photograph_and_font_is_listed_with_its_licence() -> None:
+    import json
+    from importlib import resources
+
+    assets = resources.files("deepeyes.world") / "assets"
+    listed = {
+        (entry["split"], entry["file"].split("/")[-1])
+        for entry in json.loads((assets / "backgrounds" / "SOURCES.json").read_text())
+    }
+    assert listed == {(split, name) for split in SPLITS for name in backgrounds.photo_names(split)}
+    fonts = {
+        entry["file"].split("/")[-1] for entry in json.loads((assets / "fonts" / "SOURCES.json").read_text())
+    }
+    from deepeyes.world.fonts import font_names
+
+    assert fonts == set(font_names())
+
+
+def test_tiny_targets_are_small_inside_and_coloured_like_no_other_sign() -> None:
+    for example in make_examples("tiny", "validation", 0, 12):
+        image, target = example.scene.image, example.target
+        assert target is not None
+        left, top, right, bottom = target.box
+        assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
+        assert (right - left) * (bottom - top) < 0.02 * image.width * image.height
+        assert 1 <= len(example.scene.things) <= 4
+        colours = [thing.colour for thing in example.scene.things]
+        assert len(set(colours)) == len(colours)
+        if len(colours) > 1:
+            assert target.colour in example.question
+
+
+def test_answers_are_what_was_drawn() -> None:
+    for family in FAMILIES:
+        for example in make_examples(family, "train", 0, 20):
+            if example.kind == "count" and example.target is None:
+                named = [thing.kind for thing in example.scene.things if f"{thing.kind}s" in example.question]
+                assert example.answer == str(len(named))
+            elif example.target is not None:
+                target = example.target
+                shown = {target.text, str(target.dots), target.ink, target.colour}
+                assert example.answer in shown
+
+
+def test_inks_can_be_seen_and_every_question_has_eight_wordings() -> None:
+    assert all(ink in COLOURS and ink != plate for plate in COLOURS for ink in inks_on(plate))
+    sets = (phrases.SAYS, phrases.INK, phrases.DOTS, phrases.WHERE, phrases.SHAPE_COLOUR, phrases.SHAPE_COUNT)
+    assert all(len(set(wordings)) >= 8 for wordings in sets)
+    assert all(re.search(r"\{(it|shape)\}", wording) for wordings in sets for wording in wordings)
+
+
+def test_unknown_family_and_split_are_named() -> None:
+    with pytest.raises(ValueError, match="use one of tiny, direct"):
+        make_example("huge", "test", 0, 0)
+    with pytest.raises(ValueError, match="use one of train"):
+        make_example("tiny", "dev", 0, 0)
+
+
+def test_tasks_hold_the_picture_and_the_truth() -> None:
+    store = ImageStore(None)
+    example = make_example("tiny", "test", 0, 0)
+    task = to_task(example, store)
+    assert store.get(task.images[0]).size == example.scene.image.size
+    assert example.target is not None and task.truth["box"] == [round(side, 1) for side in example.target.box]
+    assert grade(task, task.answer).score == 1
+    assert grade(task, "no such thing").score == 0
+
+
+def test_tasks_take_turns_between_families() -> None:
+    tasks = list(world_tasks(["tiny", "direct"], "test", 0, 5, ImageStore(None)))
+    assert [task.family for task in tasks].count("tiny") == 3
+    assert len({task.id for task in tasks}) == 5
