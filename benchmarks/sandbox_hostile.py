@@ -24,8 +24,8 @@ async def rehearse(tier: str | None, without: tuple[str, ...], only: str) -> tup
         async for outcome in attack(sandbox, chosen):
             outcomes.append(outcome)
             mark = "held" if outcome.contained else "FAILED"
-            line = f"{mark:6} {outcome.cell.name:32} {outcome.status:12} {outcome.seconds:5.1f}s  {outcome.last_line}"
-            print(line, file=sys.stderr)
+            head = f"{mark:6} {outcome.cell.name:32} {outcome.status:12} {outcome.seconds:5.1f}s"
+            print(f"{head}  {outcome.last_line}", file=sys.stderr)
             for fault in outcome.faults:
                 print(f"       {fault}", file=sys.stderr)
         return sandbox.tier, outcomes

@@ -91,7 +91,9 @@ async def test_look_crop_answer(task: Task, store: ImageStore):
     assert [turn.kind for turn in trace.turns] == ["code", "code", "answer"]
     assert [part.name for part in trace.image_parts()] == ["image_1", "image_2"]
     seen = trace.turns[0].observation
-    assert seen and seen.status == "ok" and (seen.images[0].ref.width, seen.images[0].ref.height) == (270, 170)
+    assert (
+        seen and seen.status == "ok" and (seen.images[0].ref.width, seen.images[0].ref.height) == (270, 170)
+    )
     assert trace.turns[1].observation and trace.turns[1].observation.stdout == "(270, 170)\n"
     assert (trace.seed, sandbox.sessions[0].seed, sandbox.sessions[0].closed) == (5, 5, True)
     assert trace.id == "t1#0" and trace.tools == ("python",) and trace.usage.completion_tokens > 0
@@ -125,7 +127,14 @@ async def test_native_tool_calls(task: Task, store: ImageStore):
     model = ScriptedModel([Completion("", tool_calls=(call,)), "red"], dialect_name="native")
     trace = await episode(task, store, model)
     assert trace.answer == "red"
-    assert [message.role for message in trace.messages()] == ["system", "user", "assistant", "tool", "user", "assistant"]
+    assert [message.role for message in trace.messages()] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "user",
+        "assistant",
+    ]
 
 
 async def test_what_the_sampler_recorded_is_kept_as_it_is(task: Task, store: ImageStore):
@@ -199,7 +208,9 @@ async def test_episode_timeout_keeps_what_happened(task: Task, store: ImageStore
     sandbox = FakeSandbox()
     sandbox.slow_seconds = 30
     start = time.perf_counter()
-    trace = await episode(task, store, [CROP, run("slow()")], sandbox=sandbox, limits=Limits(episode_seconds=0.2))
+    trace = await episode(
+        task, store, [CROP, run("slow()")], sandbox=sandbox, limits=Limits(episode_seconds=0.2)
+    )
     assert time.perf_counter() - start < 2
     assert (trace.stop_reason, len(trace.turns)) == (StopReason.timeout, 2)
     assert trace.turns[1].code == "slow()" and sandbox.sessions[0].closed
@@ -207,7 +218,9 @@ async def test_episode_timeout_keeps_what_happened(task: Task, store: ImageStore
 
 async def test_a_tool_timeout_is_the_models_and_the_episode_goes_on(task: Task, store: ImageStore):
     sandbox = FakeSandbox()
-    trace = await episode(task, store, [run("slow()"), ANSWER], sandbox=sandbox, limits=Limits(tool_seconds=7))
+    trace = await episode(
+        task, store, [run("slow()"), ANSWER], sandbox=sandbox, limits=Limits(tool_seconds=7)
+    )
     assert trace.turns[0].observation and trace.turns[0].observation.stderr == "stopped after 7 s"
     assert trace.stop_reason is StopReason.answered
 
@@ -260,7 +273,9 @@ async def test_a_server_that_stays_down_is_not_tried_twice_over(task: Task, stor
     assert again.stop_reason is StopReason.answered
 
 
-async def test_a_tool_that_never_comes_back_is_ours(task: Task, store: ImageStore, monkeypatch: pytest.MonkeyPatch):
+async def test_a_tool_that_never_comes_back_is_ours(
+    task: Task, store: ImageStore, monkeypatch: pytest.MonkeyPatch
+):
     class Stuck:
         name, description = "python", ""
         parameters: Mapping[str, Any] = PythonTool.parameters
@@ -346,8 +361,15 @@ async def test_events_in_order(task: Task, store: ImageStore):
         *("Thought", "Mistake", "Thought", "Answer", "Ended"),
     ]
     picture = told[4]
-    assert isinstance(picture, events.Picture) and (picture.name, picture.width, picture.height) == ("image_2", 270, 170)
-    assert "".join(event.text for event in heard if isinstance(event, events.TextDelta)) == CROP + "oops" + ANSWER
+    assert isinstance(picture, events.Picture) and (picture.name, picture.width, picture.height) == (
+        "image_2",
+        270,
+        170,
+    )
+    assert (
+        "".join(event.text for event in heard if isinstance(event, events.TextDelta))
+        == CROP + "oops" + ANSWER
+    )
 
 
 async def test_two_pictures_of_the_task_are_both_named(store: ImageStore):

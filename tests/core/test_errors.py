@@ -55,7 +55,10 @@ def test_boundary_lets_bugs_and_our_own_errors_pass():
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_always_a_storage_error(code: int):
-    with pytest.raises(StorageError, match="the disk is full: free some space"), boundary(InputError, "writing x"):
+    with (
+        pytest.raises(StorageError, match="the disk is full: free some space"),
+        boundary(InputError, "writing x"),
+    ):
         raise OSError(code, "No space left on device")
 
 

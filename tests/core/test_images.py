@@ -1,9 +1,15 @@
 """Pictures: every odd file becomes upright RGB or a one-line error; sizes agree with Transformers."""
 
+import ast
 import io
+import math
 import struct
 import zlib
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -74,8 +80,14 @@ def test_decompression_bomb_is_refused_before_decoding():
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=300), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]), st.integers(0, 250))
-def test_hostile_bytes_never_give_anything_but_a_picture_or_an_input_error(noise: bytes, format: str, at: int):
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]),
+    st.integers(0, 250),
+)
+def test_hostile_bytes_never_give_anything_but_a_picture_or_an_input_error(
+    noise: bytes, format: str, at: int
+):
     whole = bytearray(encoded(Image.new("RGB", (9, 7), "red"), format))
     whole[at : at + len(noise)] = noise
     try:
@@ -120,7 +132,9 @@ def test_exif_rotation_is_applied():
 
 
 def test_broken_exif_never_costs_the_picture():
-    loaded = load_image(encoded(Image.new("RGB", (40, 20)), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\xff" + b"\xff" * 40))
+    loaded = load_image(
+        encoded(Image.new("RGB", (40, 20)), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\xff" + b"\xff" * 40)
+    )
     assert loaded.image.size == (40, 20)
 
 
@@ -159,21 +173,33 @@ def test_view_size_is_legal_and_stable(width: int, height: int, limits: tuple[in
     assert view_size(*size, min_pixels=low, max_pixels=high) == size
 
 
+@cache
+def smart_resize() -> Callable[..., tuple[int, int]]:
+    """Transformers' own function, taken from its source, because importing it takes ten seconds."""
+    found = find_spec("transformers")
+    if found is None or found.origin is None:
+        pytest.skip("transformers is not installed")
+    path = Path(found.origin).parent / "models/qwen2_vl/image_processing_qwen2_vl.py"
+    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    names: dict[str, Any] = {"math": math}
+    (function,) = [node for node in functions if node.name == "smart_resize"]
+    exec(compile(ast.Module([function], []), str(path), "exec"), names)
+    return names["smart_resize"]
+
+
 @settings(max_examples=500, deadline=None)
 @given(SIDES, SIDES, LIMITS)
 def test_view_size_agrees_with_transformers(width: int, height: int, limits: tuple[int, int]):
-    pytest.importorskip("transformers")
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
-
+    resize = smart_resize()
     low, high = limits
     ours = view_size(width, height, min_pixels=low, max_pixels=high)
     try:
-        theirs = smart_resize(height, width, 28, low, high)[::-1]
+        theirs = resize(height, width, 28, low, high)[::-1]
     except ValueError:
         theirs = None  # aspect above 200
     if theirs is not None and theirs[0] * theirs[1] <= high:
         assert ours == theirs
-    assert smart_resize(ours[1], ours[0], 28, low, high)[::-1] == ours, "a processor leaves our view as it is"
+    assert resize(ours[1], ours[0], 28, low, high)[::-1] == ours, "a processor leaves our view as it is"
 
 
 def test_vision_spec_refuses_impossible_limits():

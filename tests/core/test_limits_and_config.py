@@ -55,7 +55,9 @@ def test_which_endings_are_results():
     assert {reason for reason in StopReason if not reason.is_result} == ours
 
 
-@pytest.mark.parametrize(("question", "words"), [("", "empty"), (" \n", "empty"), ("x" * 51_200, "51,200 characters")])
+@pytest.mark.parametrize(
+    ("question", "words"), [("", "empty"), (" \n", "empty"), ("x" * 51_200, "51,200 characters")]
+)
 def test_bad_questions(question: str, words: str):
     with pytest.raises(InputError, match=words):
         check_question(question, Limits().question_chars)
@@ -107,11 +109,13 @@ def test_dump_loads_to_an_equal_object_with_an_equal_digest(tmp_path: Path):
 
 SCALARS = st.one_of(st.booleans(), st.integers(-(2**60), 2**60), st.text(), st.floats(allow_nan=False))
 TREES = st.recursive(
-    st.one_of(SCALARS, st.lists(SCALARS)), lambda inner: st.dictionaries(st.text(min_size=1), inner), max_leaves=8
+    st.one_of(SCALARS, st.lists(SCALARS)),
+    lambda inner: st.dictionaries(st.text(min_size=1), inner),
+    max_leaves=4,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(min_size=1), TREES))
 def test_toml_round_trip(values: dict[str, object]):
     import tomllib

@@ -1,4 +1,4 @@
-"""Traces: append-only, resumable, tolerant of the line a kill tore, and nothing but names of pixels inside."""
+"""Traces: append-only, resumable, tolerant of a torn line, and nothing but names of pixels inside."""
 
 import base64
 import json
@@ -17,7 +17,9 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, TraceWriter, Turn, Verdict, read_traces, trace_id
 
 
-def a_trace(store: ImageStore, number: int = 0, stop: StopReason = StopReason.answered, **more: object) -> Trace:
+def a_trace(
+    store: ImageStore, number: int = 0, stop: StopReason = StopReason.answered, **more: object
+) -> Trace:
     picture = Image.new("RGB", (100, 60), (number, 0, 0))
     ref = store.put(picture)
     part = ImagePart.of("image_1", picture, ref, VisionSpec())
@@ -37,7 +39,14 @@ def a_trace(store: ImageStore, number: int = 0, stop: StopReason = StopReason.an
         Turn(sent=(Message.make("user", "Output:\n", back),), text="red", action=AnswerAction(text="red")),
     )
     task = Task(id=f"t{number}", question="what?", images=(ref,), answer="red", truth={"box": [1, 2, 3, 4]})
-    fields = {"id": trace_id(task.id), "task": task, "turns": turns, "stop_reason": stop, "answer": "red", **more}
+    fields = {
+        "id": trace_id(task.id),
+        "task": task,
+        "turns": turns,
+        "stop_reason": stop,
+        "answer": "red",
+        **more,
+    }
     return Trace.model_validate(fields)
 
 

@@ -37,7 +37,9 @@ def test_an_empty_or_unfinished_reply_is_malformed():
 
 def test_one_call_is_the_action():
     action = DIALECT.parse("let me look", [call('{"code": "x"}')])
-    assert action == CallAction(thought="let me look", call=ToolCall(name="python", arguments={"code": "x"}, id="c1"))
+    assert action == CallAction(
+        thought="let me look", call=ToolCall(name="python", arguments={"code": "x"}, id="c1")
+    )
     bare = DIALECT.parse("", [call("")])
     assert isinstance(bare, CallAction) and bare.arguments == {}
 

@@ -1,21 +1,19 @@
 """One sandbox for all tests of a file's event loop; each test opens sessions of its own."""
 
+import inspect
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from deepeyes.core.errors import SandboxUnavailable
-from deepeyes.sandbox import Sandbox, Session
-
-SECONDS = 60.0
-"""Timeout of cells that should end by themselves: generous, the machine may be busy."""
-
+from deepeyes.sandbox import Sandbox, SandboxLimits, Session
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox() -> AsyncGenerator[Sandbox, None]:
     try:
-        async with Sandbox.start(preload="slim") as started:
+        async with Sandbox.start(preload="slim", limits=SandboxLimits(nice=0)) as started:
             yield started
     except SandboxUnavailable as problem:
         pytest.skip(str(problem))
@@ -30,5 +28,5 @@ async def session(sandbox: Sandbox) -> AsyncGenerator[Session, None]:
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """All tests of this folder share the sandbox, so they share its event loop."""
     for item in items:
-        if "tests/sandbox" in str(item.path):
+        if "tests/sandbox" in str(item.path) and inspect.iscoroutinefunction(item.function):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

@@ -134,3 +134,19 @@ async def test_our_failure_leaves_the_tool_and_the_next_attempt_has_a_new_sessio
         await tools.run(code("1"), episode)
     assert (await tools.run(code("print(1)"), episode)).stdout == "1\n"
     assert len(sandbox.sessions) == 2
+
+
+async def test_a_session_that_cannot_take_pictures_is_given_up():
+    sandbox = FakeSandbox()
+    tools, episode = ToolSet([PythonTool(sandbox)]), Episode()
+    await tools.run(code("x = 1"), episode)
+
+    async def broken(images: Mapping[str, Image.Image]) -> None:
+        raise InfrastructureError("the session is gone", "open a new one")
+
+    sandbox.sessions[0].put_images = broken  # type: ignore[method-assign]
+    episode.images["image_1"] = Image.new("RGB", (5, 5))
+    with pytest.raises(InfrastructureError):
+        await tools.run(code("1"), episode)
+    result = await tools.run(code("print(image_1.size)"), episode)
+    assert result.stdout == "(5, 5)\n" and "started again" in result.stderr

@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from deepeyes.agent import events
 from deepeyes.agent.events import Event, OnEvent
-from deepeyes.agent.patience import patiently
+from deepeyes.agent.patience import patiently, to_the_end
 from deepeyes.agent.record import Record
 from deepeyes.core.actions import Action, CallAction, CodeAction, ToolCall
 from deepeyes.core.errors import (
@@ -58,12 +59,10 @@ async def run_episode(
     """Let `model` work on `task` and return everything that happened.
 
     `images` holds the task's pictures and receives those the tools return. Raises `InputError` for an
-    unusable question or a missing picture before anything starts, `ModelError` and other mistakes of the
-    user as they come, and passes cancellation on; in the last two cases `keep` has received the partial
-    trace.
+    unusable question before anything starts, other mistakes of the user (a missing picture, a wrong key) as
+    they come, and passes cancellation on; in the last two cases `keep` has received the partial trace.
     """
     question = check_question(task.question, limits.question_chars)
-    pictures = [await asyncio.to_thread(images.get, ref) for ref in task.images]
     async with AsyncExitStack() as stack:
         episode = Episode(seed=seed, limits=limits, stack=stack)
         record = Record(task, sample, model.vision, limits, images, episode)
@@ -75,7 +74,8 @@ async def run_episode(
         clock = asyncio.timeout(limits.episode_seconds)
         try:
             async with clock:
-                record.pending = run.opening(question, [record.show(picture) for picture in pictures])
+                shown = await asyncio.to_thread(lambda: [record.show(images.get(ref)) for ref in task.images])
+                record.pending = run.opening(question, shown)
                 stop = await run.turns()
         except TimeoutError:
             if not clock.expired():
@@ -101,7 +101,7 @@ async def run_episode(
         )
         run.tell(events.Ended(stop, record.answer))
         if keep is not None:
-            await asyncio.to_thread(keep, trace)
+            await to_the_end(partial(keep, trace))
         if failure is not None:
             raise failure
         return trace

@@ -1,4 +1,4 @@
-"""Trying again when something of ours failed.
+"""Trying again when something of ours failed, and finishing what must not be left half done.
 
 Only `InfrastructureError`s that say they are `retryable` are tried again: a client that already retried, or
 an error of the user, would only waste time. Every further attempt leaves a note, so that a flaky provider
@@ -31,3 +31,13 @@ async def patiently(act: Callable[[], Awaitable[T]], limits: Limits, notes: list
         await asyncio.sleep(wait)
         attempts_left -= 1
         wait *= 2
+
+
+async def to_the_end(act: Callable[[], object]) -> None:
+    """Do blocking `act` in a thread and wait for its end, even when cancelled meanwhile."""
+    work = asyncio.ensure_future(asyncio.to_thread(act))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await work
+        raise

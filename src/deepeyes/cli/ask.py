@@ -33,11 +33,16 @@ app = typer.Typer(add_completion=False)
 class Asked:
     """What the command line said, checked."""
 
-    question: str
+    task: Task
     picture: LoadedImage
-    name: str
-    limits: Limits
+    store: ImageStore
     writer: TraceWriter | None
+    model: str
+    tools: bool
+    dialect: str
+    limits: Limits
+    seed: int
+    temperature: float
 
 
 @app.command()
@@ -52,21 +57,23 @@ def ask(
     trace: Path | None = typer.Option(None, help="Folder to keep the trace in (see `deepeyes view`)."),
     seed: int = typer.Option(0, help="Seed of sampling and of the sandbox."),
     temperature: float = typer.Option(0.0, min=0.0, help="0 takes the likeliest token."),
-    limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget, e.g. turns=3. Repeatable."),
+    limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget: turns=3. Repeatable."),
     dialect: str = typer.Option("", help="deepeyes_v2 or native; the model's own by default."),
 ) -> None:
     """Ask a question about a picture."""
     limits = parse_limits(limit)
     writer = TraceWriter(trace) if trace is not None else None
     question = check_question(question, limits.question_chars)
-    asked = Asked(question, load_image(image), image.name, limits, writer)
-    for note in asked.picture.notes:
+    picture, store = load_image(image), ImageStore()
+    task = Task(id=image.name, question=question, images=(store.put(picture.image),), source="ask")
+    asked = Asked(task, picture, store, writer, model, tools, dialect, limits, seed, temperature)
+    for note in picture.notes:
         print(f"note: {visible(note)}", file=sys.stderr)
     live = sys.stdout.isatty() and not as_json
     screen: AbstractContextManager[OnEvent | None] = LiveEpisode(Console()) if live else nullcontext()
     kept = f"what happened so far is in {trace}" if trace else ""
     with screen as listener:
-        done = run(_episode(asked, model, tools, dialect, seed, temperature, listener), kept)
+        done = run(_episode(asked, listener), kept)
     if as_json:
         print(json.dumps(summary(done, writer), ensure_ascii=False))
     elif done.answer is not None and not live:
@@ -74,27 +81,22 @@ def ask(
     complain(done)
 
 
-async def _episode(
-    asked: Asked, model: str, tools: bool, dialect: str, seed: int, temperature: float, listener: OnEvent | None
-) -> Trace:
-    store = ImageStore()
-    task = Task(id=asked.name, question=asked.question, images=(store.put(asked.picture.image),), source="ask")
-
+async def _episode(asked: Asked, listener: OnEvent | None) -> Trace:
     def keep(trace: Trace) -> None:
         if asked.writer is not None:
             notes = (*asked.picture.notes, *trace.notes)
-            asked.writer.write(trace.model_copy(update={"notes": notes}), store)
+            asked.writer.write(trace.model_copy(update={"notes": notes}), asked.store)
 
-    async with rig(model, tools=tools, dialect=dialect) as it:
+    async with rig(asked.model, tools=asked.tools, dialect=asked.dialect) as it:
         return await run_episode(
-            task,
+            asked.task,
             it.model,
             it.tools,
-            images=store,
+            images=asked.store,
             dialect=it.dialect,
             limits=asked.limits,
-            seed=seed,
-            temperature=temperature,
+            seed=asked.seed,
+            temperature=asked.temperature,
             on_event=listener,
             keep=keep,
         )

@@ -55,9 +55,7 @@ def demo(
     page = write_page(out, title="Demo: held-out questions")
     console.print(f"[bold]{right} of {len(traces)} right.[/] Every step of it: {escape(str(page))}")
     if right < _NEEDED * len(traces):
-        raise TooFewRight(
-            f"{right} of {len(traces)} right is less than seven in eight", "look at the page for what went wrong"
-        )
+        raise TooFewRight(f"only {right} of {len(traces)} are right", "look at the page for what went wrong")
 
 
 async def _ask(plan: WorldPlan, out: Path, console: Console) -> list[Trace]:
@@ -82,5 +80,6 @@ def _line(trace: Trace) -> str:
     should = "" if is_right(trace) else f" (it is {trace.task.answer})"
     looks = len(trace.tool_turns)
     how = f"looked {looks}x with code" if looks else "at once"
-    question = one_line(trace.task.question, 52)
-    return f"  {mark}  {escape(question)}  [bold]{escape(answer)}[/]{escape(should)}  [dim]{how}, {trace.seconds:.1f} s[/]"
+    question = escape(one_line(trace.task.question, 52))
+    said = f"[bold]{escape(answer)}[/]{escape(should)}"
+    return f"  {mark}  {question}  {said}  [dim]{how}, {trace.seconds:.1f} s[/]"

@@ -1,4 +1,4 @@
-"""`deepeyes doctor`: what is installed, which models and which isolation there are, what to do about the rest."""
+"""`deepeyes doctor`: what is installed, which models and isolation there are, what to do about the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 app = typer.Typer(add_completion=False)
 
@@ -42,7 +41,7 @@ class Finding:
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
     """What works here, and what to do about the rest. Exit code 0 if the main job can be done."""
     findings = [*_extras(), *_models(), *_sandbox()]
-    able = any(f.ok for f in findings if f.area == "model") and all(f.ok for f in findings if f.area == "sandbox")
+    able = all(any(f.ok for f in findings if f.area == area) for area in ("model", "sandbox"))
     if as_json:
         print(json.dumps({"ok": able, "findings": [asdict(finding) for finding in findings]}))
     else:
@@ -99,10 +98,14 @@ def _version(name: str) -> str:
 
 
 def _print(findings: list[Finding]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("", "", "", "what to do"):
-        table.add_column(column, overflow="fold")
-    for f in findings:
-        mark = "[green]yes[/]" if f.ok else "[yellow]no[/]"
-        table.add_row(f.area, f"[bold]{escape(f.name)}[/]", f"{mark} {escape(f.detail)}", escape(f.remedy))
-    Console(highlight=False).print(table)
+    """One line a finding, the remedy on the next, under a heading for each area."""
+    console = Console(highlight=False)
+    for area, title in (("extra", "Installed"), ("model", "Models"), ("sandbox", "Sandbox")):
+        console.print(f"[bold]{title}[/]")
+        for finding in (f for f in findings if f.area == area):
+            mark = "[green]yes[/]" if finding.ok else "[yellow]no [/]"
+            console.print(
+                f"  {mark} {escape(f'{finding.name:<22} {finding.detail}'.rstrip())}", soft_wrap=True
+            )
+            if finding.remedy:
+                console.print(f"      {escape(finding.remedy)}", style="yellow", soft_wrap=True)

@@ -90,5 +90,6 @@ async def _ask_all(plan: WorldPlan, folder: Path, concurrency: int) -> list[Trac
 def _print(report: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None)
     for name, value in report.items():
-        table.add_row(name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value))
+        text = json.dumps(value) if isinstance(value, list | dict) else str(value)
+        table.add_row(name.replace("_", " "), text)
     Console().print(table)

@@ -48,7 +48,7 @@ class LiveEpisode:
             self._live.update(Text(visible(self._heard[-_TAIL:]), style="dim"), refresh=True)
             return
         self._heard = ""
-        self._live.update(Text(""))
+        self._live.update(Text(""), refresh=True)
         for block in _blocks(event):
             self._console.print(block)
 

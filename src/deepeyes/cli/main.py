@@ -71,7 +71,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(  # pyright: ignore[reportUnusedFunction]
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True),
 ) -> None:
     """An agentic multimodal model: ask it, train it, measure it, look at it."""
 

@@ -57,7 +57,7 @@ def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        raise Interrupted("interrupted", kept or "nothing was written; give --trace DIR to keep traces") from None
+        raise Interrupted("interrupted", kept or "give --trace DIR to keep what happened") from None
 
 
 def _dialect(name: str) -> Dialect | None:

@@ -23,7 +23,7 @@ def _group() -> None:  # pyright: ignore[reportUnusedFunction]
 @app.command()
 def nano(
     recipe: Path = typer.Argument(RECIPE, help="The stages and their settings."),
-    out: Path = typer.Option(Path("runs/nano"), help="Folder for checkpoints and curves; a killed run goes on."),
+    out: Path = typer.Option(Path("runs/nano"), help="Folder of checkpoints; a killed run goes on."),
 ) -> None:
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
     if not recipe.exists():
@@ -33,4 +33,6 @@ def nano(
     except KeyboardInterrupt:
         raise Interrupted("interrupted", f"the same command goes on from {out}") from None
     if code:
-        raise DeepEyesError(f"training ended with exit code {code}", f"see above; the same command goes on from {out}")
+        raise DeepEyesError(
+            f"training ended with exit code {code}", f"see above; run it again to go on from {out}"
+        )

@@ -27,7 +27,7 @@ def sample(
     out: Path = typer.Option(..., help="Folder to write to."),
     webp: bool = typer.Option(False, help="Write WebP pictures, a tenth of the size, instead of PNG."),
 ) -> None:
-    """Write pictures and tasks.jsonl; each line has the task, its answer, its truth and the picture's file."""
+    """Write pictures and tasks.jsonl: a line a task with its answer, its truth and its picture's file."""
     from deepeyes.core.images import ImageStore
     from deepeyes.eval.world import WorldPlan
     from deepeyes.world.tasks import world_tasks

@@ -71,7 +71,8 @@ class CropFinder:
         """The box whose pixels are those of `crop` (black beyond the picture's edge), if there is one."""
         pixels = _packed(crop)
         inner, left, top = _without_black_rim(pixels)
-        if inner.size == 0 or inner.shape[0] > self._pixels.shape[0] or inner.shape[1] > self._pixels.shape[1]:
+        too_large = any(side > whole for side, whole in zip(inner.shape, self._pixels.shape, strict=True))
+        if inner.size == 0 or too_large:
             return None
         places = [(x - left, y - top) for x, y in self._candidates(inner)]
         fits = [place for place in places if self._fits(pixels, *place)]

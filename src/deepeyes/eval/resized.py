@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 Grey = NDArray[np.float32]
 
 SCALES = (0.25, 1 / 3, 0.5, 2 / 3, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-"""Shown size over size in the full picture; 1 is for crops that were drawn on. Refined by a tenth afterwards."""
+"""Shown size over size in the full picture; 1 is for crops that were drawn on."""
 _COARSE_SIDE = 360
 _COARSE_SCORE = 0.6
 _SCORE = 0.95
@@ -88,9 +88,10 @@ def _best(picture: Grey, part: Grey, spectrum: NDArray[np.complexfloating]) -> t
 
 def _window_sums(values: Grey, width: int, height: int) -> NDArray[np.float64]:
     """Sum over every window of that size, by a summed-area table."""
-    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), dtype=np.float64)
     table[1:, 1:] = values.astype(np.float64).cumsum(0).cumsum(1)
-    return table[height:, width:] - table[:-height, width:] - table[height:, :-width] + table[:-height, :-width]
+    above, below = table[:-height], table[height:]
+    return below[:, width:] - above[:, width:] - below[:, :-width] + above[:, :-width]
 
 
 def _grey(image: Image.Image, size: tuple[int, int]) -> Grey:

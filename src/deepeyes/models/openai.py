@@ -271,7 +271,13 @@ def _redacted(text: str) -> str:
 
 
 def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
+    with boundary(
+        ModelError,
+        f"reading the base URL {url!r}",
+        "write it like http://127.0.0.1:8000/v1",
+        expected=ValueError,
+    ):
+        parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")).rstrip("/")
 
 

@@ -134,6 +134,8 @@ def _read(path: Path) -> dict[str, list[str | Completion]]:
 def _reply(value: Any) -> str | Completion:
     if isinstance(value, str):
         return value
+    if not isinstance(value, dict):
+        raise TypeError("a reply is a string or an object with text and tool_calls")
     fields = cast("dict[str, Any]", value)
     calls = tuple(
         RawToolCall(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 _SECONDS = 30.0
-_LIMITS = SandboxLimits(memory_mib=256, processes=32, disk_mib=4, file_mib=2, files=64)
+_LIMITS = SandboxLimits(memory_mib=256, processes=32, disk_mib=4, file_mib=2, files=64, nice=0)
 
 _PRELUDE = """
 import ctypes, os, signal, socket

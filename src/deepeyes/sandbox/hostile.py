@@ -1,7 +1,8 @@
 """Code that attacks, and the rehearsal that runs it.
 
-Each cell runs in a session of its own. It is *contained* when the outcome is the expected one, a witness session
-beside it keeps its variable and its file, the zygote was not restarted, and no bait outside was read or written.
+Each cell runs in a session of its own. It is *contained* when the outcome is the expected one, a witness
+session beside it keeps its variable and its file, the zygote was not restarted, and no bait outside was read
+or written.
 The table of what stops each of them is in docs/sandbox.md.
 """
 
@@ -20,6 +21,8 @@ from .sandbox import Sandbox
 
 SECRET = "TOPSECRET-4711"
 _CALM_SECONDS = 60.0
+_HASTY = {"memory_mib": 1024, "grace": 0.5, "stretch": 1.0, "nice": 0}
+"""Limits of the attackers: a rehearsal need not be patient with endless loops."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ async def attack(sandbox: Sandbox, cells: Iterable[HostileCell] = CELLS) -> Asyn
 
 async def _one(sandbox: Sandbox, witness: Any, cell: HostileCell, bait: Path) -> Outcome:
     restarts = sandbox.restarts
-    limits = SandboxLimits.model_validate({"memory_mib": 1024, **cell.limits})
+    limits = SandboxLimits.model_validate({**_HASTY, **cell.limits})
     async with await sandbox.open(seed=0, limits=limits) as session:
         await session.run("x = 41\nimport os\nbox = os.environ['TMPDIR']", _CALM_SECONDS)
         code = cell.code.replace("{BAIT}", str(bait))

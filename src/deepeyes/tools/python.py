@@ -59,7 +59,8 @@ class _Running:
 
     session: PythonSession | None = None
     known: set[str] = field(default_factory=set[str])
-    restarted: bool = False
+    lost: bool = False
+    """Whether a session that had run code is gone."""
 
 
 class PythonTool:
@@ -83,16 +84,15 @@ class PythonTool:
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         running = self._running(episode)
-        restarted = running.session is None and running.restarted
-        session = await self._ready(running, episode)
+        restarted = running.session is None and running.lost
         try:
+            session = await self._ready(running, episode)
             cell = await session.run(str(arguments["code"]), timeout=episode.limits.tool_seconds)
         except InfrastructureError:
-            running.session, running.restarted = None, True
+            await _drop(running)
             raise
         if cell.status == "session_lost":
-            running.restarted = True
-            await _close(running)
+            await _drop(running)
         stdout = cell.stdout
         if cell.result:
             stdout += ("" if not stdout or stdout.endswith("\n") else "\n") + cell.result + "\n"
@@ -116,6 +116,12 @@ class PythonTool:
             await running.session.put_images(missing)
             running.known |= set(missing)
         return running.session
+
+
+async def _drop(running: _Running) -> None:
+    """Give up a broken session; the next code gets a new one."""
+    running.lost = running.lost or running.session is not None
+    await _close(running)
 
 
 async def _close(running: _Running) -> None:

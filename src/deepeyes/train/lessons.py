@@ -23,6 +23,9 @@ from .dense import VARIANTS, label_cells
 KINDS = ("says", "colour", "count", "where", "blind")
 """What a question of a lesson may ask for; "blind" is anything about a sign too small to read."""
 
+MOST_QUESTIONS = 4
+"""Longer lessons would make the others of their batch wait as padding."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -55,6 +58,7 @@ def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         kind, question, text, _ = draw_shape_question(rng, scene)
         questions = [(kind, question, text)]
     rng.shuffle(questions)
+    del questions[MOST_QUESTIONS:]
     view = to_view(finish(rng, scene).image, size)
     turns: list[Turn] = []
     for _, question, text in questions:

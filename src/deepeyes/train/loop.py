@@ -10,7 +10,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ import torch.distributed as dist
 from pydantic import BaseModel, ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
+
+from deepeyes.core.errors import ConfigError
+from deepeyes.core.images import write_atomic
 
 Tensors = dict[str, torch.Tensor]
 Draw = Callable[[int, int], Tensors]
@@ -85,6 +89,7 @@ def train_stage(
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     checkpoint = folder / "checkpoint.pt"
     folder.mkdir(parents=True, exist_ok=True)
+    _same_plan(folder / "plan.json", checkpoint, plan)
     start = _resume(checkpoint, module, optimizers, average, device)
     saved = time.monotonic()
     smooth: dict[str, float] = {}
@@ -93,8 +98,8 @@ def train_stage(
         TextColumn("{task.fields[note]}"), disable=rank > 0,
     ) as progress:  # fmt: skip
         bar = progress.add_task(title, total=plan.steps, completed=start, note="")
-        for step in range(start, plan.steps):
-            batch = {key: value.to(device) for key, value in draw(step, plan.batch // world).items()}
+        for step, drawn in _ahead(draw, range(start, plan.steps), plan.batch // world):
+            batch = {key: value.to(device) for key, value in drawn.items()}
             loss, metrics = module(**batch)
             loss.backward()
             _share_gradients(module, world)
@@ -137,6 +142,29 @@ def train_stage(
         checkpoint.unlink(missing_ok=True)
     if world > 1:
         dist.barrier()
+
+
+def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, Tensors]]:
+    """Every step with its batch, drawn by a thread while the step before it learns or waits."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(draw, steps.start, samples) if steps else None
+        for step in steps:
+            assert waiting is not None
+            drawn = waiting.result()
+            if step + 1 < steps.stop:
+                waiting = pool.submit(draw, step + 1, samples)
+            yield step, drawn
+
+
+def _same_plan(path: Path, checkpoint: Path, plan: Plan) -> None:
+    """Write the plan beside the results; refuse to go on with a run that was begun under another one."""
+    if checkpoint.exists() and path.exists() and json.loads(path.read_text()) != plan.model_dump():
+        raise ConfigError(
+            f"{path.parent} was begun with another plan",
+            "give the old recipe, or remove the folder to start over",
+        )
+    if rank_and_world()[0] == 0:
+        write_atomic(path, plan.model_dump_json(indent=1).encode())
 
 
 def rate(step: int, plan: Plan) -> float:

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,11 +21,19 @@ import torch
 import torch.distributed as dist
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 from deepeyes.core.images import VisionSpec
 from deepeyes.data.synthesize import Conversation, write_shard
-from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_processor, build_tokenizer
+from deepeyes.models.nano.build import (
+    CELL,
+    NanoSize,
+    build_model,
+    build_processor,
+    build_tokenizer,
+    processor_of,
+)
+from deepeyes.models.nano.model import WEIGHTS
 from deepeyes.sandbox import Sandbox
 
 from .batch import Turn, collate, encode
@@ -47,9 +56,9 @@ class TracePlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tiny: int = 6000
-    direct: int = 2000
-    shard: int = 250
+    tiny: int = 4000
+    direct: int = 1000
+    shard: int = 100
 
 
 class ColdPlan(SpeakPlan):
@@ -106,7 +115,8 @@ def run_dense(recipe: Recipe, out: Path) -> None:
 
     @torch.no_grad()
     def evaluate() -> dict[str, float]:
-        loss, metrics = module(**batch(random.Random("dense/held-out"), 200, "validation"))
+        held_out = batch(random.Random("dense/held-out"), 200, "validation")
+        loss, metrics = module(**{name: value.to(model.device) for name, value in held_out.items()})
         return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
     train_stage(module, draw, recipe.dense, out, evaluate=evaluate, title="dense")
@@ -150,7 +160,7 @@ def make_traces(recipe: Recipe, out: Path) -> None:
         async with Sandbox.start() as sandbox:
             for path, family, indices in missing[rank::world]:
                 kept, tried = await write_shard(path, family, "train", recipe.seed, indices, sandbox, vision)
-                print(f"traces: {path.name} keeps {kept} of {tried}", flush=True)
+                sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
     if missing[rank::world]:
         asyncio.run(work())
@@ -224,12 +234,29 @@ def save(out: Path, model: Any, tokenizer: Any, size: NanoSize) -> None:
         model.save_pretrained(out)
 
 
+def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
+    """Put what the stages made where `nano` and `nano-base` are loaded from: bf16, with the recipe that made
+    it.
+    """
+    for stage in ("base", "cold"):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(out / stage)
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
+        model.save_pretrained(weights / stage)
+        images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
+        processor_of(tokenizer, images).save_pretrained(weights / stage)
+        for file in (recipe, out / stage / "curves.jsonl"):
+            shutil.copy(file, weights / stage / file.name)
+
+
 def main() -> None:
     """Command line: start the processes, or be one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--install", action="store_true", help="afterwards, make this the model that `nano` is"
+    )
     arguments = parser.parse_args()
     if "RANK" not in os.environ and not torch.cuda.is_available() and arguments.processes > 1:
         command = [
@@ -240,10 +267,15 @@ def main() -> None:
             f"--nproc-per-node={arguments.processes}",
         ]
         command += ["-m", "deepeyes.train.nano", str(arguments.recipe), "--out", str(arguments.out)]
-        raise SystemExit(subprocess.call(command, env={**os.environ, "OMP_NUM_THREADS": "1"}))
+        status = subprocess.call(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        if status == 0 and arguments.install:
+            install(arguments.recipe, arguments.out)
+        raise SystemExit(status)
     with arguments.recipe.open("rb") as file:
         recipe = Recipe.model_validate(tomllib.load(file))
     run(recipe, arguments.out)
+    if arguments.install:
+        install(arguments.recipe, arguments.out)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ class Speak(nn.Module):
         """Next-token logits (batch, tokens, vocabulary) of a collated batch."""
         self._features.clear()
         keys = ("input_ids", "attention_mask", "mm_token_type_ids", "pixel_values", "image_grid_thw")
-        return self.dense.model(**{key: batch[key] for key in keys}).logits
+        device = self.dense.model.device
+        return self.dense.model(**{key: batch[key].to(device) for key in keys}).logits
 
     def forward(self, **batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """A collated batch, with or without `cells` (all pictures' cells, kinds) -> loss () and metrics."""
@@ -60,7 +61,7 @@ def exactness(
     For a reply that is right so far this is what greedy decoding would say, so the shares are those of greedy
     decoding. "near" is the share of "where" answers within 0.3 cells on both sides.
     """
-    best = speak.logits(batch).argmax(-1)[:, :-1]
+    best = speak.logits(batch).argmax(-1)[:, :-1].cpu()
     labels, replies = batch["labels"][:, 1:], batch["replies"][:, 1:]
     right: dict[str, list[float]] = {}
     for row, row_kinds in enumerate(kinds):

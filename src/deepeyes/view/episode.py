@@ -79,7 +79,8 @@ def verdict_of(trace: Trace) -> str:
 
 def card(trace: Trace, album: Album) -> EpisodeCard:
     """Everything the page shows of one episode."""
-    returned = [part for turn in trace.tool_turns for part in (turn.observation.images if turn.observation else ())]
+    seen = [turn.observation for turn in trace.tool_turns if turn.observation]
+    returned = [part for observation in seen for part in observation.images]
     first = trace.turns[0].sent if trace.turns else ()
     opening = [part for message in first for part in message.images]
     outlines = list[Outline]()

@@ -53,7 +53,8 @@ def render_page(traces: Iterable[Trace], images: ImageStore, title: str = "run")
     cards = [card(trace, album) for trace in traces]
     script = _asset("page.js")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _environment().get_template("page.html.j2").render(
+    template = _environment().get_template("page.html.j2")
+    return template.render(
         title=title,
         style=Markup(_asset("page.css")),
         script=Markup(script),

@@ -110,11 +110,16 @@ def build_tokenizer(corpus: Iterable[str], vocab_size: int = 768) -> PreTrainedT
 
 def build_processor(tokenizer: PreTrainedTokenizerFast, size: NanoSize) -> Qwen2_5_VLProcessor:
     """Qwen's processor over `tokenizer`, its pictures limited to `size.max_tokens` visual tokens."""
-    allow_no_torchvision()
     images = Qwen2VLImageProcessorPil(
         size={"shortest_edge": size.min_tokens * CELL**2, "longest_edge": size.max_tokens * CELL**2},
         patch_size=PATCH,
     )
+    return processor_of(tokenizer, images)
+
+
+def processor_of(tokenizer: PreTrainedTokenizerFast, images: Qwen2VLImageProcessorPil) -> Qwen2_5_VLProcessor:
+    """Qwen's processor from its parts."""
+    allow_no_torchvision()
     return Qwen2_5_VLProcessor(images, tokenizer, None, chat_template=CHAT_TEMPLATE)
 
 

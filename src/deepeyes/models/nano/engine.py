@@ -20,6 +20,9 @@ from .cache import SlotCache, positions
 
 Grid = tuple[int, int, int]
 
+_LONGEST_STOP = 16
+"""Stop strings are looked for in so many last tokens."""
+
 
 @dataclass(eq=False)
 class Request:
@@ -120,8 +123,7 @@ class Engine:
                 if fresh:
                     read = self._read(fresh)
                     logits = torch.cat([logits, read]) if before else read
-                keep = [k for k, request in enumerate(speaking) if self._choose(request, logits[k])]
-                speaking = [speaking[k] for k in keep]
+                speaking = self._choose(speaking, logits)
                 if speaking:
                     logits = self._step(speaking)
         finally:  # a bug ends the thread, loudly; nobody may wait for it for ever
@@ -193,30 +195,43 @@ class Engine:
             use_cache=True,
         ).last_hidden_state
 
-    def _choose(self, request: Request, logits: torch.Tensor) -> bool:
-        """Take the request's next token from `logits` (vocabulary,); False once it has finished."""
+    def _choose(self, requests: Sequence[Request], logits: torch.Tensor) -> list[Request]:
+        """Take every request's next token from `logits` (requests, vocabulary); those that speak on."""
+        heat = torch.tensor([request.temperature or 1.0 for request in requests])[:, None]
+        logprobs = torch.log_softmax(logits.index_fill(1, self._banned, -torch.inf) / heat, -1)
+        tokens = logprobs.argmax(-1).tolist()
+        for k, request in enumerate(requests):
+            if request.temperature > 0:
+                request.generator = request.generator or torch.Generator().manual_seed(request.seed)
+                tokens[k] = int(torch.multinomial(logprobs[k].exp(), 1, generator=request.generator))
+        chosen = logprobs[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
+        return [
+            r
+            for r, token, logprob in zip(requests, tokens, chosen, strict=True)
+            if self._add(r, token, logprob)
+        ]
+
+    def _add(self, request: Request, token: int, logprob: float) -> bool:
+        """Add a token to what the request has said; False once it has finished."""
         if request.cancelled:
             return False
-        logprobs = torch.log_softmax(
-            logits.index_fill(0, self._banned, -torch.inf) / (request.temperature or 1.0), -1
-        )
-        if request.temperature == 0:
-            token = int(logprobs.argmax())
-        else:
-            request.generator = request.generator or torch.Generator().manual_seed(request.seed)
-            token = int(torch.multinomial(logprobs.exp(), 1, generator=request.generator))
         request.tokens.append(token)
-        request.logprobs.append(float(logprobs[token]))
-        text = self.tokenizer.decode([t for t in request.tokens if t != self.end])
-        _tell(request, text)
-        if token == self.end or any(text.endswith(stop) for stop in request.stop):
+        request.logprobs.append(logprob)
+        if request.on_text:
+            _tell(request, self._text(request.tokens))
+        tail = self._text(request.tokens[-_LONGEST_STOP:])
+        if token == self.end or any(tail.endswith(stop) for stop in request.stop):
             finish = "stop"
         elif len(request.tokens) >= request.max_tokens or self._held[request.row] + 1 >= self.length:
             finish = "length"
         else:
             return True
-        _resolve(request, Spoken(text, tuple(request.tokens), tuple(request.logprobs), finish))
+        said = self._text(request.tokens), tuple(request.tokens), tuple(request.logprobs)
+        _resolve(request, Spoken(*said, finish))
         return False
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return self.tokenizer.decode([token for token in tokens if token != self.end])
 
 
 def _tell(request: Request, text: str) -> None:

@@ -62,6 +62,10 @@ class Display:
     def _shrunk(self, picture: Any) -> Any:
         picture.load()
         width, height = picture.size
+        if not width or not height:
+            raise ValueError(
+                f"a picture of {width}x{height} pixels cannot be shown: check the box of the crop"
+            )
         scale = min(1.0, self._side / max(width, height, 1), (self._pixels / max(width * height, 1)) ** 0.5)
         if scale == 1.0:
             return picture

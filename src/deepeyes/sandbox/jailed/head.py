@@ -152,11 +152,14 @@ def _fork_candidate(session: Session) -> int | None:
     The head stays in here: it watches one candidate after the other until one commits, and then exits.
     """
     while session.checkpoint and _thread_count() == 1:
-        watched, commit_pipe = os.pipe()
         generator = random.getstate()  # CPython reseeds `random` in every fork; a notebook does not
         try:
+            watched, commit_pipe = os.pipe()
+        except OSError:  # the session has no descriptor left to spend: this cell runs without a checkpoint
+            return None
+        try:
             candidate = os.fork()
-        except OSError:  # the session has no process left to spend: this cell runs without a checkpoint
+        except OSError:  # nor a process
             os.close(watched)
             os.close(commit_pipe)
             return None

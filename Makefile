@@ -1,0 +1,52 @@
+# make demo   see the embedded model look at pictures, write code, and answer
+# make test   everything CI checks
+# make nano   build the embedded model's weights again from nothing (hours on two cores; resumes)
+#
+# One thread per process is the fastest on small machines; several processes share the work.
+export OMP_NUM_THREADS ?= 1
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+# The pin keeps pip from choosing between builds: torch is installed first, alone, and nothing after it asks
+# for another one.
+TORCH ?= torch==2.13.0
+TORCH_STAMP := $(VENV)/.torch-stamp
+RUN_STAMP := $(VENV)/.run-stamp
+DEV_STAMP := $(VENV)/.dev-stamp
+WORKERS ?= 2
+
+.PHONY: demo test lint nano clean
+
+demo: $(RUN_STAMP)
+	$(BIN)/deepeyes demo
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+nano: $(RUN_STAMP)
+	$(BIN)/deepeyes train nano
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(TORCH_STAMP):
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install $(TORCH)
+	touch $@
+
+$(RUN_STAMP): $(TORCH_STAMP) pyproject.toml
+	$(PIP) install -e '.[nano]'
+	touch $@
+
+$(DEV_STAMP): $(TORCH_STAMP) pyproject.toml
+	$(PIP) install -e '.[nano,sandbox,dev]'
+	touch $(RUN_STAMP) $@

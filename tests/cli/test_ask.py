@@ -1,0 +1,83 @@
+"""`deepeyes ask` on a scripted model and a real sandbox: what is printed where, and what is kept."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from deepeyes.core.images import ImageStore
+from deepeyes.core.trace import read_traces
+
+
+def test_piped_it_prints_the_answer_alone(cli, picture: Path, script: Path) -> None:
+    ran = cli("ask", picture, "What colour?", "--model", f"scripted:{script}")
+    assert (ran.code, ran.out, ran.err) == (0, "red\n", "")
+
+
+def test_json_is_one_object_and_the_trace_is_kept(cli, picture: Path, script: Path, tmp_path: Path) -> None:
+    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{script}", "--json", "--trace", tmp_path / "t")
+    assert ran.code == 0
+    said = json.loads(ran.out)
+    assert said["answer"] == "red"
+    assert said["stop_reason"] == "answered"
+    assert said["turns"] == 2
+    assert said["tool_calls"] == [{"name": "python", "status": "ok"}]
+    assert [image["name"] for image in said["images"]] == ["image_1", "image_2"]
+    assert said["images"][1]["size"] == [56, 36]
+    assert Path(said["trace"]).exists()
+    (trace,) = read_traces(tmp_path / "t")
+    assert trace.answer == "red"
+    store = ImageStore(tmp_path / "t" / "images")
+    assert all(ref in store for ref in trace.image_refs())
+
+
+def test_no_tools_means_that_code_is_refused_and_no_sandbox_starts(
+    cli, picture: Path, script: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("deepeyes.sandbox.Sandbox.start", None)
+    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{script}", "--no-tools", "--json")
+    assert json.loads(ran.out)["tool_calls"] == [{"name": "python", "status": "error"}]
+
+
+def test_limits_and_their_mistakes(cli, picture: Path, script: Path) -> None:
+    model = f"scripted:{script}"
+    ran = cli("ask", picture, "Colour?", "--model", model, "--limit", "turns=1")
+    assert ran.code == 8 and ran.is_one_line and "--limit turns" in ran.err
+    ran = cli("ask", picture, "Colour?", "--model", model, "--limit", "turnz=1")
+    assert ran.code == 3 and ran.is_one_line and "turns" in ran.err
+
+
+def test_dialect_is_checked(cli, picture: Path, answers: str) -> None:
+    ran = cli("ask", picture, "Colour?", "--model", answers, "--no-tools", "--dialect", "klingon")
+    assert ran.code == 3 and ran.is_one_line
+    ran = cli("ask", picture, "Colour?", "--model", answers, "--no-tools", "--dialect", "deepeyes_v2/brief")
+    assert ran.out == "red\n"
+
+
+def test_hostile_answers_cannot_paint_the_terminal(cli, picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "s.txt").write_text("<think>x</think><answer>a\x1b[2J\x07b</answer>")
+    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{tmp_path / 's.txt'}", "--no-tools")
+    assert ran.out == "a␛[2J␇b\n"
+
+
+def test_on_a_terminal_it_streams_every_step(picture: Path, script: Path) -> None:
+    main, terminal = pty.openpty()
+    command = [sys.executable, "-m", "deepeyes", "ask", str(picture), "Colour?", "--model", f"scripted:{script}"]
+    with subprocess.Popen(command, stdout=terminal, env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(terminal)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(main, 65_536)
+            except OSError:  # Linux says so when the other side has closed.
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(main)
+    text = shown.decode()
+    assert process.returncode == 0
+    for words in ("image_1", "320x240", "I zoom in.", "crop", "python: ok", "(320, 240)", "image_2", "56x36", "red"):
+        assert words in text

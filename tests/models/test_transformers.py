@@ -1,0 +1,154 @@
+"""`hf:` models on a tiny random Qwen2.5-VL: tokens are kept, pictures counted, endings named."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from deepeyes.core.actions import ToolSpec
+from deepeyes.core.errors import ContextOverflow, ModelError
+from deepeyes.core.images import image_ref
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.models.registry import resolve_model
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer
+from deepeyes.models.transformers import TransformersModel, render
+
+SIZE = NanoSize(
+    hidden=64,
+    layers=2,
+    heads=2,
+    kv_heads=1,
+    ffn=96,
+    vision_hidden=32,
+    vision_depth=2,
+    vision_heads=1,
+    vision_ffn=64,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hf")
+    tokenizer = build_tokenizer(["what does the sign say? <think> red 42 </think>"] * 50, vocab_size=400)
+    build_model(tokenizer, SIZE, 0).save_pretrained(path)
+    build_processor(tokenizer, SIZE).save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def model(folder: Path) -> Any:
+    return resolve_model(f"hf:{folder}", device="cpu", dtype="float32")
+
+
+def question(model: TransformersModel, seed: int = 0) -> Message:
+    image = Image.effect_noise((300 + seed, 200), 80).convert("RGB")
+    return Message.make("user", ImagePart.of("image_1", image, image_ref(image), model.vision), "what?")
+
+
+def test_views_are_what_the_processor_would_make(model: TransformersModel):
+    part = question(model).images[0]
+    made = model.processor.image_processor(images=[part.pixels], return_tensors="pt")
+    _, rows, columns = made["image_grid_thw"][0].tolist()
+    assert (columns * 14, rows * 14) == (part.view_width, part.view_height)
+
+
+async def test_tokens_are_kept_and_pictures_counted(model: TransformersModel):
+    talk = model.conversation(seed=1)
+    first = await talk.send([Message.make("system", "Tools: python"), question(model)], max_tokens=6)
+    second = await talk.send([question(model, seed=9)], max_tokens=6, temperature=1.0)
+    assert first.prompt_ids and first.token_ids and second.prompt_ids and second.token_ids
+    assert talk.ids == [*first.prompt_ids, *first.token_ids, *second.prompt_ids, *second.token_ids]
+    cells = sum(value.prod().item() for value in talk.pixels["image_grid_thw"]) // 4
+    assert talk.ids.count(model.model.config.image_token_id) == cells
+    assert all(len(values) == len(talk.ids) for values in talk.per_token.values())
+    for reply in (first, second):
+        assert reply.logprobs and len(reply.logprobs) == len(reply.token_ids or ())
+        assert all(value <= 0 for value in reply.logprobs)
+
+
+async def test_a_second_turn_is_what_the_template_would_write(model: TransformersModel):
+    messages = [
+        Message.make("user", "what?"),
+        Message.make("assistant", "red"),
+        Message.make("user", "sure?"),
+    ]
+    whole = render(model.processor, messages, first=True)
+    talk = model.conversation()
+    first = render(model.processor, messages[:1], first=True)
+    later = render(model.processor, messages[2:], first=False)
+    assert first + "red" + model.turn_end + later == whole
+    await talk.send(messages[:1], max_tokens=3)
+    end = model.processor.tokenizer.eos_token_id
+    assert talk.owed == ("\n" if talk.ids[-1] == end else "<|im_end|>\n")
+
+
+async def test_equal_seeds_give_equal_replies_and_greedy_needs_none(model: TransformersModel):
+    async def say(seed: int, temperature: float) -> Any:
+        talk = model.conversation(seed)
+        return (await talk.send([question(model)], max_tokens=8, temperature=temperature)).token_ids
+
+    assert await say(1, 1.0) == await say(1, 1.0) != await say(2, 1.0)
+    assert await say(1, 0.0) == await say(2, 0.0)
+
+
+async def test_pictures_matter(model: TransformersModel):
+    replies = []
+    for colour in ("white", "black"):
+        image = Image.new("RGB", (300, 200), colour)
+        part = ImagePart.of("image_1", image, image_ref(image), model.vision)
+        replies.append(await model.conversation().send([Message.make("user", part, "what?")], max_tokens=1))
+    assert replies[0].logprobs != replies[1].logprobs
+
+
+async def test_stop_strings_streaming_and_length(model: TransformersModel):
+    long = await model.conversation(3).send([question(model)], max_tokens=12, temperature=1.0)
+    assert long.finish_reason == "length" and len(long.token_ids or ()) == 12
+    mark = next(letter for letter in long.text if letter.isascii() and letter.isalpha())
+    heard: list[str] = []
+    short = await model.conversation(3).send(
+        [question(model)], max_tokens=12, temperature=1.0, stop=[mark], on_text=heard.append
+    )
+    await asyncio.sleep(0)
+    assert short.finish_reason == "stop" and mark in short.text and "".join(heard) == short.text
+    assert len(short.token_ids or ()) < 12
+
+
+async def test_a_conversation_that_does_not_fit_and_stays_as_it_was(model: TransformersModel):
+    talk = model.conversation()
+    with pytest.raises(ContextOverflow, match="lower --limit turns"):
+        await talk.send([Message.make("user", "what " * 5000)])
+    assert talk.ids == []
+    assert (await talk.send([question(model)], max_tokens=2)).token_ids
+
+
+async def test_cancelling_stops_the_generation(model: TransformersModel):
+    talk = model.conversation()
+    begun = asyncio.Event()
+    sent = talk.send([question(model)], max_tokens=3000, on_text=lambda _: begun.set())
+    work = asyncio.create_task(sent)
+    await begun.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(work, 5)
+    assert not model.lock.locked()
+
+
+async def test_tool_schemas_are_refused(model: TransformersModel):
+    with pytest.raises(ModelError, match="use the dialect deepeyes_v2"):
+        await model.conversation().send([question(model)], tools=[ToolSpec(name="t", description="")])
+
+
+@pytest.mark.parametrize("where", ["nowhere/at-all-xyz", "."])
+def test_what_cannot_be_loaded(where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="give a folder or a Hub id") as caught:
+        resolve_model(f"hf:{where}")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,217 @@
+"""Sessions roll back, end, come back and leave nothing behind."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from deepeyes.sandbox import BlockingSandbox, Sandbox, SandboxLimits, Session
+
+SECONDS = 60.0
+
+
+async def run(session: Session, code: str, timeout: float = SECONDS) -> tuple[str, str | None]:
+    result = await session.run(code, timeout)
+    return result.status, result.result
+
+
+async def test_a_timeout_restores_the_state_before_the_cell(session: Session) -> None:
+    await run(session, "kept = [1]")
+    result = await session.run("kept.append(2)\nprint('seen')\nwhile True: pass", 0.3)
+    assert (result.status, result.restored, result.stdout) == ("timeout", True, "seen\n")
+    assert "ran longer than 0.3 s" in result.stderr and "<cell 2>" in result.stderr
+    assert await run(session, "kept") == ("ok", "[1]")
+
+
+async def test_a_stubborn_loop_is_killed_and_its_output_kept(sandbox: Sandbox) -> None:
+    async with await sandbox.open(limits=SandboxLimits(grace=0.2)) as session:
+        await run(session, "kept = 1")
+        loop = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+        code = f"print('seen')\nkept = 2\n{loop}"
+        result = await session.run(code, 0.3)
+        assert (result.status, result.restored, result.stdout) == ("timeout", True, "seen\n")
+        assert await run(session, "kept") == ("ok", "1")
+
+
+async def test_a_crash_restores_the_state_before_the_cell(session: Session) -> None:
+    await run(session, "kept = 1")
+    for _ in range(5):
+        result = await session.run("kept += 1\nprint('seen')\nimport os\nos._exit(7)", SECONDS)
+        assert (result.status, result.restored, result.stdout) == ("crashed", True, "seen\n")
+        assert "exit code 7" in result.stderr
+    assert await run(session, "kept") == ("ok", "1")
+
+
+async def test_an_error_keeps_what_was_bound_before_it(session: Session) -> None:
+    await run(session, "a = 1\nb = 1 / 0")
+    assert await run(session, "a") == ("ok", "1")
+
+
+async def test_files_are_not_rolled_back(session: Session) -> None:
+    await session.run("open('f', 'w').write('x')\nimport os\nos._exit(0)", SECONDS)
+    assert await run(session, "open('f').read()") == ("ok", "'x'")
+
+
+async def test_threads_run_on_in_place_until_they_end(session: Session) -> None:
+    await run(
+        session, "import threading\ngo = threading.Event()\nt = threading.Thread(target=go.wait)\nt.start()"
+    )
+    assert await run(session, "t.is_alive()") == ("ok", "True")
+    result = await session.run("n = 1\nwhile True: pass", 0.3)
+    assert (result.status, result.restored) == ("timeout", False)
+    assert await run(session, "n") == ("ok", "1")
+    await run(session, "go.set()\nt.join()")
+    assert (await session.run("n = 2\nwhile True: pass", 0.3)).restored
+    assert await run(session, "n") == ("ok", "1")
+
+
+async def test_without_checkpoints_cells_still_time_out(sandbox: Sandbox) -> None:
+    async with await sandbox.open(checkpoint=False) as session:
+        await run(session, "n = 1")
+        result = await session.run("n = 2\nwhile True: pass", 0.3)
+        assert (result.status, result.restored) == ("timeout", False)
+        assert await run(session, "n") == ("ok", "2")
+        assert (await session.run("import os\nos._exit(0)", SECONDS)).status == "session_lost"
+
+
+async def test_sessions_do_not_see_each_other(sandbox: Sandbox) -> None:
+    async with await sandbox.open() as one, await sandbox.open() as two:
+        await run(
+            one, "secret = 1\nopen('/tmp/secret', 'w').write('1')\nopen('/dev/shm/secret', 'w').write('1')"
+        )
+        assert (await two.run("secret", SECONDS)).status == "error"
+        _, seen = await run(two, "import os\nos.listdir('/tmp'), os.listdir('/dev/shm'), os.listdir('.')")
+        assert seen == "([], [], [])"
+        _, processes = await run(two, "len([p for p in os.listdir('/proc') if p.isdigit()]) <= 3")
+        assert processes == "True"
+
+
+async def test_a_closed_session_stays_closed(sandbox: Sandbox) -> None:
+    session = await sandbox.open()
+    await run(session, "1")
+    await session.close()
+    await session.close()
+    result = await session.run("1")
+    assert result.status == "session_lost" and "closed" in result.stderr
+
+
+async def test_closing_ends_a_running_cell(sandbox: Sandbox) -> None:
+    session = await sandbox.open()
+    await run(session, "1")
+    running = asyncio.create_task(session.run("import time\ntime.sleep(600)", 600.0))
+    while not sandbox.running:
+        await asyncio.sleep(0.01)
+    await session.close()
+    assert (await running).status == "session_lost"
+
+
+async def test_a_cancelled_cell_loses_the_session_and_nothing_else(sandbox: Sandbox) -> None:
+    session = await sandbox.open()
+    await run(session, "1")
+    running = asyncio.create_task(session.run("import time\ntime.sleep(600)", 600.0))
+    while not sandbox.running:
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert session.lost and session not in sandbox.sessions
+    async with await sandbox.open() as other:
+        assert await run(other, "1") == ("ok", "1")
+
+
+async def test_many_sessions_at_once(sandbox: Sandbox) -> None:
+    picture = Image.new("RGB", (400, 300), "navy")
+
+    async def episode(number: int) -> str | None:
+        async with await sandbox.open({"image_1": picture}, seed=number) as session:
+            await run(session, f"n = {number}")
+            await run(session, "crop = image_1.crop((0, 0, n + 1, 5))")
+            return (await run(session, "crop.size"))[1]
+
+    assert await asyncio.gather(*map(episode, range(12))) == [f"({n + 1}, 5)" for n in range(12)]
+
+
+async def test_idle_sessions_make_room() -> None:
+    async with Sandbox.start(max_sessions=2) as sandbox:
+        first, second = await sandbox.open(), await sandbox.open()
+        await run(first, "1")
+        await run(second, "1")
+        third = await sandbox.open()
+        assert first.lost and not second.lost
+        assert await run(third, "3") == ("ok", "3")
+        assert (await first.run("1")).status == "session_lost"
+
+
+def processes_below(pid: int) -> set[int]:
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found = {pid}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+async def test_nothing_is_left_behind() -> None:
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    mounts = Path("/proc/self/mounts").read_text()
+    async with Sandbox.start() as sandbox:
+        async with await sandbox.open() as session:
+            fork = "    if os.fork() == 0:\n        os.setsid()\n        time.sleep(600)"
+            await run(session, f"import os, time\nfor _ in range(5):\n{fork}")
+            everything = processes_below(sandbox.pid)
+            assert len(everything) > 3
+    assert not [pid for pid in everything if Path(f"/proc/{pid}").exists()]
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert Path("/proc/self/mounts").read_text() == mounts
+
+
+async def test_a_dead_zygote_is_replaced() -> None:
+    async with Sandbox.start() as sandbox:
+        session = await sandbox.open()
+        await run(session, "x = 1")
+        for pid in sorted(processes_below(sandbox.pid))[1:3]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        result = await session.run("x", SECONDS)
+        assert result.status == "session_lost"
+        async with await sandbox.open() as other:
+            assert await run(other, "1 + 1") == ("ok", "2")
+        assert sandbox.restarts == 1
+
+
+async def test_a_process_of_a_session_killed_from_outside(sandbox: Sandbox) -> None:
+    for victim in range(4):
+        session = await sandbox.open()
+        before = processes_below(sandbox.pid)
+        await run(session, "x = 1")
+        mine = sorted(processes_below(sandbox.pid) - before)
+        try:
+            os.kill(mine[min(victim, len(mine) - 1)], signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # a head that had just handed over
+        assert (await session.run("x", SECONDS)).status in ("ok", "crashed", "session_lost")
+        await session.close()
+    async with await sandbox.open() as other:
+        assert await run(other, "1") == ("ok", "1")
+    assert sandbox.restarts == 0
+
+
+def test_the_blocking_face() -> None:
+    with BlockingSandbox() as sandbox, sandbox.open({"image_1": Image.new("RGB", (3, 2))}) as session:
+        assert session.run("image_1.size").result == "(3, 2)"
+        session.put_images({"image_2": Image.new("RGB", (1, 1))})
+        session.put_file("a", b"b")
+        assert session.run("image_2.size").result == "(1, 1)"
+        assert session.get_file("a") == b"b"

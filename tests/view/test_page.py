@@ -1,0 +1,134 @@
+"""The page is self-contained, shows what happened, and nothing in a trace becomes markup."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from deepeyes.agent.loop import run_episode
+from deepeyes.cli.main import main
+from deepeyes.core.errors import InputError
+from deepeyes.core.images import ImageStore
+from deepeyes.core.limits import StopReason
+from deepeyes.core.task import Task
+from deepeyes.core.trace import Trace, TraceWriter
+from deepeyes.grading.rules import grade
+from deepeyes.models.scripted import ScriptedModel
+from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.view.page import render_page, write_page
+from deepeyes.view.visible import one_line, visible
+
+EVIL = "</pre></script><script>alert(1)</script><img src=x onerror='alert(2)'> \"q\" {{ 7*7 }} \x1b[31m\x00"
+
+
+class HostilePython:
+    """Answers every piece of code with hostile text and a crop."""
+
+    name = "python"
+    description = "Runs Python."
+    parameters = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}  # noqa: RUF012
+
+    async def run(self, arguments: object, episode: Episode) -> ToolResult:
+        crop = episode.images["image_1"].crop((20, 30, 120, 90))
+        return ToolResult("error", stdout=EVIL, stderr=EVIL, images=(crop,), seconds=0.1)
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    """A run of three episodes: hostile and wrong, right at once, and failed because of us."""
+    writer = TraceWriter(tmp_path / "run")
+    picture = writer.images.put(Image.effect_noise((900, 600), 70).convert("RGB"))
+    task = Task(id=f"one {EVIL}", question=EVIL, images=(picture,), answer="red", truth={"box": [30, 40, 60, 60]})
+    code = f"<think>{EVIL}</think>\n<code>\n```python\nprint({EVIL!r})\n```\n</code>"
+    evil = ScriptedModel([code, EVIL, f"<think>x</think><answer>{EVIL}</answer>"], name=EVIL)
+    trace = await run_episode(task, evil, ToolSet([HostilePython()]), images=writer.images)
+    writer.write(trace.graded(grade(task, trace.answer)))
+    plain = task.model_copy(update={"id": "two", "question": "What colour?"})
+    model = ScriptedModel(["<think>I see.</think><answer>Red.</answer>"])
+    trace = await run_episode(plain, model, ToolSet(), images=writer.images)
+    writer.write(trace.graded(grade(plain, trace.answer)))
+    writer.write(trace.model_copy(update={"id": "three", "stop_reason": StopReason.infrastructure_error}))
+    return tmp_path / "run"
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_hostile_text_stays_text(folder: Path) -> None:
+    html = write_page(folder).read_text()
+    tags = Tags(html).found
+    assert sum(tag == "script" for tag, _ in tags) == 2, "the data and our own script"
+    assert not any(name.startswith("on") for _, attributes in tags for name in attributes)
+    assert "<img src=x" not in html
+    assert html.count("{{ 7*7 }}") >= 4, "no template syntax in a trace is evaluated"
+    assert html.count("&lt;script&gt;alert(1)") >= 6, "question, thought, code, output, errors, answer"
+    assert "\x1b" not in html and "\x00" not in html and "␛[31m" in html
+
+
+def test_nothing_is_loaded_from_anywhere(folder: Path) -> None:
+    html = write_page(folder).read_text()
+    for _, attributes in Tags(html).found:
+        for name in ("src", "href"):
+            value = attributes.get(name) or ""
+            assert value == "" or value.startswith(("data:image/webp;base64,", "#"))
+    assert "url(" not in html and "@import" not in html
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert policy and "default-src 'none'" in policy[1]
+
+
+def test_pictures_stand_at_the_size_the_model_saw(folder: Path) -> None:
+    html = write_page(folder).read_text()
+    images = [attributes for tag, attributes in Tags(html).found if tag == "img"]
+    sizes = {(image["alt"], image["width"], image["height"]) for image in images}
+    assert sizes == {("image_1", "896", "588"), ("image_2", "112", "56")}
+    assert 'class="look" x="20" y="30" width="100" height="60"' in html, "where the code looked"
+    assert 'class="truth" x="30.0" y="40.0"' in html
+
+
+def test_counts_verdicts_and_filters(folder: Path) -> None:
+    html = write_page(folder, title="My run").read_text()
+    articles = [attributes["class"] for tag, attributes in Tags(html).found if tag == "article"]
+    assert articles == ["episode wrong tools", "episode right direct", "episode failed direct"]
+    for words in ("My run", "1 of 2", "Used tools", "infrastructure_error", "wall clock", "deepeyes_v2"):
+        assert words in html
+
+
+def test_missing_pictures_cost_their_place_only(folder: Path) -> None:
+    for file in (folder / "images").iterdir():
+        file.unlink()
+    assert "pixels are not in the store" in write_page(folder).read_text()
+
+
+def test_empty_run_and_full_sizes_beyond_the_budget(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no episodes" in render_page(list[Trace](), ImageStore())
+    monkeypatch.setattr("deepeyes.view.pictures.FULL_BUDGET", 0)
+    assert write_page(folder, tmp_path / "page.html").exists()
+    with pytest.raises(InputError, match="no traces"):
+        write_page(tmp_path / "nowhere")
+
+
+def test_view_command_prints_the_path(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["view", str(folder), "--out", str(tmp_path / "p.html")])
+    assert not end.value.code
+    assert capsys.readouterr().out.strip() == str(tmp_path / "p.html")
+    with pytest.raises(SystemExit) as end:
+        main(["view", str(tmp_path / "nothing")])
+    assert end.value.code == 2
+
+
+def test_visible_text() -> None:
+    assert visible("a\tb\r\nc\x1b\x7f\x9b\u202e") == "a\tb\nc␛␡\ufffd\ufffd"
+    assert one_line("a\n b   c", 80) == "a b c"
+    assert one_line("abcdef", 4) == "abc…"
