@@ -48,5 +48,5 @@ $(RUN_STAMP): $(TORCH_STAMP) pyproject.toml
 	touch $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml
-	$(PIP) install -e '.[nano,sandbox,dev]'
+	$(PIP) install -e '.[nano,sandbox,serve,dev]'
 	touch $(RUN_STAMP) $@

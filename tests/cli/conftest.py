@@ -1,4 +1,4 @@
-"""What command-line tests share: running it in this process, a picture, scripts, and a model server to talk to."""
+"""What command-line tests share: running it in this process, a picture, scripts, and a model server."""
 
 import contextlib
 import json
@@ -15,7 +15,8 @@ from PIL import Image
 from deepeyes.cli.main import main
 from deepeyes.models.registry import resolve_model
 
-LOOK = "<think>I zoom in.</think>\n<code>\n```python\nprint(image_1.size)\nimage_1.crop((4, 4, 60, 40))\n```\n</code>"
+CODE = "print(image_1.size)\nimage_1.crop((4, 4, 60, 40))"
+LOOK = f"<think>I zoom in.</think>\n<code>\n```python\n{CODE}\n```\n</code>"
 ANSWER = "<think>Clear.</think>\n<answer>red</answer>"
 
 
@@ -33,7 +34,9 @@ class Ran:
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ran]:
+def cli(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Ran]:
     """Run the command line with these arguments, in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
 
@@ -80,7 +83,9 @@ class Server:
     asked: int = 0
     reply: Callable[[int], tuple[int, str, str]] = lambda n: (200, "application/json", chat(ANSWER))
     """Status, content type, body."""
-    arrived: dict[int, threading.Event] = field(default_factory=lambda: {n: threading.Event() for n in range(9)})
+    arrived: dict[int, threading.Event] = field(
+        default_factory=lambda: {n: threading.Event() for n in range(9)}
+    )
     ending: threading.Event = field(default_factory=threading.Event)
 
     @property

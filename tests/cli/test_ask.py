@@ -64,7 +64,16 @@ def test_hostile_answers_cannot_paint_the_terminal(cli, picture: Path, tmp_path:
 
 def test_on_a_terminal_it_streams_every_step(picture: Path, script: Path) -> None:
     main, terminal = pty.openpty()
-    command = [sys.executable, "-m", "deepeyes", "ask", str(picture), "Colour?", "--model", f"scripted:{script}"]
+    command = [
+        sys.executable,
+        "-m",
+        "deepeyes",
+        "ask",
+        str(picture),
+        "Colour?",
+        "--model",
+        f"scripted:{script}",
+    ]
     with subprocess.Popen(command, stdout=terminal, env={**os.environ, "TERM": "xterm"}) as process:
         os.close(terminal)
         shown = b""
@@ -79,5 +88,15 @@ def test_on_a_terminal_it_streams_every_step(picture: Path, script: Path) -> Non
     os.close(main)
     text = shown.decode()
     assert process.returncode == 0
-    for words in ("image_1", "320x240", "I zoom in.", "crop", "python: ok", "(320, 240)", "image_2", "56x36", "red"):
+    for words in (
+        "image_1",
+        "320x240",
+        "I zoom in.",
+        "crop",
+        "python: ok",
+        "(320, 240)",
+        "image_2",
+        "56x36",
+        "red",
+    ):
         assert words in text

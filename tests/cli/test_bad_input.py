@@ -1,7 +1,6 @@
-"""Bad input, one by one: a one-line error with its remedy, a distinct exit code, no traceback, and the trace."""
+"""Bad input, one by one: one line with the remedy, a distinct exit code, no traceback, and the trace."""
 
 import io
-import os
 import resource
 import signal
 import struct
@@ -34,7 +33,12 @@ def bomb() -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 NOISE = Image.effect_noise((200, 150), 80).convert("RGB")
@@ -88,7 +92,9 @@ def test_odd_pictures_work(cli, tmp_path: Path, answers: str, data: bytes, size:
 def test_animated_gif_uses_the_first_frame_and_says_so(cli, tmp_path: Path, answers: str) -> None:
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green", "blue")]
     frames[0].save(tmp_path / "p.gif", save_all=True, append_images=frames[1:])
-    ran = cli("ask", tmp_path / "p.gif", "Colour?", "--model", answers, "--no-tools", "--trace", tmp_path / "t")
+    ran = cli(
+        "ask", tmp_path / "p.gif", "Colour?", "--model", answers, "--no-tools", "--trace", tmp_path / "t"
+    )
     assert (ran.code, ran.out) == (0, "red\n")
     assert "3 frames: only the first is used" in ran.err
     (trace,) = read_traces(tmp_path / "t")
@@ -167,10 +173,10 @@ def test_full_disk(picture: Path, answers: str, tmp_path: Path) -> None:
     assert not list((tmp_path / "t" / "images").glob("*.png")), "no half picture is left"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_behind_stdout(picture: Path, answers: str) -> None:
     command = [sys.executable, "-m", "deepeyes", "ask", picture, "Colour?", "--model", answers, "--no-tools"]
-    with open("/dev/full", "w") as out:
+    with Path("/dev/full").open("w") as out:
         full = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
     assert full.returncode == 7 and full.stderr.count("\n") == 1
 

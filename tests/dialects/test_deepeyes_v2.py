@@ -172,7 +172,7 @@ def test_any_code_survives_the_round_trip(code: str):
 def test_parsing_is_fast_on_long_replies():
     import time
 
-    start = time.perf_counter()
+    start = time.process_time()
     for text in (
         "<code>" + "```\n" * 20_000,
         "<think>" * 20_000,
@@ -180,7 +180,7 @@ def test_parsing_is_fast_on_long_replies():
         "```" * 60_000,
     ):
         parse(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 # ---- the brief words, to the letter

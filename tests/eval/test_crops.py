@@ -39,7 +39,9 @@ def test_unscaled_crops_are_exact_even_over_the_edge(x: int, y: int, width: int,
         assert found == box
 
 
-@pytest.mark.parametrize("box", [(140, 140, 200, 180), (0, 0, 640, 480), (-20, 300, 90, 500), (390, 20, 640, 90)])
+@pytest.mark.parametrize(
+    "box", [(140, 140, 200, 180), (0, 0, 640, 480), (-20, 300, 90, 500), (390, 20, 640, 90)]
+)
 def test_chosen_crops(box: Box) -> None:
     assert find_crop(PICTURE, PICTURE.crop(box)) == box
 

@@ -77,7 +77,8 @@ def test_our_failures_are_counted_and_never_scored() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"families": ("huge",)}, {"families": ()}, {"split": "secret"}, {"n": 1}, {"families": ("tiny", "x")}]
+    "fields",
+    [{"families": ("huge",)}, {"families": ()}, {"split": "secret"}, {"n": 1}, {"families": ("tiny", "x")}],
 )
 def test_plans_are_checked(fields: dict[str, object]) -> None:
     with pytest.raises(InputError):
@@ -92,7 +93,15 @@ def test_eval_command_prints_one_flat_object(capsys: pytest.CaptureFixture[str],
         main([*command, "--json", "--model", f"scripted:{script}", "--trace", str(tmp_path / "t")])
     assert not end.value.code
     report = json.loads(capsys.readouterr().out)
-    expected = {"n", "accuracy", "ci95", "tool_call_rate", "crop_hit_rate", "stop_reasons", "seconds_per_episode"}
+    expected = {
+        "n",
+        "accuracy",
+        "ci95",
+        "tool_call_rate",
+        "crop_hit_rate",
+        "stop_reasons",
+        "seconds_per_episode",
+    }
     assert expected <= report.keys()
     assert report["n"] == 3 and report["tool_call_rate"] == 0.0 and report["families"] == "direct"
     assert len(list(read_traces(tmp_path / "t"))) == 3

@@ -10,6 +10,7 @@ import pytest_asyncio
 from deepeyes.core.errors import SandboxUnavailable
 from deepeyes.sandbox import Sandbox, SandboxLimits, Session
 
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox() -> AsyncGenerator[Sandbox, None]:
     try:

@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import json
+import os
 import re
+import socket
 import struct
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from deepeyes.core.errors import ConfigError, InputError, SandboxUnavailable
-from deepeyes.sandbox import Sandbox, SandboxLimits, frames
+from deepeyes.sandbox import Sandbox, SandboxLimits, folders, frames
 from deepeyes.sandbox.check import parse_tier
 from deepeyes.sandbox.jailed import landlock, link, seccomp, syscalls, wire
 from deepeyes.sandbox.jailed.output import CAP, Stream
@@ -55,6 +57,7 @@ def parse(value: object) -> frames.Reply:
     return frames.parse_header(json.dumps(value).encode())
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_reply_or_a_protocol_error(data: bytes) -> None:
     try:
@@ -63,7 +66,7 @@ def test_any_bytes_are_a_reply_or_a_protocol_error(data: bytes) -> None:
         pass
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
 def test_any_field_values_are_a_reply_or_a_protocol_error(changes: dict[str, object]) -> None:
     try:
@@ -286,10 +289,25 @@ async def test_image_names_are_checked_before_anything_starts(sandbox: Sandbox) 
         await sandbox.open({"not a name": None})  # type: ignore[dict-item]
 
 
-def test_links_carry_descriptors() -> None:
-    import os
-    import socket
+def test_deep_folders_are_measured_and_removed(tmp_path: Path) -> None:
+    top = tmp_path / "box"
+    top.mkdir()
+    (top / "link").symlink_to(tmp_path)
+    place = os.open(top, os.O_RDONLY)
+    for _ in range(1300):
+        os.mkdir("d", dir_fd=place)
+        inner = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    os.close(place)
+    assert folders.exceeds(str(top), 1 << 40, 1000)
+    assert not folders.exceeds(str(tmp_path / "none"), 0, 0)
+    folders.remove(str(top))
+    assert list(tmp_path.iterdir()) == []
 
+
+def test_links_carry_descriptors() -> None:
     one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, two:
         link.send(one, {"a": 1}, [0])

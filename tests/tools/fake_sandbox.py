@@ -39,7 +39,11 @@ class FakeSession:
             self.sandbox.failures -= 1
             raise InfrastructureError("the sandbox died", "start it again")
         if "slow()" in code:
-            await asyncio.sleep(self.sandbox.slow_seconds)
+            self.sandbox.waiting += 1
+            if self.sandbox.gate is None:
+                await asyncio.sleep(self.sandbox.slow_seconds)
+            else:
+                await self.sandbox.gate.wait()
             return Cell("timeout", stderr=f"stopped after {timeout:g} s")
         if "die()" in code:
             return Cell("session_lost", stderr="the session was killed")
@@ -67,6 +71,9 @@ class FakeSandbox:
         self.puts: list[tuple[str, ...]] = []
         self.failures = 0
         self.slow_seconds = 0.05
+        self.gate: asyncio.Event | None = None
+        """What `slow()` waits for instead, if set."""
+        self.waiting = 0
 
     async def open(self, images: Mapping[str, Image.Image], *, seed: int) -> FakeSession:
         self.sessions.append(FakeSession(self, images, seed))

@@ -13,11 +13,13 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, TraceWriter
+from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.view.episode import card
 from deepeyes.view.page import render_page, write_page
+from deepeyes.view.pictures import Album
 from deepeyes.view.visible import one_line, visible
 
 EVIL = "</pre></script><script>alert(1)</script><img src=x onerror='alert(2)'> \"q\" {{ 7*7 }} \x1b[31m\x00"
@@ -28,7 +30,7 @@ class HostilePython:
 
     name = "python"
     description = "Runs Python."
-    parameters = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}  # noqa: RUF012
+    parameters = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
 
     async def run(self, arguments: object, episode: Episode) -> ToolResult:
         crop = episode.images["image_1"].crop((20, 30, 120, 90))
@@ -40,7 +42,9 @@ async def folder(tmp_path: Path) -> Path:
     """A run of three episodes: hostile and wrong, right at once, and failed because of us."""
     writer = TraceWriter(tmp_path / "run")
     picture = writer.images.put(Image.effect_noise((900, 600), 70).convert("RGB"))
-    task = Task(id=f"one {EVIL}", question=EVIL, images=(picture,), answer="red", truth={"box": [30, 40, 60, 60]})
+    task = Task(
+        id=f"one {EVIL}", question=EVIL, images=(picture,), answer="red", truth={"box": [30, 40, 60, 60]}
+    )
     code = f"<think>{EVIL}</think>\n<code>\n```python\nprint({EVIL!r})\n```\n</code>"
     evil = ScriptedModel([code, EVIL, f"<think>x</think><answer>{EVIL}</answer>"], name=EVIL)
     trace = await run_episode(task, evil, ToolSet([HostilePython()]), images=writer.images)
@@ -108,17 +112,22 @@ def test_missing_pictures_cost_their_place_only(folder: Path) -> None:
     assert "pixels are not in the store" in write_page(folder).read_text()
 
 
-def test_empty_run_and_full_sizes_beyond_the_budget(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_sizes_stop_at_their_budget(folder: Path) -> None:
+    album = Album(ImageStore(folder / "images"), budget=0)
+    cards = [card(trace, album) for trace in read_traces(folder)]
+    assert not album.full and album.left_out == 4
+    assert all(shown.url and not shown.full for one in cards for shown in one.shown)
+
+
+def test_empty_run_and_no_run(tmp_path: Path) -> None:
     assert "no episodes" in render_page(list[Trace](), ImageStore())
-    monkeypatch.setattr("deepeyes.view.pictures.FULL_BUDGET", 0)
-    assert write_page(folder, tmp_path / "page.html").exists()
     with pytest.raises(InputError, match="no traces"):
         write_page(tmp_path / "nowhere")
 
 
-def test_view_command_prints_the_path(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_view_command_prints_the_path(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     with pytest.raises(SystemExit) as end:
         main(["view", str(folder), "--out", str(tmp_path / "p.html")])
     assert not end.value.code

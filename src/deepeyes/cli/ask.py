@@ -10,6 +10,7 @@ import json
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import typer
@@ -65,7 +66,8 @@ def ask(
     writer = TraceWriter(trace) if trace is not None else None
     question = check_question(question, limits.question_chars)
     picture, store = load_image(image), ImageStore()
-    task = Task(id=image.name, question=question, images=(store.put(picture.image),), source="ask")
+    name = f"{image.stem}-{sha256(question.encode()).hexdigest()[:8]}"
+    task = Task(id=name, question=question, images=(store.put(picture.image),), source="ask")
     asked = Asked(task, picture, store, writer, model, tools, dialect, limits, seed, temperature)
     for note in picture.notes:
         print(f"note: {visible(note)}", file=sys.stderr)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deepeyes.core.errors import DeepEyesError
+from deepeyes.sandbox.limits import Preload
 
 app = typer.Typer(help="The Python sandbox: what isolation this machine gives, and the HTTP server.")
 
@@ -29,9 +29,7 @@ def check(
     else:
         _print(report)
     if report.error:
-        if not as_json:
-            typer.echo(str(report.error), err=True)
-        raise typer.Exit(report.error.exit_code)
+        raise report.error
 
 
 @app.command()
@@ -40,17 +38,13 @@ def serve(
         str, typer.Option(help="Address to listen on; others than loopback need a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
-    preload: Annotated[str, typer.Option(help="slim or full: what every session finds imported.")] = "full",
+    preload: Annotated[Preload, typer.Option(help="What every session finds imported.")] = "full",
     max_sessions: Annotated[int, typer.Option(min=1, help="Sessions kept per client.")] = 64,
 ) -> None:
     """Serve sessions over HTTP. The token is read from DEEPEYES_SANDBOX_TOKEN."""
     from deepeyes.sandbox.server import run
 
-    try:
-        run(host=host, port=port, preload=preload, sessions_per_client=max_sessions)
-    except DeepEyesError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from error
+    run(host=host, port=port, preload=preload, sessions_per_client=max_sessions)
 
 
 def _print(report: object) -> None:

@@ -1,24 +1,34 @@
 """One string picks a model.
 
 Forms: `nano` (the default, the best so far), `nano-base` (before any tool traces), `hf:PATH_OR_ID`
-(in-process with Transformers), `openai:MODEL@BASE_URL` (any chat-completions server), `scripted:FILE`.
-Nothing heavy is imported for a form that is not asked for.
+(in-process with Transformers), `openai:MODEL@BASE_URL` (any chat-completions server), `scripted:FILE`. What
+a server or a folder does not tell can follow after `#`:
+`openai:served-nano@http://127.0.0.1:8000/v1#prompt=brief,max_pixels=37632`. Nothing heavy is imported for a
+form that is not asked for.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from deepeyes.core.errors import ModelError, boundary
+from deepeyes.core.images import VisionSpec
 from deepeyes.models.base import ChatModel
 
 FORMS = "use nano, nano-base, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE"
 _INSTALL = "install what it needs: pip install 'deepeyes[nano]'"
+_VISION = {"factor": int, "min_pixels": int, "max_pixels": int}
+_OPENAI = {"prompt": str, "dialect_name": str, "seconds": float, "retries": int, **_VISION}
+_HF = {"prompt": str, "device": str, "dtype": str, "max_pixels": int}
+_SCRIPTED = {"prompt": str, "dialect_name": str, **_VISION}
 
 
 def resolve_model(spec: str, **options: Any) -> ChatModel:
     """The model that `spec` names; `options` go to its constructor. Raises `ModelError`."""
     kind, _, rest = spec.strip().partition(":")
+    rest, _, settings = rest.partition("#")
     if kind in ("nano", "nano-base") and not rest:
         with boundary(ModelError, f"loading the model {kind}", _INSTALL, expected=ImportError):
             from deepeyes.models.nano import load_nano
@@ -26,7 +36,7 @@ def resolve_model(spec: str, **options: Any) -> ChatModel:
     if kind == "hf" and rest:
         with boundary(ModelError, f"loading the model {spec}", _INSTALL, expected=ImportError):
             from deepeyes.models.transformers import TransformersModel
-        return TransformersModel.load(rest, **options)
+        return TransformersModel.load(rest, **{**_settings(settings, _HF), **options})
     if kind == "openai" and rest:
         from deepeyes.models.openai import OpenAIModel
 
@@ -34,9 +44,34 @@ def resolve_model(spec: str, **options: Any) -> ChatModel:
         if not model or not at or not base_url.startswith(("http://", "https://")):
             example = "openai:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
             raise ModelError(f"{spec!r} names no server", f"write it like {example}")
-        return OpenAIModel(model, base_url, **options)
+        return OpenAIModel(model, base_url, **{**_with_vision(_settings(settings, _OPENAI)), **options})
     if kind == "scripted" and rest:
         from deepeyes.models.scripted import ScriptedModel
 
-        return ScriptedModel.from_file(rest, **options)
+        return ScriptedModel.from_file(rest, **{**_with_vision(_settings(settings, _SCRIPTED)), **options})
     raise ModelError(f"there is no model {spec!r}", FORMS)
+
+
+def _settings(text: str, known: dict[str, type]) -> dict[str, Any]:
+    """`a=1,b=x` by the types in `known`."""
+    settings: dict[str, Any] = {}
+    for pair in filter(None, text.split(",")):
+        key, sign, value = pair.partition("=")
+        if not sign or key not in known:
+            raise ModelError(
+                f"{pair!r} is not a setting of this kind of model", f"known are {', '.join(known)}"
+            )
+        with boundary(ModelError, f"reading {pair}", "give a number", expected=ValueError):
+            settings[key] = known[key](value)
+    return settings
+
+
+def _with_vision(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings, those about picture sizes put together as `vision`."""
+    sizes = {key: settings.pop(key) for key in _VISION if key in settings}
+    if sizes:
+        with boundary(
+            ModelError, "reading the picture sizes", "give sizes that fit", expected=ValidationError
+        ):
+            settings["vision"] = VisionSpec(**sizes)
+    return settings

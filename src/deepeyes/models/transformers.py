@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +26,8 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
+from deepeyes.models.transformers_generate import context, ends, generate
 
-_SPECIAL_IDS = (
-    *("image_token_id", "image_token_index", "video_token_id", "video_token_index"),
-    *("vision_start_token_id", "vision_end_token_id", "boi_token_index", "eoi_token_index"),
-)
-"""Config fields that name tokens which stand for pictures; a model must not write them."""
 _MAX_VIEW = 1280 * 28 * 28
 
 
@@ -168,7 +164,7 @@ class TransformersConversation:
             for key in [key for key, value in new.items() if isinstance(value, list)]
         }
         pixels = {**self.pixels, **{key: _joined(self.pixels.get(key), value) for key, value in new.items()}}
-        room = _context(self.owner.model) - len(ids)
+        room = context(self.owner.model) - len(ids)
         if room < 8:
             raise ContextOverflow(
                 f"{len(ids)} tokens do not fit the context of {self.owner.name}", "lower --limit turns"
@@ -179,8 +175,9 @@ class TransformersConversation:
             "lower --limit turns or use a larger machine",
             expected=torch.OutOfMemoryError,
         ):
-            tokens, logprobs = _generate(
-                self.owner,
+            tokens, logprobs = generate(
+                self.owner.model,
+                self.owner.processor.tokenizer,
                 ids,
                 per_token,
                 pixels,
@@ -193,7 +190,7 @@ class TransformersConversation:
             )
         # Only now is the conversation changed: a failed send leaves it as it was.
         text = self.owner.processor.tokenizer.decode(tokens, skip_special_tokens=True)
-        ended = bool(tokens) and tokens[-1] in _ends(self.owner.model)
+        ended = bool(tokens) and tokens[-1] in ends(self.owner.model)
         complete = ended or any(mark in text for mark in stop)
         self.ids = [*ids, *tokens]
         self.per_token = {key: [*values, *[0] * len(tokens)] for key, values in per_token.items()}
@@ -282,93 +279,6 @@ def _joined(before: Any, new: Any) -> Any:
     import torch
 
     return new if before is None else torch.cat([before, new])
-
-
-def _generate(
-    owner: TransformersModel,
-    ids: list[int],
-    per_token: dict[str, list[int]],
-    pixels: dict[str, Any],
-    stop: Sequence[str],
-    max_tokens: int,
-    temperature: float,
-    seed: int,
-    hear: OnText | None,
-    stopped: threading.Event,
-) -> tuple[list[int], list[float]]:
-    """(tokens of the reply, their log-probabilities under the distribution they were drawn from)."""
-    import torch
-
-    model, tokenizer = owner.model, owner.processor.tokenizer
-    inputs = {key: torch.tensor([values], device=model.device) for key, values in per_token.items()}
-    for key, value in pixels.items():
-        inputs[key] = (
-            value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
-        )
-    prompt = torch.tensor([ids], device=model.device)
-    options: dict[str, Any] = {"temperature": temperature} if temperature > 0 else {}
-    torch.manual_seed(seed % 2**63)
-    with torch.inference_mode():
-        made = model.generate(
-            input_ids=prompt,
-            attention_mask=torch.ones_like(prompt),
-            **inputs,
-            **options,
-            do_sample=temperature > 0,
-            top_k=0 if temperature > 0 else None,
-            top_p=1.0 if temperature > 0 else None,
-            repetition_penalty=1.0,
-            max_new_tokens=max_tokens,
-            suppress_tokens=_forbidden(model) or None,
-            stop_strings=list(stop) or None,
-            tokenizer=tokenizer,
-            stopping_criteria=[_Stopped(stopped)],
-            streamer=_streamer(tokenizer, hear) if hear else None,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
-    tokens = made.sequences[0, len(ids) :].tolist()
-    rows = torch.stack([scores[0] for scores in made.scores]).float().log_softmax(-1)
-    return tokens, rows[range(len(tokens)), tokens].tolist()
-
-
-class _Stopped:
-    """A stopping criterion that another thread can set."""
-
-    def __init__(self, event: threading.Event) -> None:
-        self._event = event
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        import torch
-
-        return torch.full(
-            (input_ids.shape[0],), self._event.is_set(), dtype=torch.bool, device=input_ids.device
-        )
-
-
-def _streamer(tokenizer: Any, hear: Callable[[str], None]) -> Any:
-    from transformers import TextStreamer
-
-    class Heard(TextStreamer):
-        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-            hear(text)
-
-    return Heard(tokenizer, skip_prompt=True, skip_special_tokens=True)
-
-
-def _forbidden(model: Any) -> list[int]:
-    named = (getattr(model.config, name, None) for name in _SPECIAL_IDS)
-    return sorted({token for token in named if isinstance(token, int)})
-
-
-def _ends(model: Any) -> list[int]:
-    ends = model.generation_config.eos_token_id
-    return ends if isinstance(ends, list) else [] if ends is None else [ends]
-
-
-def _context(model: Any) -> int:
-    config = model.config.get_text_config()
-    return int(getattr(config, "max_position_embeddings", None) or 32_768)
 
 
 def _do_without_torchvision() -> None:

@@ -67,8 +67,8 @@ class Sandbox:
 
         `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle
         for longest is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one.
-        SandboxUnavailable says what failed and the cure. `without` leaves layers out (`landlock`, `seccomp`) to
-        study what each is good for; never for use: the canary's verdict is then ignored.
+        SandboxUnavailable says what failed and the cure. `without` leaves layers out (`landlock`, `seccomp`)
+        to study what each is good for; never for use: no canary runs then.
         """
         cores = os.cpu_count() or 1
         choice = await tiers.choose(preload, min_isolation, tier, without=without)
@@ -193,9 +193,8 @@ class Sandbox:
     ) -> tuple[int, list[int], str | None]:
         """Start a session's process on `channel`: its pidfd, root pids, and folder in the weaker tiers."""
         for remaining in reversed(range(_BEAR_TRIES)):
-            living = await self._alive()
             try:
-                return await self._bear(living, request, channel, server)
+                return await self._bear(await self._alive(), request, channel, server)
             except ZygoteDied:
                 if server is not None or not remaining:
                     raise
@@ -232,7 +231,10 @@ class Sandbox:
         async with self._reviving:
             if not self._zygote.alive:
                 await self._zygote.stop()
-                self._zygote = await zygote.Zygote.start(self._choice.launch)
+                try:
+                    self._zygote = await zygote.Zygote.start(self._choice.launch)
+                except zygote.StartFailed as problem:
+                    raise ZygoteDied(f"no new fork server could be started ({problem})") from problem
                 self.restarts += 1
             return self._zygote
 

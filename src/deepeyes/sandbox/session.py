@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import time
 from collections.abc import Mapping
+from keyword import iskeyword
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 from deepeyes.core.errors import InfrastructureError, InputError
 
-from . import frames
+from . import folders, frames
 from .control import Control, ZygoteDied
 from .limits import SandboxLimits
 from .result import CellResult
@@ -106,6 +106,14 @@ class Session:
                 self._images.update(images)
                 return
             await self._put_images(images)
+
+    async def put_encoded_images(self, images: Mapping[str, bytes]) -> None:
+        """Like `put_images` with the bytes of files, decoded inside the session: for untrusted files."""
+        check_names(images)
+        async with self._turn:
+            await self._started()
+            meta: list[list[str | int]] = [[name, 0, 0] for name in images]
+            await self._small({"kind": "images", "images": meta}, list(images.values()))
 
     async def put_file(self, name: str, data: bytes) -> None:
         """Write a file into the session's working folder."""
@@ -205,8 +213,11 @@ class Session:
         except SessionLost as problem:
             await self._end(str(problem))
             raise
-        if reply.kind == "refused":
-            raise InputError(f"the session refused ({reply.error})", "check the file's name and size")
+        if reply.kind != "ok":
+            why = reply.error or reply.stderr.strip() or reply.kind
+            raise InputError(
+                f"the session refused ({why[-300:]})", "check the name, format and size of the file"
+            )
         return reply, returned
 
     async def _exchange(
@@ -267,7 +278,8 @@ class Session:
             sock.close()
         await self._kill()
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            folder, self.folder = self.folder, None
+            await asyncio.to_thread(folders.remove, folder)
         self._sandbox.forget(self)
 
     async def _kill(self) -> None:
@@ -299,9 +311,9 @@ def pack_images(images: Mapping[str, Image.Image]) -> tuple[list[list[str | int]
     return meta, [image.tobytes() for image in rgb.values()]
 
 
-def check_names(images: Mapping[str, Image.Image]) -> None:
+def check_names(images: Mapping[str, object]) -> None:
     for name in images:
-        if not name.isidentifier():
+        if not name.isidentifier() or iskeyword(name):
             raise InputError(f"an image cannot be bound to {name!r}", "use a variable name such as image_1")
 
 

@@ -39,7 +39,7 @@ _CURES = {
     "private root": "run as root outside a container, or in one with --cap-add SYS_ADMIN",
     "proc": "in a container add --security-opt systempaths=unconfined",
     "landlock": "use a kernel of 5.13 or newer with Landlock enabled",
-    "interpreter": "use a Python that every user may read, such as /usr/bin/python3 or /usr/local/bin/python3",
+    "interpreter": "use a Python that every user may read, such as /usr/bin/python3",
     "machine": "run on x86-64 or aarch64 Linux",
 }
 _GENERAL_CURE = "run 'deepeyes sandbox check' and see docs/sandbox.md, or use a virtual machine of your own"

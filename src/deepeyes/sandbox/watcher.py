@@ -6,15 +6,12 @@ is a crashed cell with its variables restored; if that does not help, the sessio
 measures the session's folder too.
 """
 
-# Plain path calls read better beside the system calls.
-# ruff: noqa: PTH118
-
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
 
+from . import folders
 from .control import ZygoteDied
 
 if TYPE_CHECKING:
@@ -51,8 +48,9 @@ async def watch(sandbox: Sandbox) -> None:
 async def _judge(
     sandbox: Sandbox, session: Session, processes: list[list[int]], strikes: dict[str, int]
 ) -> None:
-    if session.folder and _folder_bytes(session.folder) > session.limits.disk_mib * _MIB:
-        await session.close(f"its files exceeded {session.limits.disk_mib} MiB")
+    limits = session.limits
+    if session.folder and folders.exceeds(session.folder, limits.disk_mib * _MIB, limits.files):
+        await session.close(f"its files exceeded {limits.disk_mib} MiB or {limits.files} in number")
         return
     total = sum(size for _, size, _ in processes)
     if total <= session.limits.session_memory_mib * _MIB:
@@ -69,14 +67,3 @@ def fattest(processes: list[list[int]]) -> int:
     """The pid to kill first; among equals (a cell shares pages with its checkpoint) the youngest."""
     most = max(size for _, size, _ in processes)
     return max((begun, pid) for pid, size, begun in processes if size >= 0.9 * most)[1]
-
-
-def _folder_bytes(folder: str) -> int:
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-            except OSError:
-                continue  # removed meanwhile
-    return total

@@ -23,8 +23,8 @@ from .dense import VARIANTS, label_cells
 KINDS = ("says", "colour", "count", "where", "blind")
 """What a question of a lesson may ask for; "blind" is anything about a sign too small to read."""
 
-MOST_QUESTIONS = 4
-"""Longer lessons would make the others of their batch wait as padding."""
+QUESTIONS = 3
+"""Most lessons have so many: lessons of one length waste no time on padding."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +37,29 @@ class Lesson:
 
 
 def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """A lesson on signs to read (half), on tiny signs to find, or on shapes."""
+    """A lesson on signs to read (six in ten), on tiny signs to find, or on shapes."""
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
-    if choice < 0.5:
+    if choice < 0.6:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
-        for _ in range(rng.choice((1, 1, 2, 3))):
+        for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
             draw_big_sign(rng, split, scene, (1.5, 2.3))
-        questions = [_about(rng, scene, sign) for sign in scene.things]
-        questions += [_where(rng, scene, sign, size) for sign in scene.things if rng.random() < 0.3]
-    elif choice < 0.87:
+        about = [(sign, _about(rng, scene, sign)) for sign in scene.things]
+        questions = [question for _, question in about]
+        more = [_where(rng, scene, sign, size) for sign in scene.things]
+        more += [_besides(rng, scene, sign, kind) for sign, (kind, _, _) in about if sign.text]
+    elif choice < 0.89:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
-        questions += [
-            ("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.12
-        ]
+        more = [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.15]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
         kind, question, text, _ = draw_shape_question(rng, scene)
-        questions = [(kind, question, text)]
+        questions, more = [(kind, question, text)], []
     rng.shuffle(questions)
-    del questions[MOST_QUESTIONS:]
+    rng.shuffle(more)
+    questions = [*questions, *more][:QUESTIONS]
     view = to_view(finish(rng, scene).image, size)
     turns: list[Turn] = []
     for _, question, text in questions:
@@ -79,6 +80,14 @@ def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str
 def _about(rng: random.Random, scene: Scene, sign: Thing) -> tuple[str, str, str]:
     named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
     return ask_about_sign(rng, sign, named)
+
+
+def _besides(rng: random.Random, scene: Scene, sign: Thing, asked: str) -> tuple[str, str, str]:
+    """What was not asked yet about a sign with text: its string, or the colour of its writing."""
+    named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
+    if asked == "says":
+        return "colour", phrases.ask(rng, phrases.INK, it=named), sign.ink
+    return "says", phrases.ask(rng, phrases.SAYS, it=named), sign.text
 
 
 def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> tuple[str, str, str]:

@@ -17,17 +17,16 @@ breaks the protocol.
 
 from __future__ import annotations
 
+import io
 import os
 import random
-import select
 import signal
-import struct
 import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from . import harden, jail, kernel, teach, wire
+from . import checkpoint, harden, jail, kernel, teach, wire
 from .cell import Notebook
 from .display import Display
 from .output import RawFile, Stream
@@ -35,10 +34,6 @@ from .output import RawFile, Stream
 _CHANNEL = 3
 _FIRST_REQUEST = 1
 """The supervisor numbers its requests from here; the first brings the session's images."""
-_STARTED, _FINISHED, _COMMIT, _ROLL_BACK = b"s", b"d", b"c", b"r"
-_START = struct.Struct("=ffI")
-_REPLY_SECONDS = 10.0
-_LOOK_SECONDS = 0.1
 _FOLDERS = ("tmp", "shm", "home", "cache")
 
 
@@ -101,13 +96,16 @@ def _set_environment(box: str, shared_cache: str) -> None:
 
 
 def images_from(meta: list[Any], blobs: list[bytearray]) -> dict[str, Any]:
-    """Images by name from [name, width, height] and raw RGB."""
+    """Images by name from [name, width, height] and raw RGB; a width of 0 says that the bytes are a file."""
     from PIL import Image
 
-    return {
-        name: Image.frombytes("RGB", (width, height), bytes(blob))
-        for (name, width, height), blob in zip(meta, blobs, strict=True)
-    }
+    images: dict[str, Any] = {}
+    for (name, width, height), blob in zip(meta, blobs, strict=True):
+        if width:
+            images[name] = Image.frombytes("RGB", (width, height), bytes(blob))
+        else:
+            images[name] = Image.open(io.BytesIO(blob)).convert("RGB")
+    return images
 
 
 def _open_session(
@@ -168,110 +166,21 @@ def _fork_candidate(session: Session) -> int | None:
             os.close(watched)
             return commit_pipe
         os.close(commit_pipe)
-        _watch(session, watched, candidate)
+        undone = checkpoint.watch(
+            watched,
+            candidate,
+            stretch=session.limits["stretch"],
+            own_pid_namespace=session.own_pid_namespace,
+        )
         os.close(watched)
+        if undone is not None:
+            _answer_undone(session, undone)
     return None
 
 
-def _watch(session: Session, pipe: int, candidate: int) -> None:
-    """Head: wait until the candidate commits (exit), or must be undone (return)."""
-    clock: _Clock | None = None
-    request_id, interrupted, answered, overran = 0, False, False, False
-    buffer = b""
-    while True:
-        # While a cell runs, look for its death too: processes it left behind hold the pipe open.
-        ready, _, _ = select.select([pipe], [], [], min(clock.left(), _LOOK_SECONDS) if clock else None)
-        if ready:
-            chunk = os.read(pipe, 64)
-            if not chunk:
-                break
-            buffer += chunk
-            if buffer[:1] == _STARTED and len(buffer) > _START.size:
-                seconds, grace, request_id = _START.unpack(buffer[1 : 1 + _START.size])
-                clock = _Clock(candidate, seconds, grace, session.limits["stretch"])
-                buffer = buffer[1 + _START.size :]
-            marks, buffer = (b"", buffer) if buffer[:1] == _STARTED else (buffer, b"")
-            if _COMMIT in marks:
-                os._exit(0)
-            if _FINISHED in marks and clock:
-                clock.restart(_REPLY_SECONDS)
-            answered = answered or _ROLL_BACK in marks
-        elif clock and clock.left() == 0:
-            if interrupted:
-                overran = True
-                break
-            interrupted = True
-            _send_signal(candidate, signal.SIGINT)
-            clock.restart(clock.grace)
-        elif _is_dead(candidate):
-            break
-    exit_code = _end(session, candidate)
-    if clock is None and exit_code == 0:
-        os._exit(0)  # the supervisor hung up
-    if not answered:
-        why = teach.timeout(clock.seconds, restored=True) if overran and clock else teach.death(exit_code)
-        _answer_undone(session, "timeout" if overran else "crashed", request_id, why)
-
-
-class _Clock:
-    """Counts the time a cell ran or slept, not the time it stood in line for a busy core."""
-
-    def __init__(self, pid: int, seconds: float, grace: float, stretch: float) -> None:
-        self.seconds, self.grace = seconds, grace
-        self._pid, self._stretch = pid, stretch
-        self._begin = time.monotonic()
-        self._waited_before = self._waited()
-        self._end = self._begin + seconds
-        self._stretchable = True
-
-    def restart(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._stretchable = False
-
-    def left(self) -> float:
-        """Seconds until the time is up (0: it is)."""
-        now = time.monotonic()
-        if now >= self._end and self._stretchable:
-            fair = self._begin + self.seconds + self._waited() - self._waited_before
-            last = self._begin + self.seconds * self._stretch
-            self._end = max(self._end, min(fair, last))
-        return max(0.0, self._end - now)
-
-    def _waited(self) -> float:
-        try:
-            with open(f"/proc/{self._pid}/schedstat") as file:
-                return int(file.read().split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
-
-
-def _is_dead(candidate: int) -> bool:
-    try:
-        return os.waitid(os.P_PID, candidate, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
-
-
-def _end(session: Session, candidate: int) -> int | None:
-    """Kill the candidate and all it left behind; returns its exit code."""
-    _send_signal(candidate, signal.SIGKILL)
-    if session.own_pid_namespace:
-        _send_signal(-1, signal.SIGKILL)  # all but the init and ourselves
-    try:
-        code = os.waitstatus_to_exitcode(os.waitpid(candidate, 0)[1])
-    except ChildProcessError:
-        code = None
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-    return code
-
-
-def _answer_undone(session: Session, status: str, request_id: int, why: str) -> None:
-    header = {"kind": "result", "status": status, "id": request_id, "restored": True, "result": None}
-    wire.send(_CHANNEL, {**header, **_texts(session, why), "images": [], "dropped": 0})
+def _answer_undone(session: Session, undone: checkpoint.Undone) -> None:
+    header = {"kind": "result", "status": undone.status, "id": undone.request, "restored": True}
+    wire.send(_CHANNEL, {**header, **_texts(session, undone.why)})
 
 
 def _serve_one(session: Session, commit_pipe: int | None) -> None:
@@ -284,7 +193,7 @@ def _serve_one(session: Session, commit_pipe: int | None) -> None:
         return
     reply, returned = _do_small_request(session, message, blobs)
     wire.send(_CHANNEL, {**reply, "id": message["id"]}, returned)
-    _tell(commit_pipe, _COMMIT)
+    _tell(commit_pipe, checkpoint.COMMIT)
 
 
 def _do_small_request(
@@ -302,8 +211,8 @@ def _do_small_request(
             return {"kind": "ok"}, []
         with open(path, "rb") as file:
             return {"kind": "ok"}, [file.read(message["most"])]
-    except OSError as problem:
-        return {"kind": "refused", "error": f"{problem.strerror or problem}"[:500]}, []
+    except Exception as problem:  # noqa: BLE001  - image decoders raise what they like
+        return {"kind": "refused", "error": f"{type(problem).__name__}: {problem}"[:500]}, []
 
 
 def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None) -> None:
@@ -318,7 +227,10 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
     if commit_pipe is None:
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.setitimer(signal.ITIMER_REAL, message["timeout"])
-    _tell(commit_pipe, _STARTED + _START.pack(message["timeout"], message["grace"], message["id"]))
+    _tell(
+        commit_pipe,
+        checkpoint.STARTED + checkpoint.START.pack(message["timeout"], message["grace"], message["id"]),
+    )
     status, result, why = "ok", None, ""
     try:
         try:
@@ -343,13 +255,13 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
     undo = status == "timeout" and commit_pipe is not None
     if status == "timeout":
         why += teach.timeout(message["timeout"], restored=undo)
-    _tell(commit_pipe, _FINISHED)
+    _tell(commit_pipe, checkpoint.FINISHED)
     header = {"kind": "result", "status": status, "id": message["id"], "restored": undo}
     sizes = [(width, height) for width, height, _ in display.pictures]
     shown = {"result": _clean(result), "images": sizes, "dropped": display.dropped}
     wire.send(_CHANNEL, {**header, **_texts(session, why), **shown}, [raw for _, _, raw in display.pictures])
     display.reset()
-    _tell(commit_pipe, _ROLL_BACK if undo else _COMMIT)
+    _tell(commit_pipe, checkpoint.ROLL_BACK if undo else checkpoint.COMMIT)
     if undo:
         os._exit(0)
 
@@ -380,10 +292,3 @@ def _thread_count() -> int:
         import threading
 
         return threading.active_count()
-
-
-def _send_signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
