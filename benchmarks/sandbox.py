@@ -25,6 +25,7 @@ from deepeyes.sandbox.limits import preloaded_modules
 
 THINK = 0.1
 """Seconds between cells in which a model would think."""
+CROWD = 32
 PICTURE = (1440, 1080)
 CELLS = (
     "width, height = image_1.size",
@@ -81,24 +82,31 @@ async def timed_cells(session: Session, count: int, pause: float) -> list[float]
 
 async def single_sessions(sandbox: Sandbox, count: int) -> dict[str, float | None]:
     """Median start, idle size and cell times of sessions used one after the other."""
-    starts, idle, hurried, sizes = [], [], [], []
+    starts, idle, hurried = [], [], []
     for _ in range(count):
-        before = processes_below(sandbox.pid)
         async with await sandbox.open() as session:
             began = time.perf_counter()
             await session.start()
             starts.append(time.perf_counter() - began)
-            await asyncio.sleep(THINK)
-            sizes.append(pss_mib(processes_below(sandbox.pid) - before))
             idle += await timed_cells(session, 6, THINK)
             hurried += await timed_cells(session, 10, 0.0)
-    known = [size for size in sizes if size is not None]
     return {
         "start_ms": median_ms(starts),
         "cell_ms_idle": median_ms(idle),
         "cell_ms_back_to_back": median_ms(hurried),
-        "pss_mib": statistics.median(known) if len(known) == len(sizes) else None,
+        "pss_mib": await idle_size(sandbox),
     }
+
+
+async def idle_size(sandbox: Sandbox) -> float | None:
+    """PSS of one of `CROWD` idle sessions: what they share with the zygote is shared by all of them."""
+    before = processes_below(sandbox.pid)
+    sessions = [await sandbox.open() for _ in range(CROWD)]
+    await asyncio.gather(*(session.start() for session in sessions))
+    await asyncio.sleep(1.0)
+    total = pss_mib(processes_below(sandbox.pid) - before)
+    await asyncio.gather(*(session.close() for session in sessions))
+    return None if total is None else round(total / CROWD, 2)
 
 
 async def sessions_per_second(sandbox: Sandbox, count: int) -> float:
@@ -197,7 +205,7 @@ async def measure(rounds: int, preload: Any) -> Numbers:
             await warm_up.start()
         mine = await single_sessions(sandbox, rounds)
         rate = await sessions_per_second(sandbox, rounds * 6)
-        crowd = await trajectories(sandbox, 32)
+        crowd = await trajectories(sandbox, CROWD)
         tier = sandbox.tier
     theirs = kernel or {}
     return {

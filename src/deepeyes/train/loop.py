@@ -60,11 +60,14 @@ def rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def join() -> None:
-    """Meet the other processes, if there are any and it has not happened yet."""
-    if rank_and_world()[1] > 1 and not dist.is_initialized():
+def meet() -> None:
+    """Wait until every process of the run is here; nothing to wait for outside `torchrun`."""
+    if rank_and_world()[1] == 1:
+        return
+    if not dist.is_initialized():
         timeout = timedelta(hours=2)  # a process may wait for another that makes traces
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=timeout)
+    dist.barrier()
 
 
 def train_stage(
@@ -82,7 +85,7 @@ def train_stage(
     `folder` gets `checkpoint.pt` (removed at the end) and `curves.jsonl`.
     """
     rank, world = rank_and_world()
-    join()
+    meet()
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     module.to(device).train()
     optimizers = _optimizers(module, plan)
@@ -129,8 +132,7 @@ def train_stage(
                     module.eval()
                     _log(folder, {"step": step + 1, "held_out": evaluate()})
                     module.train()
-                if world > 1:
-                    dist.barrier()
+                meet()
             if rank == 0 and time.monotonic() - saved > plan.save_every:
                 _save(checkpoint, module, optimizers, average, step + 1)
                 saved = time.monotonic()
@@ -140,8 +142,7 @@ def train_stage(
         if evaluate:
             _log(folder, {"step": plan.steps, "held_out": evaluate(), "averaged": True})
         checkpoint.unlink(missing_ok=True)
-    if world > 1:
-        dist.barrier()
+    meet()
 
 
 def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, Tensors]]:

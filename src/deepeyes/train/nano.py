@@ -15,10 +15,8 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import torch
-import torch.distributed as dist
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
@@ -40,7 +38,7 @@ from .batch import Turn, collate, encode
 from .corpus import corpus
 from .dense import DenseWarmup, draw_dense
 from .lessons import draw_lesson
-from .loop import Plan, Tensors, join, rank_and_world, train_stage
+from .loop import Plan, Tensors, meet, rank_and_world, train_stage
 from .speak import Speak, exactness
 
 
@@ -56,9 +54,9 @@ class TracePlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tiny: int = 4000
-    direct: int = 1000
-    shard: int = 100
+    tiny: int = 2500
+    direct: int = 600
+    shard: int = 50
 
 
 class ColdPlan(SpeakPlan):
@@ -120,8 +118,7 @@ def run_dense(recipe: Recipe, out: Path) -> None:
         return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
     train_stage(module, draw, recipe.dense, out, evaluate=evaluate, title="dense")
-    save_heads(out, module)
-    save(out, model, tokenizer, recipe.size)
+    save(out, module, tokenizer, recipe.size)
 
 
 def run_base(recipe: Recipe, start: Path, out: Path) -> None:
@@ -143,30 +140,25 @@ def run_base(recipe: Recipe, start: Path, out: Path) -> None:
         return exactness(speak, tokenizer, *batch(random.Random("base/held-out"), 300, "validation"))
 
     train_stage(speak, draw, recipe.base, out, evaluate=evaluate, title="base")
-    save_heads(out, speak.dense)
-    save(out, speak.dense.model, tokenizer, recipe.size)
+    save(out, speak.dense, tokenizer, recipe.size)
 
 
 def make_traces(recipe: Recipe, out: Path) -> None:
     """Stage 3: the teacher's traces, really executed; every process makes its share of the shards."""
     rank, world = rank_and_world()
-    missing = [
-        (path, family, indices) for path, family, indices in shards(recipe.traces, out) if not path.exists()
-    ]
+    missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard[0].exists()]
     limit = recipe.size.max_tokens * CELL**2
     vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
 
     async def work() -> None:
         async with Sandbox.start() as sandbox:
-            for path, family, indices in missing[rank::world]:
+            for path, family, indices in missing:
                 kept, tried = await write_shard(path, family, "train", recipe.seed, indices, sandbox, vision)
                 sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
-    if missing[rank::world]:
+    if missing:
         asyncio.run(work())
-    if world > 1:
-        join()
-        dist.barrier()
+    meet()
 
 
 def shards(plan: TracePlan, folder: Path) -> list[tuple[Path, str, range]]:
@@ -201,8 +193,7 @@ def run_cold(recipe: Recipe, start: Path, traces: Path, out: Path) -> None:
         return batch(random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples)
 
     train_stage(speak, draw, recipe.cold, out, title="cold start")
-    save_heads(out, speak.dense)
-    save(out, speak.dense.model, tokenizer, recipe.size)
+    save(out, speak.dense, tokenizer, recipe.size)
 
 
 def as_turn(role: str, parts: list[str | torch.Tensor]) -> Turn:
@@ -219,19 +210,16 @@ def load(folder: Path, dense_weight: float) -> tuple[Speak, PreTrainedTokenizerF
     return Speak(dense, dense_weight), tokenizer
 
 
-def save_heads(folder: Path, dense: DenseWarmup) -> None:
-    """The vision heads beside a checkpoint (rank 0 only): the next stage keeps the labels on."""
+def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size: NanoSize) -> None:
+    """Write a checkpoint that the Auto classes load, and the vision heads beside it; all processes wait for
+    it.
+    """
     if rank_and_world()[0] == 0:
         heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
-        torch.save(heads, folder / "heads.pt")
-
-
-def save(out: Path, model: Any, tokenizer: Any, size: NanoSize) -> None:
-    """Write a checkpoint that the Auto classes load (rank 0 only)."""
-    if rank_and_world()[0] == 0:
-        processor = build_processor(tokenizer, size)
-        processor.save_pretrained(out)
-        model.save_pretrained(out)
+        torch.save(heads, out / "heads.pt")
+        build_processor(tokenizer, size).save_pretrained(out)
+        dense.model.save_pretrained(out)
+    meet()
 
 
 def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
