@@ -95,7 +95,9 @@ def _window_sums(values: Grey, width: int, height: int) -> NDArray[np.float64]:
 
 
 def _grey(image: Image.Image, size: tuple[int, int]) -> Grey:
-    return np.asarray(image.convert("L").resize(size, Image.Resampling.BOX), dtype=np.float32) / np.float32(255)
+    return np.asarray(image.convert("L").resize(size, Image.Resampling.BOX), dtype=np.float32) / np.float32(
+        255
+    )
 
 
 def _box(left: float, top: float, width: float, height: float) -> Box:
