@@ -109,7 +109,7 @@ async def test_prompt_tokens_equal_the_chat_template(model: NanoModel, tokenizer
 async def test_cached_turns_equal_one_full_pass(model: NanoModel) -> None:
     first, second = await talk(model)
     built = model.engine.model
-    ids = [*first.prompt_ids, *first.token_ids[:-1], *second.prompt_ids, *second.token_ids]
+    ids = [*first.prompt_ids, *first.token_ids, *second.prompt_ids, *second.token_ids]
     x = torch.tensor([ids])
     patches, grids = zip(*(patchify(part(seed=seed).pixels) for seed in (0, 1)), strict=True)
     with torch.no_grad():
@@ -135,6 +135,16 @@ async def test_many_at_once_say_what_each_says_alone(model: NanoModel) -> None:
     together = await asyncio.gather(*(talk(model) for _ in range(10)))  # more than the six rows
     assert {turns[1].text for turns in together} == {alone[1].text}
     assert {turns[0].token_ids for turns in together} == {alone[0].token_ids}
+    await model.aclose()
+
+
+async def test_no_special_token_can_be_sampled(model: NanoModel, tokenizer) -> None:
+    specials = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    for seed in range(3):
+        conversation = model.conversation(seed)
+        said = await conversation.send([Message.make("user", part(), "x")], max_tokens=100, temperature=5.0)
+        assert not specials & set(said.token_ids[:-1])
+        await conversation.close()
     await model.aclose()
 
 

@@ -109,7 +109,7 @@ def test_tasks_hold_the_picture_and_the_truth() -> None:
     assert grade(task, "no such thing").score == 0
 
 
-def test_tasks_take_turns_between_families() -> None:
+def test_every_family_gets_an_equal_share_of_the_tasks() -> None:
     tasks = list(world_tasks(["tiny", "direct"], "test", 0, 5, ImageStore(None)))
     assert [task.family for task in tasks].count("tiny") == 3
     assert len({task.id for task in tasks}) == 5

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -134,6 +134,9 @@ def load_image(source: str | os.PathLike[str] | bytes) -> LoadedImage:
     with (
         warnings.catch_warnings(),
         boundary(InputError, f"reading {name} as a picture", _GIVE_PICTURE, expected=Exception),
+        boundary(
+            InputError, f"opening {name}", "make it smaller first", expected=Image.DecompressionBombError
+        ),
     ):
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as opened:
@@ -252,15 +255,15 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` so that `path` is either absent, old or complete; raises `StorageError`."""
     with boundary(StorageError, f"writing {path.name} in {path.parent}", "check the folder's permissions"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                part.write(data)
-                part.flush()
-                os.replace(part.name, path)
-            except OSError:
-                with suppress(OSError):
-                    os.unlink(part.name)
-                raise
+        part = path.with_name(f".{path.name}.{token_hex(8)}.part")
+        try:
+            with part.open("xb") as file:  # unlike a NamedTemporaryFile it keeps to the user's umask
+                file.write(data)
+            part.replace(path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
 
 
 def _read_file(path: Path) -> tuple[str, bytes]:

@@ -52,7 +52,7 @@ def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
-        more = [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.15]
+        more = [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.3]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
         kind, question, text, _ = draw_shape_question(rng, scene)

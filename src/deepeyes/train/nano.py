@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 from deepeyes.core.images import VisionSpec
@@ -30,6 +31,7 @@ from deepeyes.models.nano.build import (
     build_processor,
     build_tokenizer,
     processor_of,
+    save_processor,
 )
 from deepeyes.models.nano.model import WEIGHTS
 from deepeyes.sandbox import Sandbox
@@ -40,6 +42,9 @@ from .dense import DenseWarmup, draw_dense
 from .lessons import draw_lesson
 from .loop import Plan, Tensors, meet, rank_and_world, train_stage
 from .speak import Speak, exactness
+
+HEADS = "vision_heads.safetensors"
+"""Beside a stage's checkpoint: the maps of the vision labels, so that training can go on from it."""
 
 
 class SpeakPlan(Plan):
@@ -87,7 +92,7 @@ def run(recipe: Recipe, out: Path) -> None:
     if not (out / "dense" / "model.safetensors").exists():
         run_dense(recipe, out / "dense")
     if not (out / "base" / "model.safetensors").exists():
-        run_base(recipe, out / "dense", out / "base")
+        run_lessons(recipe, "base", recipe.base, out / "dense", out / "base")
     make_traces(recipe, out / "traces")
     if not (out / "cold" / "model.safetensors").exists():
         run_cold(recipe, out / "base", out / "traces", out / "cold")
@@ -121,9 +126,9 @@ def run_dense(recipe: Recipe, out: Path) -> None:
     save(out, module, tokenizer, recipe.size)
 
 
-def run_base(recipe: Recipe, start: Path, out: Path) -> None:
-    """Stage 2: the base model, which answers at once."""
-    speak, tokenizer = load(start, recipe.base.dense_weight)
+def run_lessons(recipe: Recipe, stage: str, plan: SpeakPlan, start: Path, out: Path) -> None:
+    """Stage 2: the model that answers at once learns from lessons."""
+    speak, tokenizer = load(start, plan.dense_weight)
     image_token = speak.dense.model.config.image_token_id
 
     def batch(rng: random.Random, samples: int, split: str) -> tuple[Tensors, list[tuple[str, ...]]]:
@@ -134,12 +139,13 @@ def run_base(recipe: Recipe, start: Path, out: Path) -> None:
         ]
 
     def draw(step: int, samples: int) -> Tensors:
-        return batch(random.Random(f"base/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")[0]
+        rng = random.Random(f"{stage}/{recipe.seed}/{step}/{rank_and_world()[0]}")
+        return batch(rng, samples, "train")[0]
 
     def evaluate() -> dict[str, float]:
         return exactness(speak, tokenizer, *batch(random.Random("base/held-out"), 300, "validation"))
 
-    train_stage(speak, draw, recipe.base, out, evaluate=evaluate, title="base")
+    train_stage(speak, draw, plan, out, evaluate=evaluate, title=stage)
     save(out, speak.dense, tokenizer, recipe.size)
 
 
@@ -206,7 +212,7 @@ def load(folder: Path, dense_weight: float) -> tuple[Speak, PreTrainedTokenizerF
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     dense = DenseWarmup(model, tokenizer)
-    dense.load_state_dict(torch.load(folder / "heads.pt", weights_only=True), strict=False)
+    dense.load_state_dict(load_file(folder / HEADS), strict=False)
     return Speak(dense, dense_weight), tokenizer
 
 
@@ -216,8 +222,8 @@ def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size
     """
     if rank_and_world()[0] == 0:
         heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
-        torch.save(heads, out / "heads.pt")
-        build_processor(tokenizer, size).save_pretrained(out)
+        save_file(heads, out / HEADS)
+        save_processor(build_processor(tokenizer, size), out)
         dense.model.save_pretrained(out)
     meet()
 
@@ -231,8 +237,8 @@ def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
         model.save_pretrained(weights / stage)
         images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
-        processor_of(tokenizer, images).save_pretrained(weights / stage)
-        for file in (recipe, out / stage / "curves.jsonl"):
+        save_processor(processor_of(tokenizer, images), weights / stage)
+        for file in (recipe, out / stage / "curves.jsonl", out / stage / HEADS):
             shutil.copy(file, weights / stage / file.name)
 
 

@@ -27,7 +27,7 @@ def to_task(example: Example, store: ImageStore) -> Task:
 
 
 def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:
-    """`count` tasks in all, taking turns between the families, drawn as they are asked for."""
+    """`count` tasks in all, an equal share of each family in the order given, drawn as they are asked for."""
     shares = [count // len(families) + (place < count % len(families)) for place in range(len(families))]
     for family, share in zip(families, shares, strict=True):
         for example in make_examples(family, split, seed, share):

@@ -6,7 +6,9 @@ do the servers that know Qwen2.5-VL. Only sizes differ from the 7B model; every 
 Qwen's.
 """
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from transformers import (
     Qwen2VLImageProcessorPil,
 )
 from transformers.utils import is_torchvision_available
+
+from deepeyes.core.images import write_atomic
 
 SPECIAL = (
     "<|endoftext|>",
@@ -121,6 +125,20 @@ def processor_of(tokenizer: PreTrainedTokenizerFast, images: Qwen2VLImageProcess
     """Qwen's processor from its parts."""
     allow_no_torchvision()
     return Qwen2_5_VLProcessor(images, tokenizer, None, chat_template=CHAT_TEMPLATE)
+
+
+def save_processor(processor: Qwen2_5_VLProcessor, folder: Path) -> None:
+    """Write a processor that also loads where torchvision is installed and a video processor is wanted."""
+    processor.save_pretrained(folder)
+    images = processor.image_processor
+    video = {
+        "video_processor_type": "Qwen2VLVideoProcessor",
+        "patch_size": PATCH,
+        "temporal_patch_size": 2,
+        "merge_size": MERGE,
+        "size": {side: images.size[side] for side in ("shortest_edge", "longest_edge")},
+    }
+    write_atomic(folder / "video_preprocessor_config.json", json.dumps(video, indent=2).encode())
 
 
 def build_model(

@@ -79,10 +79,9 @@ class Engine:
         self._cache = SlotCache(model.config.get_text_config(), rows, length)
         self._held = torch.zeros(rows, dtype=torch.long)
         self._next = torch.zeros(rows, dtype=torch.long)
-        self._banned = torch.tensor(
-            [i for i in tokenizer.all_special_ids if i != self.end]
-            + list(range(len(tokenizer), model.lm_head.out_features))
-        )
+        special = [token for token, added in tokenizer.added_tokens_decoder.items() if added.special]
+        unused = range(len(tokenizer), model.lm_head.out_features)
+        self._banned = torch.tensor([*(token for token in special if token != self.end), *unused])
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 

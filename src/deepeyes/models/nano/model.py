@@ -104,8 +104,8 @@ class NanoConversation:
     ) -> Completion:
         """See `Conversation.send`; raises `ContextOverflow` where the messages no longer fit the row."""
         engine = self._model.engine
-        ids, pictures = self._tokens(new_messages)
-        ids = [*self._owed, *ids]
+        new, pictures = self._tokens(new_messages)
+        ids = [*self._owed, *new]
         held = 0 if self._row is None else engine.held(self._row)
         if held + len(ids) + 8 > engine.length:
             raise ContextOverflow(
@@ -118,6 +118,7 @@ class NanoConversation:
         grids: list[Grid] = [grid for _, grid in patched]
         if ids.count(engine.image_token) != sum(rows * columns // MERGE**2 for _, rows, columns in grids):
             raise AssertionError("the picture tokens do not match the pictures")
+        fed = ids[1:] if self._turn else ids  # the first is the last token of the reply before
         request = Request(
             row=self._row,
             ids=ids,
@@ -140,8 +141,8 @@ class NanoConversation:
             finish_reason=spoken.finish,
             token_ids=spoken.tokens,
             logprobs=spoken.logprobs,
-            prompt_ids=tuple(ids),
-            usage=Usage(prompt_tokens=len(ids), completion_tokens=len(spoken.tokens)),
+            prompt_ids=tuple(fed),
+            usage=Usage(prompt_tokens=len(fed), completion_tokens=len(spoken.tokens)),
         )
 
     async def close(self) -> None:
