@@ -32,7 +32,7 @@ lint: $(DEV_STAMP)
 	$(BIN)/lint-imports
 
 nano: $(RUN_STAMP)
-	$(BIN)/deepeyes train nano
+	$(BIN)/deepeyes train nano --install
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -24,12 +24,14 @@ def _group() -> None:  # pyright: ignore[reportUnusedFunction]
 def nano(
     recipe: Path = typer.Argument(RECIPE, help="The stages and their settings."),
     out: Path = typer.Option(Path("runs/nano"), help="Folder of checkpoints; a killed run goes on."),
+    install: bool = typer.Option(False, "--install", help="Afterwards, make this the model that `nano` is."),
 ) -> None:
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
+    command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
     try:
-        code = subprocess.call([sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)])
+        code = subprocess.call([*command, "--install"] if install else command)
     except KeyboardInterrupt:
         raise Interrupted("interrupted", f"the same command goes on from {out}") from None
     if code:

@@ -17,9 +17,9 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGenera
 
 from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
-from deepeyes.world.families import draw_big_sign, draw_shape_question, draw_tiny_signs
+from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.scene import ASPECTS, SHAPES, Scene, empty_scene, finish
+from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, finish
 from deepeyes.world.strings import ALPHABET
 
 LABELS: dict[str, tuple[str, ...]] = {
@@ -54,8 +54,7 @@ def draw_dense(
     choice = rng.random()
     if choice < 0.7:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
-        for _ in range(rng.randint(1, 7)):
-            draw_big_sign(rng, split, scene, (1.5, 2.2))
+        fill_with_signs(rng, split, scene)
     elif choice < 0.9:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.randint(2, 8))
@@ -65,6 +64,20 @@ def draw_dense(
     view = to_view(finish(rng, scene).image, size)
     patches, grid = patchify(view)
     return patches, grid, label_cells(scene, grid_of(view))
+
+
+def fill_with_signs(rng: random.Random, split: str, scene: Scene) -> None:
+    """Rows of signs over the whole picture: twice as many characters to learn from as signs strewn about."""
+    y = rng.uniform(2, 0.4 * scene.unit)
+    while y + 1.5 * scene.unit < scene.image.height:
+        height = min(scene.unit * rng.uniform(1.5, 2.2), scene.image.height - y - 2)
+        x = rng.uniform(2, 0.6 * scene.unit)
+        for _ in range(6):  # what does not fit is drawn again: the next string may be shorter
+            text, dots = draw_content(rng, split)
+            colour = rng.choice(COLOURS)
+            sign = add_sign(rng, scene, height=height, gap=0, text=text, dots=dots, colour=colour, at=(x, y))
+            x = sign.box[2] + rng.uniform(2, 0.4 * scene.unit) if sign else x
+        y += height + rng.uniform(2, 0.4 * scene.unit)
 
 
 def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:

@@ -103,8 +103,11 @@ def add_sign(
     text: str = "",
     dots: int = 0,
     colour: str | None = None,
+    at: tuple[float, float] | None = None,
 ) -> Thing | None:
     """Draw a sign `height` pixels high that carries `text` or else `dots` dots; None where no room is left.
+
+    It goes to a free place, or with its top-left corner to `at`.
 
     The plate's colour is new among the scene's signs unless `colour` names it.
     """
@@ -112,8 +115,8 @@ def add_sign(
     plate = colour or rng.choice([name for name in COLOURS if name not in taken])
     ink = rng.choice(inks_on(plate))
     patch, glyphs = _plate(rng, plate, ink, round(height), text, dots)
-    place = free_place(rng, scene, patch.width, patch.height, gap)
-    if place is None:
+    place = at or free_place(rng, scene, patch.width, patch.height, gap)
+    if place is None or place[0] + patch.width > scene.image.width:
         return None
     x, y = round(place[0]), round(place[1])
     scene.image.paste(patch, (x, y), patch)

@@ -9,7 +9,7 @@ import random
 
 from .families import Example
 
-WINDOW = (1.4, 0.9)
+WINDOW = (1.6, 1.1)
 """Width and height of the crop, in cells."""
 
 TOO_SMALL = (
