@@ -43,10 +43,10 @@ $(TORCH_STAMP):
 	$(PIP) install $(TORCH)
 	touch $@
 
-$(RUN_STAMP): $(TORCH_STAMP) pyproject.toml
-	$(PIP) install -e '.[nano]'
+$(RUN_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[nano]'
 	touch $@
 
-$(DEV_STAMP): $(TORCH_STAMP) pyproject.toml
-	$(PIP) install -e '.[nano,sandbox,serve,dev]'
+$(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[nano,sandbox,serve,dev]'
 	touch $(RUN_STAMP) $@

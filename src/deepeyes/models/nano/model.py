@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
+from transformers.utils import logging
 
 from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import ContextOverflow, ModelError
@@ -39,6 +40,7 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     if not (folder / "model.safetensors").exists():
         raise ModelError(f"{name} has no weights in {folder.name}/", "build them with `make nano`")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    logging.disable_progress_bar()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
     size = Qwen2VLImageProcessorPil.from_pretrained(folder).size
