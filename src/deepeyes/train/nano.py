@@ -43,8 +43,11 @@ from .lessons import draw_lesson
 from .loop import Plan, Tensors, meet, rank_and_world, train_stage
 from .speak import Speak, exactness
 
-HEADS = "vision_heads.safetensors"
-"""Beside a stage's checkpoint: the maps of the vision labels, so that training can go on from it."""
+HEADS = Path("heads") / "vision.safetensors"
+"""Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
+
+Not beside it: servers load every `.safetensors` of the folder they are given.
+"""
 
 
 class SpeakPlan(Plan):
@@ -222,6 +225,7 @@ def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size
     """
     if rank_and_world()[0] == 0:
         heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
+        (out / HEADS).parent.mkdir(exist_ok=True)
         save_file(heads, out / HEADS)
         save_processor(build_processor(tokenizer, size), out)
         dense.model.save_pretrained(out)
@@ -238,7 +242,7 @@ def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
         model.save_pretrained(weights / stage)
         images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
         save_processor(processor_of(tokenizer, images), weights / stage)
-        for file in (recipe, out / stage / "curves.jsonl", out / stage / HEADS):
+        for file in (recipe, out / stage / "curves.jsonl"):
             shutil.copy(file, weights / stage / file.name)
 
 
