@@ -249,7 +249,10 @@ def _run_cell(session: Session, message: dict[str, Any], commit_pipe: int | None
         if status != "ok":
             display.show_open_figures()
     except BaseException as error:  # noqa: BLE001  - a late interrupt, or a figure that cannot be drawn
-        status, why = ("error" if status == "ok" else status), f"{why}{type(error).__name__}\n"
+        if status == "ok":
+            late = isinstance(error, KeyboardInterrupt) and time.monotonic() - began >= message["timeout"]
+            status = "timeout" if late else "error"
+        why += f"{type(error).__name__}\n"
     if os.getpid() != me:
         os._exit(0)  # a fork made by the cell fell through to here: it must not answer
     undo = status == "timeout" and commit_pipe is not None
