@@ -1,0 +1,87 @@
+"""What a search gives back, whoever searched: an index on this disk, a provider on the web, a recording.
+
+What always holds: no hit is an empty tuple, a normal result that the model is told; `SearchUnavailable` means
+that nothing could be asked (provider down, out of quota, index missing), which is ours and is never scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from deepeyes.core.errors import InfrastructureError
+
+
+class SearchUnavailable(InfrastructureError):
+    """A search could not be asked at all, after the retries that its provider allows."""
+
+    retryable = False
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text that can be found and opened. `url` names it everywhere and is unique in an index."""
+
+    url: str
+    title: str
+    text: str
+    date: str = ""
+    """ISO 8601 (a year is enough); empty if unknown."""
+    source: str = ""
+    """Where it comes from and under which licence."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a gallery, with the page it stands on."""
+
+    url: str
+    title: str
+    image: Image.Image
+    page: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result, best first; `score` is comparable within one answer only."""
+
+    title: str
+    url: str
+    snippet: str = ""
+    date: str = ""
+    source: str = ""
+    score: float = 0.0
+    image: Image.Image | None = None
+    """Thumbnail, at most 256 pixels a side."""
+    flags: tuple[str, ...] = ()
+    """What the guard noticed, such as `contaminated`."""
+
+
+class TextSearch(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    async def search(self, query: str, k: int = 5) -> tuple[Hit, ...]:
+        """The best `k` documents. Raises `SearchUnavailable` if nothing could be asked."""
+        ...
+
+
+class ImageSearch(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    async def search(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
+        """The best `k` pictures. Raises `SearchUnavailable` if nothing could be asked."""
+        ...
+
+
+class PageReader(Protocol):
+    async def read(self, url: str) -> Document | None:
+        """The readable text behind `url`; None where there is no such page.
+
+        Raises `SearchUnavailable` if it could not be fetched for reasons that may pass.
+        """
+        ...
