@@ -6,28 +6,35 @@ import torch
 
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.trace import Trace
-from deepeyes.data.synthesize import is_sound, teach, write_shard
-from deepeyes.eval.crops import find_crop
+from deepeyes.data.synthesize import is_sound, replies_for, teach, write_shard
+from deepeyes.eval.crops import contains, find_crop
 from deepeyes.sandbox import Sandbox
 from deepeyes.world.families import make_example
 
 VISION = VisionSpec(factor=28, min_pixels=4 * 784, max_pixels=48 * 784)
 
 
-async def test_the_teacher_crops_the_sign_it_is_asked_about() -> None:
+async def test_the_teachers_last_crop_shows_all_of_the_sign() -> None:
+    looks: list[int] = []
     async with Sandbox.start() as sandbox:
-        for index in range(4):
+        for index in range(10):
             images = ImageStore(None)
             example = make_example("tiny", "validation", 0, index)
-            trace = await teach(example, sandbox, VISION, images)
+            trace = await teach(example, replies_for(example, VISION), sandbox, VISION, images)
             assert is_sound(trace)
-            (turn,) = trace.tool_turns
-            assert turn.observation is not None
-            crop = images.get(turn.observation.images[0].ref)
-            box = find_crop(example.scene.image, crop)
-            assert box is not None and example.target is not None
-            left, top, right, bottom = example.target.box
-            assert box[0] <= left + 2 and box[1] <= top + 2 and box[2] >= right - 2 and box[3] >= bottom - 2
+            looks.append(len(trace.tool_turns))
+            observation = trace.tool_turns[-1].observation
+            assert observation is not None and example.target is not None
+            box = find_crop(example.scene.image, images.get(observation.images[0].ref))
+            assert box is not None and contains(box, example.target.box)
+    assert {1, 2} == set(looks), "some first looks miss, and a second one mends it"
+
+
+def test_a_first_look_that_is_off_is_not_imitated() -> None:
+    marked = [replies_for(make_example("tiny", "validation", 0, index), VISION) for index in range(10)]
+    assert all(reply.given for replies in marked for reply in replies[:-2])
+    assert {replies[0].given for replies in marked} == {True, False}
+    assert not any(reply.given for replies in marked for reply in replies[-1:])
 
 
 async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
@@ -36,7 +43,9 @@ async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
         await write_shard(tmp_path / "direct.pt", "direct", "train", 0, range(2), sandbox, VISION)
     assert (kept, tried) == (2, 2)
     conversations = torch.load(tmp_path / "tiny.pt", weights_only=True)
-    assert [role for role, _ in conversations[0]] == ["system", "user", "assistant", "user", "assistant"]
+    roles = [role for role, _ in conversations[0]]
+    assert roles[:2] == ["system", "user"] and roles[-2:] == ["user", "assistant"] and len(roles) in (5, 7)
+    assert set(roles[2::2]) <= {"assistant", "given"}
     picture = conversations[0][1][1][0]
     assert picture.dtype == torch.uint8 and picture.shape[0] % 28 == 0 and picture.shape[2] == 3
     traces = [Trace.model_validate_json(line) for line in (tmp_path / "tiny.jsonl").read_text().splitlines()]

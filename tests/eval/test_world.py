@@ -1,7 +1,6 @@
 """The runner and its numbers, with the world's own teacher in the model's place and a real sandbox."""
 
 import json
-import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Verdict, read_traces
+from deepeyes.data.synthesize import replies_for
 from deepeyes.eval.world import WorldPlan, run_world, world_report
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
@@ -18,7 +18,6 @@ from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.world.families import make_example
 from deepeyes.world.tasks import to_task
-from deepeyes.world.teacher import solve
 
 
 def teacher(plan: WorldPlan) -> ScriptedModel:
@@ -28,10 +27,10 @@ def teacher(plan: WorldPlan) -> ScriptedModel:
     for family in plan.families:
         for index in range(plan.n // len(plan.families)):
             example = make_example(family, plan.split, plan.seed, index)
-            columns, rows = (side // 32 for side in vision.view_size(*example.scene.image.size))
+            columns, rows = vision.view_size(*example.scene.image.size)
             size = f"{example.scene.image.width}x{example.scene.image.height}"
-            key = f"image_1 {size} as {columns * 32}x{rows * 32}\n{example.question}"
-            scripts[key] = solve(random.Random(index), example, (columns, rows))
+            key = f"image_1 {size} as {columns}x{rows}\n{example.question}"
+            scripts[key] = [reply.text for reply in replies_for(example, vision)]
     assert len(scripts) == plan.n
     return ScriptedModel(scripts, name="teacher", prompt="brief", vision=vision)
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_tokenizer
 from deepeyes.models.nano.pixels import grid_of, to_view
+from deepeyes.train import loop
 from deepeyes.train.batch import IGNORE, Turn, collate, encode
 from deepeyes.train.corpus import corpus
 from deepeyes.train.dense import LABELS, DenseWarmup, draw_dense, label_cells
@@ -48,6 +49,13 @@ def test_labels_are_the_assistants_tokens_and_their_end(tokenizer) -> None:
     said = "".join(f"{turn.parts[0]}<|im_end|>" for turn in lesson.turns if turn.role == "assistant")
     assert tokenizer.decode(learned.tolist()) == said
     assert row["replies"].max() + 1 == len(lesson.kinds)
+
+
+def test_a_given_turn_reads_as_the_assistants_and_is_not_learned(tokenizer) -> None:
+    turns = (Turn("user", ("a",)), Turn("given", ("3",)), Turn("user", ("b",)), Turn("assistant", ("4",)))
+    row = encode(tokenizer, turns)
+    assert tokenizer.decode(row["input_ids"].tolist()).count("<|im_start|>assistant\n") == 2
+    assert tokenizer.decode(row["labels"][row["labels"] != IGNORE].tolist()) == "4<|im_end|>"
 
 
 def test_pictures_cost_as_many_tokens_as_they_have_cells(tokenizer) -> None:
@@ -156,6 +164,22 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert seen == list(range(17, 30))
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
     assert not (tmp_path / "killed" / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("start", (0, 6, 9))
+def test_batches_come_again_in_blocks_wherever_a_run_starts(monkeypatch, start: int) -> None:
+    monkeypatch.setattr(loop, "BLOCK", 4)
+    drawn: list[int] = []
+
+    def number(step: int, samples: int) -> dict[str, torch.Tensor]:
+        drawn.append(step)
+        return {"n": torch.tensor(step), "x": torch.tensor(step / 3)}
+
+    again = loop.reused(number, 2)
+    seen = [int(again(step, 1)["n"]) for step in range(start, 16)]
+    assert seen == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7][start:]
+    assert len(drawn) == len(set(drawn)), "nothing is drawn twice"
+    assert again(15, 1)["x"].dtype == torch.float32
 
 
 def test_the_rate_rises_stays_and_falls() -> None:

@@ -7,7 +7,7 @@ all training needs; the full pictures follow from the task's id), and its traces
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,11 @@ from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonSandbox, PythonTool
 from deepeyes.world.families import Example, make_example
 from deepeyes.world.tasks import to_task
-from deepeyes.world.teacher import solve
+from deepeyes.world.teacher import Reply, solve
 
 Conversation = list[tuple[str, list[str | torch.Tensor]]]
-"""Messages in order: role, and text or views (height, width, 3; uint8)."""
+"""Messages in order: role, and text or views (height, width, 3; uint8). The role "given" is the assistant's
+where it is not to be imitated."""
 
 
 async def write_shard(
@@ -44,10 +45,13 @@ async def write_shard(
     conversations: list[Conversation] = []
     for index in indices:
         images = ImageStore(None)
-        trace = await teach(make_example(family, split, seed, index), sandbox, vision, images)
+        example = make_example(family, split, seed, index)
+        replies = replies_for(example, vision)
+        trace = await teach(example, replies, sandbox, vision, images)
         if is_sound(trace):
             kept.append(trace)
-            conversations.append(conversation_of(trace, images))
+            given = {turn for turn, reply in enumerate(replies) if reply.given}
+            conversations.append(conversation_of(trace, images, given))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     torch.save(conversations, temporary)
@@ -57,12 +61,23 @@ async def write_shard(
     return len(kept), len(indices)
 
 
-async def teach(example: Example, sandbox: PythonSandbox, vision: VisionSpec, images: ImageStore) -> Trace:
+def replies_for(example: Example, vision: VisionSpec) -> list[Reply]:
+    """What the teacher says to a model that sees with `vision`."""
+
+    def cells(width: int, height: int) -> tuple[int, int]:
+        across, down = vision.view_size(width, height)
+        return across // vision.factor, down // vision.factor
+
+    return solve(random.Random(f"teacher/{example.id}"), example, cells)
+
+
+async def teach(
+    example: Example, replies: Sequence[Reply], sandbox: PythonSandbox, vision: VisionSpec, images: ImageStore
+) -> Trace:
     """One episode of the teacher on `example`, graded; a model with this `vision` is to learn from it."""
     task = to_task(example, images)
-    columns, rows = (side // vision.factor for side in vision.view_size(*example.scene.image.size))
-    replies = solve(random.Random(f"teacher/{example.id}"), example, (columns, rows))
-    teacher = ScriptedModel(replies, name="teacher", prompt="brief", vision=vision)
+    texts = [reply.text for reply in replies]
+    teacher = ScriptedModel(texts, name="teacher", prompt="brief", vision=vision)
     trace = await run_episode(task, teacher, ToolSet([PythonTool(sandbox)]), images=images)
     return trace.graded(grade(task, trace.answer))
 
@@ -78,14 +93,14 @@ def is_sound(trace: Trace) -> bool:
     )
 
 
-def conversation_of(trace: Trace, images: ImageStore) -> Conversation:
-    """The trace as training reads it; `images` holds its pictures."""
+def conversation_of(trace: Trace, images: ImageStore, given: Set[int] = frozenset()) -> Conversation:
+    """The trace as training reads it; `images` holds its pictures. Turns `given` are not to be imitated."""
     messages: Conversation = []
-    for turn in trace.turns:
+    for number, turn in enumerate(trace.turns):
         for message in turn.sent:
             shown = message.with_pixels(images)
             messages.append((message.role, [_content(part) for part in shown.parts]))
-        messages.append(("assistant", [turn.text]))
+        messages.append(("given" if number in given else "assistant", [turn.text]))
     return messages
 
 

@@ -16,7 +16,10 @@ IGNORE = -100
 
 @dataclass(frozen=True)
 class Turn:
-    """One message: who speaks, and text and views (pictures at the size the model sees) in order."""
+    """One message: who speaks, and text and views (pictures at the size the model sees) in order.
+
+    The role "given" is the assistant's where nothing is to be learned from it.
+    """
 
     role: str
     parts: tuple[Part, ...]
@@ -45,7 +48,8 @@ def encode(tokenizer: PreTrainedTokenizerFast, turns: Sequence[Turn]) -> dict[st
 
     for turn in turns:
         reply += turn.role == "assistant"
-        add(f"<|im_start|>{turn.role}\n", False)
+        speaker = "assistant" if turn.role == "given" else turn.role
+        add(f"<|im_start|>{speaker}\n", False)
         for part in turn.parts:
             if isinstance(part, str):
                 add(part, turn.role == "assistant")

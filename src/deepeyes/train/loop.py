@@ -106,7 +106,7 @@ def train_stage(
         TextColumn("{task.fields[note]}"), disable=rank > 0,
     ) as progress:  # fmt: skip
         bar = progress.add_task(title, total=plan.steps, completed=start, note="")
-        for step, drawn in _ahead(_reused(draw, plan.reuse), range(start, plan.steps), plan.batch // world):
+        for step, drawn in _ahead(reused(draw, plan.reuse), range(start, plan.steps), plan.batch // world):
             batch = {key: value.to(device) for key, value in drawn.items()}
             loss, metrics = module(**batch)
             loss.backward()
@@ -150,7 +150,7 @@ def train_stage(
     meet()
 
 
-def _reused(draw: Draw, times: int) -> Draw:
+def reused(draw: Draw, times: int) -> Draw:
     """The same as `draw`, but blocks of batches come `times` times before the next block is drawn."""
     kept: dict[int, Tensors] = {}
 

@@ -3,9 +3,15 @@
 
 It speaks of places in cells, the squares of the picture that one visual token stands for: "4.6" is the fifth
 column, six tenths in. The code it writes turns cells into pixels of the full picture.
+
+Some first looks are off on purpose, because a model's are: by a little, so that it learns to read what is not
+in the middle of its crop, or so far that the sign is cut off, so that it learns to notice and to look again.
+Such a look is `given`: a model sees it but is not taught to write it.
 """
 
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from .families import Example
 
@@ -17,17 +23,70 @@ TOO_SMALL = (
     "I need a closer look.",
     "Too small from here. I look closer.",
 )
+CUT_OFF = "It is not all in the crop. I look again."
 NOW_CLEAR = ("Now it is clear.", "The crop shows it.", "Now I can see it.")
 SEEN = "I can see it."
 
 
-def solve(rng: random.Random, example: Example, grid: tuple[int, int]) -> list[str]:
-    """The teacher's replies in order; `grid` is the picture's (columns, rows) of cells as the model sees
-    it.
-    """
+OFF = (0.25, 0.35)
+"""Shares of the first looks that are a little off and that miss."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the teacher writes in one turn; `given` where it is not to be imitated."""
+
+    text: str
+    given: bool = False
+
+
+ViewSize = Callable[[int, int], tuple[int, int]]
+"""(width, height) of a picture -> (columns, rows) of cells in which the model sees it."""
+
+
+def solve(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
+    """The teacher's replies in order."""
     if example.family != "tiny":
-        return [answer(SEEN, example.answer)]
-    return [look(rng, place_in_cells(example, grid), grid), answer(rng.choice(NOW_CLEAR), example.answer)]
+        return [Reply(answer(SEEN, example.answer))]
+    grid = cells(*example.scene.image.size)
+    place = place_in_cells(example, grid)
+    last = Reply(answer(rng.choice(NOW_CLEAR), example.answer))
+    choice = rng.random()
+    missing = choice < OFF[1]
+    first = off(rng, example, grid, missing=missing) if choice < sum(OFF) else None
+    if first is None:
+        return [Reply(look(rng, place, grid)), last]
+    opening = Reply(look(rng, first, grid), given=True)
+    if not missing:
+        return [opening, last]
+    u, v = example.scene.image.width / grid[0], example.scene.image.height / grid[1]
+    crop = cells(round(WINDOW[0] * u), round(WINDOW[1] * v))
+    seen = [(p - f + w / 2) / w * n for p, f, w, n in zip(place, first, WINDOW, crop, strict=True)]
+    return [opening, Reply(look_again((seen[0], seen[1]), crop)), last]
+
+
+def off(
+    rng: random.Random, example: Example, grid: tuple[int, int], *, missing: bool
+) -> tuple[float, float] | None:
+    """A place near the thing asked about whose window holds all of it or, `missing`, only a part of it.
+
+    None if two hundred tries find none.
+    """
+    assert example.target is not None
+    place = place_in_cells(example, grid)
+    size = example.scene.image.size
+    left, top = to_cells(example.target.box[:2], size, grid)
+    right, bottom = to_cells(example.target.box[2:], size, grid)
+    for _ in range(200):
+        x, y = round(place[0] + rng.uniform(-0.9, 0.9), 1), round(place[1] + rng.uniform(-0.75, 0.75), 1)
+        if not (0.1 <= x <= grid[0] - 0.1 and 0.1 <= y <= grid[1] - 0.1):
+            continue
+        wide = min(right, x + WINDOW[0] / 2) - max(left, x - WINDOW[0] / 2)
+        high = min(bottom, y + WINDOW[1] / 2) - max(top, y - WINDOW[1] / 2)
+        seen = max(wide, 0) * max(high, 0) / ((right - left) * (bottom - top))
+        if (0.15 < seen < 0.97) if missing else seen >= 0.999:
+            return x, y
+    return None
 
 
 def place_in_cells(example: Example, grid: tuple[int, int]) -> tuple[float, float]:
@@ -56,6 +115,17 @@ def look(rng: random.Random, place: tuple[float, float], grid: tuple[int, int]) 
         f"u, v = image_1.width / {grid[0]}, image_1.height / {grid[1]}\n"
         f"x, y = {x} * u, {y} * v\n"
         f"w, h = {half_width} * u, {half_height} * v\n"
+        "image_1.crop((x - w, y - h, x + w, y + h))\n```\n</code>"
+    )
+
+
+def look_again(place: tuple[float, float], grid: tuple[int, int]) -> str:
+    """A turn that moves the window to `place`, in cells of the crop that the look before it returned."""
+    x, y = decimal(place[0], grid[0]), decimal(place[1], grid[1])
+    return (
+        f"<think>{CUT_OFF}</think>\n<code>\n```python\n"
+        f"u, v = image_2.width / {grid[0]}, image_2.height / {grid[1]}\n"
+        f"x, y = x - w + {x} * u, y - h + {y} * v\n"
         "image_1.crop((x - w, y - h, x + w, y + h))\n```\n</code>"
     )
 
