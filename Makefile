@@ -48,5 +48,5 @@ $(RUN_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	touch $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[nano,sandbox,serve,dev]'
+	$(PIP) install -c constraints.txt -e '.[nano,sandbox,search,serve,dev]'
 	touch $(RUN_STAMP) $@

@@ -1,0 +1,149 @@
+"""Does a hit give away a benchmark? Questions by their word sequences, answers beside them, pictures by hash.
+
+What always holds: a verdict is a function of the hit and the benchmark alone, and says which item and how
+much of it was seen; an ordinary page that happens to hold the answer is not flagged, only one that holds
+the question's words in their order, or nearly all of them together with the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from deepeyes.search.cleaning import clean
+from deepeyes.search.image_hash import Bytes, distances, perceptual_hashes
+
+NGRAM = 8
+"""Words in a row that two texts rarely share by chance."""
+SHARED = 0.5
+"""Share of a question's word sequences that makes a hit suspicious."""
+TOGETHER = 0.8
+"""Share of a question's words that, beside its answer, makes a hit suspicious."""
+NEAR = 8
+"""Bits of 64 in which the hashes of the same picture may differ."""
+
+_FLAT = 2.0
+"""Standard deviation of greys, of 255, below which a picture shows nothing."""
+_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
+_COMMON = frozenset(
+    (
+        *("a", "an", "and", "are", "as", "at", "be", "by", "did", "do", "does", "for", "from", "had", "has"),
+        *("have", "how", "if", "in", "into", "is", "it", "its", "of", "on", "or", "that", "the", "their"),
+        *("there", "these", "this", "to", "was", "were", "what", "when", "where", "which", "who", "whose"),
+        *("why", "will", "with"),
+    )
+)
+_FEWEST = 4
+"""A question with fewer words than this cannot be told from ordinary text."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question of a benchmark."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Match:
+    """What of which item was seen."""
+
+    item: str
+    how: str
+    """`question`, `question and answer` or `picture`."""
+    overlap: float
+
+
+class Benchmark:
+    """The questions and pictures that hits are compared with."""
+
+    def __init__(self, items: Iterable[Item] = (), images: Iterable[tuple[str, Image.Image]] = ()) -> None:
+        self._items: list[tuple[Item, frozenset[tuple[str, ...]], frozenset[str]]] = []
+        self._by_gram: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        self._by_word: dict[str, list[int]] = defaultdict(list)
+        for item in items:
+            self._add(item)
+        hashes = [(name, picture_hash(image)) for name, image in images]
+        self._pictures = [name for name, value in hashes if value is not None]
+        self._hashes = np.array([value for _, value in hashes if value is not None], np.uint8).reshape(-1, 8)
+
+    def __len__(self) -> int:
+        return len(self._items) + len(self._pictures)
+
+    def in_text(self, text: str) -> Match | None:
+        """The item that `text` gives away most of, if any."""
+        if not self._items:
+            return None
+        tokens = _tokens(text)
+        return max(self._matches(tokens), key=lambda match: match.overlap, default=None)
+
+    def in_picture(self, image: Image.Image) -> Match | None:
+        """The benchmark's picture that `image` shows, scaled or compressed anew, if any."""
+        if not self._pictures or (value := picture_hash(image)) is None:
+            return None
+        apart = distances(self._hashes, value)
+        nearest = int(apart.argmin())
+        if apart[nearest] > NEAR:
+            return None
+        return Match(self._pictures[nearest], "picture", 1.0 - float(apart[nearest]) / 64)
+
+    def _add(self, item: Item) -> None:
+        tokens = _tokens(item.question)
+        if len(tokens) < _FEWEST:
+            return
+        index = len(self._items)
+        grams = frozenset(_grams(tokens))
+        words = frozenset(tokens) - _COMMON or frozenset(tokens)
+        self._items.append((item, grams, words))
+        for gram in grams:
+            self._by_gram[gram].append(index)
+        for word in sorted(words, key=lambda word: (-len(word), word))[:3]:  # long words are rare ones
+            self._by_word[word].append(index)
+
+    def _matches(self, tokens: Sequence[str]) -> list[Match]:
+        matches: list[Match] = []
+        seen: dict[int, int] = defaultdict(int)
+        sizes = {len(gram) for gram in self._by_gram}
+        for gram in {gram for size in sizes for gram in _grams(tokens, size)}:
+            for index in self._by_gram.get(gram, ()):
+                seen[index] += 1
+        for index, count in seen.items():
+            item, grams, _ = self._items[index]
+            if count / len(grams) >= SHARED:
+                matches.append(Match(item.id, "question", count / len(grams)))
+        words = frozenset(tokens)
+        line = f" {' '.join(tokens)} "
+        for index in {index for word in words for index in self._by_word.get(word, ())}:
+            item, _, wanted = self._items[index]
+            share = len(wanted & words) / len(wanted)
+            if len(wanted) >= _FEWEST - 1 and share >= TOGETHER and any(_says(line, a) for a in item.answers):
+                matches.append(Match(item.id, "question and answer", share))
+        return matches
+
+
+def picture_hash(image: Image.Image) -> Bytes | None:
+    """(8,) bytes of perceptual hash; None for a picture without any structure, whose bits mean nothing."""
+    small = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.LANCZOS))
+    return None if small.mean(-1).std() < _FLAT else perceptual_hashes(small[None])[0]
+
+
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(clean(text).casefold())
+
+
+def _grams(tokens: Sequence[str], size: int = NGRAM) -> list[tuple[str, ...]]:
+    """Word sequences of `size`; a shorter text is one sequence."""
+    size = min(size, len(tokens))
+    return [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)] if size else []
+
+
+def _says(line: str, answer: str) -> bool:
+    tokens = _tokens(answer)
+    return bool(tokens) and f" {' '.join(tokens)} " in line

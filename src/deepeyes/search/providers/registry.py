@@ -1,0 +1,221 @@
+"""One string opens a search on the web.
+
+Form: `NAME?setting=value&...`. Names: `serper`, `serpapi`, `tavily`, `brave`, `exa`, `searxng` search text,
+`google_lens` searches by picture. Settings:
+
+| setting | meaning |
+|---|---|
+| `k` | hits asked for at once (10) |
+| `freshness` | `day`, `week`, `month` or `year` |
+| `domains`, `exclude` | comma-separated hosts that hits must, or must not, come from |
+| `cap` | most calls of this run |
+| `rate`, `seconds`, `retries`, `concurrency` | how the provider is treated |
+| `mode`, `cache`, `snapshot` | recording, see `search/recording.py`; a `cache` alone means `replay-or-live` |
+| `block` | hosts never to be shown, comma-separated; `benchmarks` stands for the list of the guard |
+| `upload` | `true` allows `google_lens` to send pictures away |
+
+What always holds: nothing is sent when a search is opened; keys are read from the environment then (not at
+all in `replay`, and when first needed in `replay-or-live`); an unknown name or setting is a `ConfigError`
+that names the known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from deepeyes.core.errors import ConfigError
+from deepeyes.search.base import ImageSearch, TextSearch
+from deepeyes.search.blocklist import BENCHMARK_HOSTS, Blocklist
+from deepeyes.search.fetching import Fetcher
+from deepeyes.search.guard import Guard, GuardedImages, GuardedText
+from deepeyes.search.providers.adapter import Adapter, Freshness
+from deepeyes.search.providers.brave import Brave
+from deepeyes.search.providers.calling import Manners
+from deepeyes.search.providers.exa import Exa
+from deepeyes.search.providers.online import GoogleLens, OnlineText, Terms, Transport, identity
+from deepeyes.search.providers.searxng import Searxng, open_searxng
+from deepeyes.search.providers.secrets import Secret, read_key
+from deepeyes.search.providers.serpapi import SerpApi
+from deepeyes.search.providers.serper import Serper
+from deepeyes.search.providers.tavily import Tavily
+from deepeyes.search.recording import Mode, RecordedImages, RecordedText, Recording
+from deepeyes.search.tape import Tape
+
+TEXT: Mapping[str, Callable[[], Adapter]] = {
+    "brave": Brave,
+    "exa": Exa,
+    "serpapi": SerpApi,
+    "serper": Serper,
+    "tavily": Tavily,
+}
+IMAGES = ("google_lens",)
+Opened = GuardedText | GuardedImages
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+NAMES = (*sorted([*TEXT, Searxng.name]), *IMAGES)
+
+
+class Settings(BaseModel):
+    """What may follow the `?`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    k: int = Field(default=10, ge=1, le=100)
+    freshness: Freshness = ""
+    domains: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    cap: int | None = Field(default=None, ge=0)
+    rate: float | None = Field(default=None, gt=0, le=1000)
+    seconds: float | None = Field(default=None, gt=0, le=600)
+    retries: int = Field(default=3, ge=0, le=10)
+    concurrency: int = Field(default=8, ge=1, le=256)
+    mode: Mode | None = None
+    cache: str = ""
+    snapshot: str = ""
+    block: tuple[str, ...] = ()
+    upload: bool = False
+
+    @field_validator("domains", "exclude", "block", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+    @field_validator("domains", "exclude")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host such as example.org")
+        return value
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.k, self.freshness, self.domains, self.exclude)
+
+    def manners(self, rate: float, seconds: float) -> Manners:
+        """How to treat a provider whose own values are these."""
+        return Manners(
+            seconds=self.seconds or seconds,
+            retries=self.retries,
+            rate=self.rate or rate,
+            concurrency=self.concurrency,
+        )
+
+    def recording(self) -> Recording | None:
+        """The recording that is asked for. Raises `ConfigError` if it has no folder."""
+        if not self.cache:
+            if self.mode not in (None, "live"):
+                raise ConfigError(f"mode={self.mode} needs a folder", "add cache=DIR")
+            return None
+        return Recording(Tape(self.cache), self.mode or "replay-or-live", self.snapshot)
+
+    def guard(self) -> Guard:
+        hosts = [host for host in self.block if host != "benchmarks"]
+        return Guard(Blocklist([*(BENCHMARK_HOSTS if "benchmarks" in self.block else ()), *hosts]))
+
+
+def resolve(spec: str, *, guard: Guard | None = None, transport: Transport | None = None) -> Opened:
+    """The search that `spec` names, opened; `guard` replaces what `block` makes. Raises `ConfigError`."""
+    name, _ = _parts(spec)
+    if name in IMAGES:
+        return resolve_images(spec, guard=guard, transport=transport)
+    return resolve_text(spec, guard=guard, transport=transport)
+
+
+def resolve_text(spec: str, *, guard: Guard | None = None, transport: Transport | None = None) -> GuardedText:
+    """The text search that `spec` names, opened."""
+    name, settings = _read(spec, [*TEXT, Searxng.name])
+
+    def live() -> TextSearch:
+        adapter, key = _adapter(name)
+        manners = settings.manners(adapter.rate, 20.0)
+        return OnlineText(
+            adapter, key, terms=settings.terms, manners=manners, cap=settings.cap, transport=transport
+        )
+
+    recording = settings.recording()
+    if recording is None:
+        return GuardedText(live(), guard or settings.guard())
+    recorded = RecordedText(recording, name, identity(settings.terms), live)
+    if recording.mode in ("live", "record"):
+        recorded.open()
+    return GuardedText(recorded, guard or settings.guard())
+
+
+def resolve_images(
+    spec: str,
+    *,
+    guard: Guard | None = None,
+    transport: Transport | None = None,
+    fetcher: Fetcher | None = None,
+) -> GuardedImages:
+    """The image search that `spec` names, opened."""
+    _, settings = _read(spec, IMAGES)
+
+    def live() -> ImageSearch:
+        if not settings.upload:
+            GoogleLens.refuse()
+        return GoogleLens(
+            read_key(GoogleLens.name, SerpApi.variable),
+            upload=settings.upload,
+            terms=settings.terms,
+            manners=settings.manners(SerpApi.rate, 40.0),
+            cap=settings.cap,
+            transport=transport,
+            fetcher=fetcher,
+        )
+
+    recording = settings.recording()
+    if recording is None:
+        return GuardedImages(live(), guard or settings.guard())
+    recorded = RecordedImages(recording, GoogleLens.name, identity(settings.terms), live)
+    if recording.mode in ("live", "record"):
+        recorded.open()
+    return GuardedImages(recorded, guard or settings.guard())
+
+
+def _adapter(name: str) -> tuple[Adapter, Secret]:
+    if name == Searxng.name:
+        return open_searxng()
+    adapter = TEXT[name]()
+    return adapter, read_key(adapter.name, adapter.variable)
+
+
+def _read(spec: str, known: Collection[str]) -> tuple[str, Settings]:
+    name, text = _parts(spec)
+    if name not in known:
+        raise ConfigError(
+            f"{name!r} is not a search of this kind" if name in NAMES else f"there is no search {name!r}",
+            f"known are {', '.join(sorted(known))}",
+        )
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=50)
+    except ValueError:
+        raise ConfigError(
+            f"the settings of {name} cannot be read", f"write {name}?k=5&freshness=week"
+        ) from None
+    try:
+        return name, Settings.model_validate(dict(pairs))
+    except ValidationError as error:
+        raise _explain(name, error) from None
+
+
+def _parts(spec: str) -> tuple[str, str]:
+    name, _, text = spec.strip().partition("?")
+    return name.strip().lower(), text
+
+
+def _explain(name: str, error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    key = str(first["loc"][0]) if first["loc"] else "?"
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+        known = f"did you mean {near[0]}?" if near else f"known are {', '.join(Settings.model_fields)}"
+        return ConfigError(f"{name} has no setting {key!r}", known)
+    return ConfigError(f"the setting {key} of {name} is not valid", first["msg"].lower())
