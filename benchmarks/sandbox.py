@@ -1,9 +1,12 @@
 """Speed and size of the sandbox beside ipykernel, both in one run: `python -m benchmarks.sandbox [--json]`.
 
 Ratios are what counts: both sides meet the same machine in the same minute. The notebook kernel is started
-and imports what the sandbox's zygote has imported, because that is what a fresh session offers; both
-run at the same priority. Needs
-`ipykernel` and `jupyter_client` for the ratios; without them these are null.
+and imports what the sandbox's zygote has imported, because that is what a fresh session offers; both run at
+the same priority. Needs `ipykernel` and `jupyter_client` for the ratios; without them these are null.
+
+On a machine that is busy with other work, wall times say more about the scheduler than about either side;
+there `cell_cpu_ratio_back_to_back` is the figure to read. It counts the processor time that a cell waits for:
+our supervisor and the session's runner; the client and every thread of the kernel.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from deepeyes.sandbox.limits import preloaded_modules
 THINK = 0.1
 """Seconds between cells in which a model would think."""
 CROWD = 32
+CPU_CELLS = 60
 PICTURE = (1440, 1080)
 CELLS = (
     "width, height = image_1.size",
@@ -48,12 +52,44 @@ def pss_mib(pids: set[int]) -> float | None:
     for pid in pids:
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # ended meanwhile
         except PermissionError:
             return None
         total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
     return round(total / 1024, 2)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of all threads of a process."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def runner_of(processes: set[int]) -> int | None:
+    """The process of a session that runs its cells: neither its init nor a frozen one."""
+    for pid in processes:
+        status = Path(f"/proc/{pid}/status").read_text()
+        inner = status.partition("NSpid:")[2].partition("\n")[0].split()
+        if inner[-1:] != ["1"] and "Name:\tfrozen\n" not in status:
+            return pid
+    return None
+
+
+async def cpu_per_cell(sandbox: Sandbox, count: int) -> float | None:
+    """Milliseconds of processor time on the path of a cell that follows at once; None in the weaker tiers."""
+    before = processes_below(sandbox.pid)
+    async with await sandbox.open() as session:
+        await timed_cells(session, 3, THINK)
+        runner = runner_of(processes_below(sandbox.pid) - before) if sandbox.tier == "full" else None
+        if runner is None:
+            return None
+        mine, theirs = time.process_time(), cpu_seconds(runner)
+        await timed_cells(session, count, 0.0)
+        spent = time.process_time() - mine + cpu_seconds(runner) - theirs
+    return round(1000 * spent / count, 2)
 
 
 def processes_below(root: int) -> set[int]:
@@ -154,7 +190,7 @@ async def notebook_kernel(modules: tuple[str, ...], count: int) -> dict[str, flo
 
     installed = [name for name in modules if importlib.util.find_spec(name.partition(".")[0])]
     imports = "; ".join(f"import {name}" for name in installed)
-    starts, idle, hurried, sizes = [], [], [], []
+    starts, idle, hurried, sizes, costs = [], [], [], [], []
     for _ in range(count):
         began = time.perf_counter()
         manager: Any
@@ -169,6 +205,11 @@ async def notebook_kernel(modules: tuple[str, ...], count: int) -> dict[str, flo
                 began = time.perf_counter()
                 await client.execute_interactive("x = 1", output_hook=lambda _: None, timeout=300)
                 times.append(time.perf_counter() - began)
+        pid = manager.provisioner.process.pid
+        mine, its = time.process_time(), cpu_seconds(pid)
+        for _ in range(CPU_CELLS):
+            await client.execute_interactive("x = 1", output_hook=lambda _: None, timeout=300)
+        costs.append((time.process_time() - mine + cpu_seconds(pid) - its) / CPU_CELLS)
         client.stop_channels()
         await manager.shutdown_kernel(now=True)
     known = [size for size in sizes if size is not None]
@@ -177,6 +218,7 @@ async def notebook_kernel(modules: tuple[str, ...], count: int) -> dict[str, flo
         "cell_ms_idle": median_ms(idle),
         "cell_ms_back_to_back": median_ms(hurried),
         "pss_mib": statistics.median(known) if known else None,
+        "cell_cpu_ms_back_to_back": median_ms(costs),
     }
 
 
@@ -204,6 +246,7 @@ async def measure(rounds: int, preload: Any) -> Numbers:
         async with await sandbox.open() as warm_up:
             await warm_up.start()
         mine = await single_sessions(sandbox, rounds)
+        mine["cell_cpu_ms_back_to_back"] = await cpu_per_cell(sandbox, CPU_CELLS)
         rate = await sessions_per_second(sandbox, rounds * 6)
         crowd = await trajectories(sandbox, CROWD)
         tier = sandbox.tier
@@ -213,6 +256,9 @@ async def measure(rounds: int, preload: Any) -> Numbers:
         "pss_ratio": ratio(theirs.get("pss_mib"), mine["pss_mib"]),
         "cell_ratio_idle": ratio(mine["cell_ms_idle"], theirs.get("cell_ms_idle")),
         "cell_ratio_back_to_back": ratio(mine["cell_ms_back_to_back"], theirs.get("cell_ms_back_to_back")),
+        "cell_cpu_ratio_back_to_back": ratio(
+            mine["cell_cpu_ms_back_to_back"], theirs.get("cell_cpu_ms_back_to_back")
+        ),
         "sessions_per_s": rate,
         **crowd,
         "tier": tier,

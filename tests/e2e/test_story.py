@@ -13,9 +13,6 @@ from deepeyes.core.trace import read_traces
 from deepeyes.world.families import make_example
 
 pytestmark = pytest.mark.slow
-half_trained = pytest.mark.xfail(
-    strict=True, reason="the shipped weights are below their targets (README); goes when better ones come"
-)
 
 
 def deepeyes(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -53,7 +50,6 @@ def test_equal_questions_get_equal_answers(tmp_path: Path) -> None:
     assert first == second
 
 
-@half_trained
 def test_demo_answers_held_out_questions_and_writes_a_page(tmp_path: Path) -> None:
     ran = deepeyes("demo", folder=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -67,7 +63,6 @@ def test_demo_answers_held_out_questions_and_writes_a_page(tmp_path: Path) -> No
     )
 
 
-@half_trained
 def test_tools_are_what_solves_tiny(tmp_path: Path) -> None:
     """The same weights, with and without tools, far enough apart for so few tasks."""
     command = ("eval", "world", "--family", "tiny", "--split", "validation", "--n", 24, "--seed", 5, "--json")
@@ -82,7 +77,6 @@ def test_tools_are_what_solves_tiny(tmp_path: Path) -> None:
     assert len(codes) > 12
 
 
-@half_trained
 def test_direct_needs_no_tools(tmp_path: Path) -> None:
     command = (
         "eval",

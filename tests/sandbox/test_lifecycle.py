@@ -87,7 +87,7 @@ async def test_sessions_do_not_see_each_other(sandbox: Sandbox) -> None:
         assert (await two.run("secret", SECONDS)).status == "error"
         seen = await two.run(folders + look, SECONDS)
         assert (seen.status, seen.stderr, seen.result) == ("ok", "", "([], [], [])")
-        _, processes = await run(two, "len([p for p in os.listdir('/proc') if p.isdigit()]) <= 3")
+        _, processes = await run(two, "len([p for p in os.listdir('/proc') if p.isdigit()]) <= 5")
         assert processes == "True"
 
 
@@ -193,24 +193,92 @@ async def test_a_dead_zygote_is_replaced() -> None:
         assert sandbox.restarts == 1
 
 
-async def test_a_process_of_a_session_killed_from_outside(sandbox: Sandbox) -> None:
-    for victim in range(4):
-        session = await sandbox.open()
-        before = processes_below(sandbox.pid)
-        await run(session, "x = 1")
-        await asyncio.sleep(
-            0.5
-        )  # the answer comes just before the hand-over (docs/sandbox.md, "Checked, and not")
-        mine = sorted(processes_below(sandbox.pid) - before)
+def own_processes(sandbox: Sandbox, before: set[int]) -> dict[str, list[int]]:
+    """Processes born since `before`, by role: the session's first is its init."""
+    found: dict[str, list[int]] = {"init": [], "runner": [], "frozen": []}
+    for pid in sorted(processes_below(sandbox.pid) - before):
         try:
-            os.kill(mine[min(victim, len(mine) - 1)], signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # a head that had just handed over
-        assert (await session.run("x", SECONDS)).status in ("ok", "crashed", "session_lost")
-        await session.close()
-    async with await sandbox.open() as other:
-        assert await run(other, "1") == ("ok", "1")
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            inner = Path(f"/proc/{pid}/status").read_text().partition("NSpid:")[2].split("\n")[0].split()[-1]
+        except OSError:
+            continue
+        found["frozen" if name == "frozen" else "init" if inner == "1" else "runner"].append(pid)
+    return found
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # a copy that was just replaced
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.5])
+@pytest.mark.parametrize("role", ["init", "runner", "frozen"])
+async def test_an_answered_cell_is_never_undone_without_a_word(
+    sandbox: Sandbox, role: str, pause: float
+) -> None:
+    """Whatever of a session is killed after an answer: the variables are there, or the loss is told."""
+    if sandbox.tier != "full" and role == "init":
+        pytest.skip("sessions have no init in this tier")
+    for number in range(6):
+        before = processes_below(sandbox.pid)
+        async with await sandbox.open() as session:
+            await run(session, "x = 0")
+            assert (await run(session, f"x = {number} + 1"))[0] == "ok"
+            await asyncio.sleep(pause)
+            for pid in own_processes(sandbox, before)[role]:
+                kill(pid)
+            status, result = await run(session, "x")
+            assert (status, result) in (("ok", f"{number + 1}"), ("session_lost", None), ("crashed", None))
+            if status == "crashed":
+                assert await run(session, "x") == ("ok", f"{number + 1}")
+            if pause and role != "init" and status != "session_lost":
+                assert await run(session, "x + 1") == ("ok", f"{number + 2}")
     assert sandbox.restarts == 0
+
+
+async def test_a_runner_killed_between_cells_goes_on_from_the_last_answer(sandbox: Sandbox) -> None:
+    before = processes_below(sandbox.pid)
+    async with await sandbox.open() as session:
+        await run(session, "x = [1]")
+        for number in range(2, 6):
+            assert await run(session, f"x.append({number}); len(x)") == ("ok", str(number))
+            await asyncio.sleep(1.0)
+            for pid in own_processes(sandbox, before)["runner"]:
+                kill(pid)
+            await asyncio.sleep(0.2)
+        assert await run(session, "x") == ("ok", "[1, 2, 3, 4, 5]")
+
+
+async def test_a_session_without_its_head_gets_another(sandbox: Sandbox) -> None:
+    async with await sandbox.open(limits=SandboxLimits(grace=0.2)) as session:
+        await run(session, "x = 1")
+        await run(session, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+        await run(session, "x = 2")
+        result = await session.run(
+            "x = 3\nwhile True:\n    try:\n        while True: pass\n    except BaseException: pass", 0.3
+        )
+        assert (result.status, result.restored) == ("timeout", True)
+        assert await run(session, "x") == ("ok", "2")
+
+
+async def test_restored_sessions_can_be_restored_again(session: Session) -> None:
+    await run(session, "n = 0")
+    for number in range(1, 5):
+        assert await run(session, "n += 1; n") == ("ok", str(number))
+        assert (await session.run("n = -1\nimport os\nos.abort()", SECONDS)).status == "crashed"
+        assert (await session.run("n = -1\nimport time\ntime.sleep(60)", 0.2)).status == "timeout"
+    assert await run(session, "n") == ("ok", "4")
+
+
+async def test_the_cells_own_children_are_the_only_ones_it_sees(session: Session) -> None:
+    await run(session, "import os")
+    await run(session, "x = 1")
+    code = "try:\n    os.wait()\nexcept ChildProcessError:\n    print('none')"
+    assert (await session.run(code, SECONDS)).stdout == "none\n"
+    code = "pid = os.fork()\nif pid == 0: os._exit(3)\nos.wait() == (pid, 3 << 8)"
+    assert await run(session, code) == ("ok", "True")
 
 
 def test_the_blocking_face() -> None:

@@ -269,3 +269,28 @@ async def test_a_template_shares_its_images(sandbox: Sandbox) -> None:
         async with await template.open(seed=1) as one, await template.open(seed=2) as two:
             await run(one, "image_1 = None")
             assert (await run(two, "image_1.getpixel((0, 0))")).result == "(0, 255, 0)"
+
+
+async def test_modules_written_by_a_cell_can_be_imported(session: Session) -> None:
+    await run(session, "open('tool.py', 'w').write('def twice(x): return 2 * x')")
+    assert (await run(session, "import tool\ntool.twice(4)")).result == "8"
+
+
+async def test_notebook_habits_go_on_working(session: Session) -> None:
+    code = "from IPython.display import display, Markdown, clear_output\nfrom PIL import Image\n"
+    result = await run(
+        session, f"{code}clear_output()\ndisplay(Image.new('RGB', (3, 2)), Markdown('**hi**'))"
+    )
+    assert ([image.size for image in result.images], result.stdout) == ([(3, 2)], "**hi**\n"), result.stderr
+    assert (await run(session, "import IPython\nIPython.get_ipython()")).result is None
+    save = (
+        "Image.new('RGB', (5, 4)).save('a.png')\nfrom IPython.display import Image as I\nI(filename='a.png')"
+    )
+    assert [image.size for image in (await run(session, save)).images] == [(5, 4)]
+    await run(session, "import matplotlib.pyplot as plt")
+
+
+@pytest.mark.parametrize("code", ["!pip install torch", "x = 1\n%time x", "%%bash\nls"])
+async def test_notebook_commands_are_refused_with_a_lesson(session: Session, code: str) -> None:
+    result = await run(session, code)
+    assert result.status == "error" and "Note: Lines that begin with % or !" in result.stderr

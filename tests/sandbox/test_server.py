@@ -44,6 +44,10 @@ async def test_a_session_from_opening_to_closing(client: httpx.AsyncClient) -> N
     assert (await client.put(f"{place}/files/a/b.txt", content=b"text")).status_code == 200
     assert (await client.get(f"{place}/files/a/b.txt")).content == b"text"
     assert (await client.get(f"{place}/files/missing")).status_code == 400
+    await client.post(f"{place}/run", json={"code": "crop = image_1.crop((0, 0, 2, 3))", "timeout": 60})
+    crop = await client.get(f"{place}/images/crop")
+    assert crop.headers["content-type"] == "image/png" and Image.open(io.BytesIO(crop.content)).size == (2, 3)
+    assert (await client.get(f"{place}/images/__import__")).status_code == 404
     assert (await client.get("/health")).json()["tier"]
     assert (await client.delete(place)).status_code == 200
     assert (await client.post(f"{place}/run", json={"code": "1"})).status_code == 404

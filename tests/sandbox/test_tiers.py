@@ -83,3 +83,27 @@ def test_the_report_as_json() -> None:
 
 def test_every_weaker_tier_has_a_warning() -> None:
     assert [tier for tier in tiers.TIERS if not check.WARNINGS[tier]] == ["full"]
+
+
+def test_sessions_without_namespaces_get_users_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ending such a session kills all that its user runs: no other sandbox's processes may be among it."""
+    base = 1 << 30
+    monkeypatch.setattr(tiers, "unprivileged_ids", lambda _: (base, 5))
+    monkeypatch.setattr(tiers, "_users_with_processes", lambda: {0, base + 1, base + 3})
+    ids = tiers._host_ids("uid")
+    assert {next(ids) for _ in range(6)} == {base + 2, base + 4}
+    assert list(tiers._host_ids("full")) == []
+
+
+async def test_a_weaker_sandbox_beside_a_full_one_harms_it_not(sandbox: Sandbox) -> None:
+    if os.getuid() != 0:
+        pytest.skip("the tier 'uid' is for root")
+    async with await sandbox.open() as session:
+        await session.run("x = 1", 60.0)
+        try:
+            async with Sandbox.start(tier="uid") as weaker, await weaker.open() as other:
+                assert (await other.run("1", 60.0)).status == "ok"
+        except SandboxUnavailable as problem:
+            pytest.skip(str(problem))
+        assert (await session.run("x", 60.0)).result == "1"
+    assert sandbox.restarts == 0

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from deepeyes.agent.events import OnEvent
 from deepeyes.agent.loop import run_episode
+from deepeyes.cli.engines import HELP
 from deepeyes.cli.live import LiveEpisode
 from deepeyes.cli.outcome import complain, summary
 from deepeyes.cli.rig import rig, run
@@ -44,6 +45,7 @@ class Asked:
     limits: Limits
     seed: int
     temperature: float
+    search: tuple[str, ...]
 
 
 @app.command()
@@ -60,6 +62,7 @@ def ask(
     temperature: float = typer.Option(0.0, min=0.0, help="0 takes the likeliest token."),
     limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget: turns=3. Repeatable."),
     dialect: str = typer.Option("", help="deepeyes_v2 or native; the model's own by default."),
+    search: list[str] = typer.Option([], metavar="WHAT", help=HELP),
 ) -> None:
     """Ask a question about a picture."""
     limits = parse_limits(limit)
@@ -68,7 +71,9 @@ def ask(
     picture, store = load_image(image), ImageStore()
     name = f"{image.stem}-{sha256(question.encode()).hexdigest()[:8]}"
     task = Task(id=name, question=question, images=(store.put(picture.image),), source="ask")
-    asked = Asked(task, picture, store, writer, model, tools, dialect, limits, seed, temperature)
+    asked = Asked(
+        task, picture, store, writer, model, tools, dialect, limits, seed, temperature, tuple(search)
+    )
     for note in picture.notes:
         print(f"note: {visible(note)}", file=sys.stderr)
     live = sys.stdout.isatty() and not as_json
@@ -89,7 +94,7 @@ async def _episode(asked: Asked, listener: OnEvent | None) -> Trace:
             notes = (*asked.picture.notes, *trace.notes)
             asked.writer.write(trace.model_copy(update={"notes": notes}), asked.store)
 
-    async with rig(asked.model, tools=asked.tools, dialect=asked.dialect) as it:
+    async with rig(asked.model, tools=asked.tools, dialect=asked.dialect, search=asked.search) as it:
         return await run_episode(
             asked.task,
             it.model,

@@ -21,6 +21,7 @@ EXTRAS = {
     "train": ("trl", "datasets", "peft"),
     "eval": ("inspect-ai", "math-verify"),
     "search": ("tantivy", "usearch", "onnxruntime"),
+    "world": ("resvg_py",),
     "serve": ("starlette", "uvicorn"),
     "sandbox": ("matplotlib", "scipy"),
 }
@@ -40,7 +41,7 @@ class Finding:
 @app.command()
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
     """What works here, and what to do about the rest. Exit code 0 if the main job can be done."""
-    findings = [*_extras(), *_models(), *_sandbox()]
+    findings = [*_extras(), *_models(), *_search(), *_sandbox()]
     able = all(any(f.ok for f in findings if f.area == area) for area in ("model", "sandbox"))
     if as_json:
         print(json.dumps({"ok": able, "findings": [asdict(finding) for finding in findings]}))
@@ -80,6 +81,12 @@ def _models() -> list[Finding]:
     return [*found, Finding("model", "openai:MODEL@BASE_URL", True, detail)]
 
 
+def _search() -> list[Finding]:
+    from deepeyes.search.text import parts_report
+
+    return [Finding("search", name, ok, "", remedy) for name, ok, remedy in parts_report()]
+
+
 def _sandbox() -> list[Finding]:
     from deepeyes.sandbox.check import report
 
@@ -100,7 +107,12 @@ def _version(name: str) -> str:
 def _print(findings: list[Finding]) -> None:
     """One line a finding, the remedy on the next, under a heading for each area."""
     console = Console(highlight=False)
-    for area, title in (("extra", "Installed"), ("model", "Models"), ("sandbox", "Sandbox")):
+    for area, title in (
+        ("extra", "Installed"),
+        ("model", "Models"),
+        ("search", "Search"),
+        ("sandbox", "Sandbox"),
+    ):
         console.print(f"[bold]{title}[/]")
         for finding in (f for f in findings if f.area == area):
             mark = "[green]yes[/]" if finding.ok else "[yellow]no [/]"

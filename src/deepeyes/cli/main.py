@@ -24,9 +24,10 @@ VERBS = {
 }
 GROUPS = {
     "eval": "Measure a model.",
-    "world": "The embedded world: look at its pictures and tasks.",
+    "world": "The embedded world: look at its pictures, tasks and entities; build its packs.",
     "train": "Train models from recipes.",
     "sandbox": "The Python sandbox by itself.",
+    "search": "Search texts and pictures, offline or through a provider.",
 }
 
 

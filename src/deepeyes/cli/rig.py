@@ -1,17 +1,20 @@
 """What asking verbs share: a model and its tools, opened together and closed together, and Ctrl-C.
 
-What always holds: nothing stays behind, whichever way the block ends; without tools no sandbox is started;
-Ctrl-C becomes `Interrupted` after everything inside has closed and kept what it had.
+What always holds: nothing stays behind, whichever way the block ends; without tools no sandbox is started and
+nothing is opened to search in, and without a word about searching there is no search tool; Ctrl-C becomes
+`Interrupted` after everything inside has closed and kept what it had.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+import sys
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from deepeyes.cli.engines import open_engines
 from deepeyes.core.errors import Interrupted, SandboxUnavailable
 from deepeyes.dialects.base import Dialect, get_dialect
 from deepeyes.models.base import ChatModel
@@ -31,10 +34,14 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(model: str, *, tools: bool = True, dialect: str = "") -> AsyncGenerator[Rig]:
-    """The named model with the Python tool (or none), ready for episodes.
+async def rig(
+    model: str, *, tools: bool = True, dialect: str = "", search: Sequence[str] = ()
+) -> AsyncGenerator[Rig]:
+    """The named model with the Python tool and what `search` names (see `engines`), or none, ready for
+    episodes.
 
-    Raises `ModelError`, `ConfigError` (dialect) or `SandboxUnavailable`.
+    Raises `ModelError`, `ConfigError` (dialect, search), `SearchUnavailable` (an index) or
+    `SandboxUnavailable`.
     """
     from deepeyes.sandbox import Sandbox
 
@@ -44,8 +51,11 @@ async def rig(model: str, *, tools: bool = True, dialect: str = "") -> AsyncGene
         if not tools:
             yield Rig(chat, ToolSet(), speech)
             return
-        async with Sandbox.start() as sandbox:
-            yield Rig(chat, ToolSet([PythonTool(sandbox)]), speech)
+        async with open_engines(search, tell=_say) as engines, Sandbox.start() as sandbox:
+            for note in engines.notes:
+                print(f"note: {note}", file=sys.stderr)
+            python = PythonTool(sandbox)
+            yield Rig(chat, ToolSet([python, *engines.tools(python)]), speech)
     except SandboxUnavailable as error:
         raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
     finally:
@@ -58,6 +68,12 @@ def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise Interrupted("interrupted", kept or "give --trace DIR to keep what happened") from None
+
+
+def _say(what: str, done: int, total: int) -> None:
+    """Making an index takes a while, once: say so when it begins."""
+    if done == 0 and total:
+        print(f"note: making the index of the world, once: {total} {what}", file=sys.stderr)
 
 
 def _dialect(name: str) -> Dialect | None:

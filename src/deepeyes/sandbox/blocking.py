@@ -80,6 +80,9 @@ class BlockingSession:
     def put_images(self, images: Mapping[str, Image.Image]) -> None:
         self._sandbox.wait(self.inner.put_images(images))
 
+    def get_image(self, name: str) -> Image.Image | None:
+        return self._sandbox.wait(self.inner.get_image(name))
+
     def put_file(self, name: str, data: bytes) -> None:
         self._sandbox.wait(self.inner.put_file(name, data))
 

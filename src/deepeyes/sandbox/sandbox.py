@@ -67,8 +67,8 @@ class Sandbox:
 
         `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle
         for longest is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one.
-        SandboxUnavailable says what failed and the cure. `without` leaves layers out (`landlock`, `seccomp`)
-        to study what each is good for; never for use: no canary runs then.
+        SandboxUnavailable says what failed and the cure. `without` leaves layers out (`zygote.LAYERS`) to
+        study what each is good for; never for use: no canary runs then.
         """
         cores = os.cpu_count() or 1
         choice = await tiers.choose(preload, min_isolation, tier, without=without)
@@ -79,14 +79,15 @@ class Sandbox:
             max_sessions or cores * _SESSIONS_PER_CORE,
             idle_seconds,
         )
-        watching = asyncio.create_task(watch(sandbox), name="sandbox-watcher")
+        watching = [] if "watcher" in without else [asyncio.create_task(watch(sandbox), name="watcher")]
         try:
             if not without:
                 await sandbox.require_walls()
             yield sandbox
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
             await sandbox.close()
 
     @property

@@ -3,6 +3,7 @@
     POST   /sessions                {images: {name: base64 file}, seed}  ->  {session}
     POST   /sessions/ID/run         {code, timeout}                      ->  a cell's result, pictures as PNG
     PUT    /sessions/ID/files/NAME  bytes;  GET gives them back
+    GET    /sessions/ID/images/NAME the picture of a variable as PNG; 404 when it is none
     DELETE /sessions/ID
     GET    /health                                                       ->  {tier, sessions, running}
     POST   /jupyter_sandbox, /run_jupyter   {session_id, code, timeout} ->  {status, execution_time, output}
@@ -149,6 +150,15 @@ class Service:
         data = await self._session(request).get_file(request.path_params["name"])
         return Response(data, media_type="application/octet-stream")
 
+    async def get_image(self, request: Request) -> Response:
+        from starlette.responses import Response
+
+        name = request.path_params["name"]
+        picture = await self._session(request).get_image(name)
+        if picture is None:
+            raise HttpError(404, "no variable of that name is a picture", "bind a PIL image to it first")
+        return Response(await asyncio.to_thread(_png, picture), media_type="image/png")
+
     async def close(self, request: Request) -> Response:
         session = self._session(request)
         await session.close()
@@ -218,6 +228,7 @@ def make_app(sandbox: Sandbox, *, token: str | None = None, sessions_per_client:
         Route("/sessions/{key}/run", _told(service.run), methods=["POST"]),
         Route("/sessions/{key}/files/{name:path}", _told(service.put_file), methods=["PUT"]),
         Route("/sessions/{key}/files/{name:path}", _told(service.get_file), methods=["GET"]),
+        Route("/sessions/{key}/images/{name}", _told(service.get_image), methods=["GET"]),
         Route("/sessions/{key}", _told(service.close), methods=["DELETE"]),
         Route("/health", _told(service.health), methods=["GET"]),
         Route("/jupyter_sandbox", _told(service.reference), methods=["POST"]),

@@ -96,7 +96,7 @@ class Session:
                     return await self._run(code, timeout)
             except (SessionLost, ZygoteDied) as problem:
                 await self._end(str(problem))
-                return _lost(str(problem))
+                return _lost(self.lost or str(problem))  # who closed it knows better why
 
     async def put_images(self, images: Mapping[str, Image.Image]) -> None:
         """Bind pictures to variable names, as RGB."""
@@ -114,6 +114,32 @@ class Session:
             await self._started()
             meta: list[list[str | int]] = [[name, 0, 0] for name in images]
             await self._small({"kind": "images", "images": meta}, list(images.values()))
+
+    async def get_image(self, name: str) -> Image.Image | None:
+        """The picture that variable `name` stands for, as RGB and no larger than a shown one.
+
+        None when it is no PIL image, cannot be read, or does not exist. Not a cell: it is not counted, and
+        nothing that a variable's own code does while it is looked at changes the session.
+        """
+        if not name.isidentifier() or iskeyword(name):
+            return None
+        async with self._turn:
+            if self.lost:
+                raise SessionLost(self.lost, "open a new session")
+            if self._socket is None and self._server is None:
+                image = self._images.get(name)
+                return None if image is None else image.convert("RGB")
+            await self._started()
+            reply, blobs = await self._small({"kind": "get_image", "name": name}, [])
+            if not blobs:
+                return None
+            limits, (size,) = self.limits, reply.images or [[0, 0]]
+            width, height = size
+            if width * height > limits.image_pixels or max(width, height) > limits.image_side:
+                raise await self._broken("a picture above the limits")
+            if len(blobs) != 1 or len(blobs[0]) != width * height * 3:
+                raise await self._broken("a picture of another size")
+            return Image.frombytes("RGB", (width, height), bytes(blobs[0]))
 
     async def put_file(self, name: str, data: bytes) -> None:
         """Write a file into the session's working folder."""
@@ -220,6 +246,12 @@ class Session:
             )
         return reply, returned
 
+    async def _broken(self, how: str) -> SessionLost:
+        """End a session that broke the protocol; the error to raise."""
+        why = f"the session broke the protocol ({how})"
+        await self._end(why)
+        return SessionLost(why, "open a new session")
+
     async def _exchange(
         self, header: dict[str, Any], blobs: list[bytes], deadline: float
     ) -> tuple[frames.Reply, list[bytearray]]:
@@ -248,6 +280,8 @@ class Session:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 for _ in range(_STALE_FRAMES):
                     reply, blobs = await frames.read(self._exactly)
+                    if reply.kind == "failed":
+                        raise SessionLost(f"the session failed ({reply.error[:500]})", remedy)
                     if reply.id == request:
                         return reply, blobs
         except frames.ProtocolError as problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import random
 import shutil
 import sys
 import tempfile
@@ -173,7 +174,27 @@ def _folder() -> str:
 
 
 def _host_ids(tier: Tier) -> Iterator[int]:
+    """Users for sessions, each with no process of its own yet.
+
+    A session of tier `uid` ends by killing all that its user runs, so that user must never be one of another
+    sandbox on this machine: counting starts anywhere, and users who run something are passed over.
+    """
     if tier != "uid":
-        return iter(())
+        return
     base, number = unprivileged_ids(Path("/proc/self/uid_map").read_text())
-    return (base + index % number for index in count())
+    start = random.SystemRandom().randrange(number)
+    for index in count(start):
+        host_id = base + 1 + index % max(1, number - 1)  # the first is every jail's own root
+        if host_id not in _users_with_processes():
+            yield host_id
+
+
+def _users_with_processes() -> set[int]:
+    users: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                users.add(entry.stat().st_uid)
+            except OSError:
+                continue  # it ended meanwhile
+    return users

@@ -64,6 +64,11 @@ async def _judge(
 
 
 def fattest(processes: list[list[int]]) -> int:
-    """The pid to kill first; among equals (a cell shares pages with its checkpoint) the youngest."""
-    most = max(size for _, size, _ in processes)
-    return max((begun, pid) for pid, size, begun in processes if size >= 0.9 * most)[1]
+    """The pid to kill first; among equals (forks share their pages) the youngest.
+
+    Frozen processes (start time 0) come last, for they hold what a rollback needs; one that only claims to be
+    frozen gains little, because the session ends when killing the others does not help.
+    """
+    awake = [process for process in processes if process[2]] or processes
+    most = max(size for _, size, _ in awake)
+    return max((begun, pid) for pid, size, begun in awake if size >= 0.9 * most)[1]

@@ -25,6 +25,8 @@ _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from jailed.zygote import main; del sys.path[0];"
     " main(int(sys.argv[2]), int(sys.argv[3]))"
 )
+LAYERS = ("landlock", "seccomp", "capabilities", "watcher")
+"""What can be left out. Namespaces go with the tier; resource limits stay, for the machine's sake."""
 _START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 _UNUSED_HOST_IDS = 1 << 30
@@ -49,7 +51,7 @@ class Launch:
     cache: str = ""
     """Folder for matplotlib's font list in the tiers without a private root."""
     without: tuple[str, ...] = ()
-    """Layers left out, to study what each is good for (`landlock`, `seccomp`). Never for use."""
+    """Layers left out (`LAYERS`), to study what each is good for. Never for use."""
     wrapper: tuple[str, ...] = ()
     """Command put before the interpreter, to play a poorer machine in tests."""
 

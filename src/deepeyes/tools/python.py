@@ -46,6 +46,10 @@ class CellResult(Protocol):
 class PythonSession(Protocol):
     async def run(self, code: str, *, timeout: float) -> CellResult: ...
     async def put_images(self, images: Mapping[str, Image.Image]) -> object: ...
+    async def get_image(self, name: str) -> Image.Image | None:
+        """The picture that a variable stands for; None for anything else."""
+        ...
+
     async def close(self) -> object: ...
 
 
@@ -98,6 +102,18 @@ class PythonTool:
             stdout += ("" if not stdout or stdout.endswith("\n") else "\n") + cell.result + "\n"
         stderr = (_STARTED_AGAIN if restarted else "") + cell.stderr
         return ToolResult(cell.status, stdout, stderr, tuple(cell.images), cell.dropped, cell.seconds)
+
+    async def picture(self, name: str, episode: Episode) -> Image.Image | None:
+        """The picture that the conversation or the episode's running session knows as `name`.
+
+        Starts no session and changes nothing in it; None when neither has such a picture.
+        """
+        if name in episode.images:
+            return episode.images[name]
+        running = episode.sessions.get(self.name)
+        if not isinstance(running, _Running) or running.session is None:
+            return None
+        return await running.session.get_image(name)
 
     def _running(self, episode: Episode) -> _Running:
         running = episode.sessions.get(self.name)

@@ -88,7 +88,9 @@ class Notebook:
         return text
 
     def _install(self) -> None:
-        """Put `display` and the library patches in place."""
+        """Put `display` and the library patches in place; `sys` as a notebook has it."""
+        sys.argv[:] = [""]
+        sys.path.insert(0, "")
 
         def display(*things: Any) -> None:
             for thing in things:
@@ -100,6 +102,8 @@ class Notebook:
         sys.meta_path.insert(0, after_import)
         after_import.add("matplotlib.pyplot", self._patch_pyplot)
         after_import.add("PIL.Image", self._patch_pillow)
+        after_import.stand_in(("IPython", "IPython.display"), teach.notebook_module)
+        after_import.add("IPython.display", lambda module: setattr(module, "display", display))
         after_import.add("cv2", lambda module: teach.patch_opencv(module, self.display.show))
         teach.refuse_politely()
 

@@ -1,143 +1,130 @@
-"""The frozen side of a checkpoint: a head watching the candidate that runs the next cell.
+"""The head's side of a checkpoint: watching the runner, and deciding who goes on when it is gone.
 
-The candidate talks to its head over a pipe, one mark at a time: a cell started (with its time), the code has
-finished, commit, or roll back. What always holds: `watch` returns only when the candidate and everything it
-left behind are gone, so the caller may fork the next candidate from the untouched state.
+What always holds: `watch` returns only when the runner and everything it left behind are gone, in a process
+that holds the state as it was after the last answer.
 """
-
-# Plain path calls: pathlib would only add objects for every fork to copy.
-# ruff: noqa: PTH123
 
 from __future__ import annotations
 
+import math
 import os
-import select
 import signal
-import struct
 import time
-from dataclasses import dataclass
+from typing import NoReturn
 
-from . import teach
+from . import kernel, usage
+from .board import WAKE, WATCH, Board, Undone, clear, exists, running, send_signal, to_answer, waited_in_line
 
-STARTED, FINISHED, COMMIT, ROLL_BACK = b"s", b"d", b"c", b"r"
-START = struct.Struct("=ffI")
-"""Timeout, grace, request number."""
 _REPLY_SECONDS = 10.0
-_LOOK_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
-class Undone:
-    """A cell that did not commit, and what to tell about it."""
+def watch(board: Board, *, stretch: float, own_pid_namespace: bool) -> Undone | None:
+    """The head's side: returns when the runner is gone and the state before it must go on from here.
 
-    status: str
-    request: int
-    why: str
-
-
-def watch(pipe: int, candidate: int, *, stretch: float, own_pid_namespace: bool) -> Undone | None:
-    """Wait for the candidate; returns when it must be undone (None: it has answered by itself).
-
-    Exits this process when the candidate commits or the supervisor hung up.
+    The result says what to answer (None: nothing is waited for). Ends this process when the session is over
+    or a frozen copy takes its place.
     """
+    kernel.name_process(usage.FROZEN_NAME)
+    runner: int = board.runner
     clock: _Clock | None = None
-    request, interrupted, answered, overran = 0, False, False, False
-    buffer = b""
+    request, interrupted = 0, False
     while True:
-        # While a cell runs, look for its death too: processes it left behind hold the pipe open.
-        ready, _, _ = select.select([pipe], [], [], min(clock.left(), _LOOK_SECONDS) if clock else None)
-        if ready:
-            chunk = os.read(pipe, 64)
-            if not chunk:
-                break
-            buffer += chunk
-            if buffer[:1] == STARTED and len(buffer) > START.size:
-                seconds, grace, request = START.unpack(buffer[1 : 1 + START.size])
-                clock = _Clock(candidate, seconds, grace, stretch)
-                buffer = buffer[1 + START.size :]
-            marks, buffer = (b"", buffer) if buffer[:1] == STARTED else (buffer, b"")
-            if COMMIT in marks:
-                os._exit(0)
-            if FINISHED in marks and clock:
-                clock.restart(_REPLY_SECONDS)
-            answered = answered or ROLL_BACK in marks
-        elif clock and clock.left() == 0:
-            if interrupted:
-                overran = True
-                break
-            interrupted = True
-            _send_signal(candidate, signal.SIGINT)
-            clock.restart(clock.grace)
-        elif _is_dead(candidate):
+        # Published before the board is read: a runner that starts now sees it and sends a signal.
+        board.alarm = math.inf
+        if _is_dead(runner):
             break
-    exit_code = _end(candidate, everything=own_pid_namespace)
-    if clock is None and exit_code == 0:
-        os._exit(0)  # the supervisor hung up
-    if answered:
-        return None
-    if overran and clock:
-        return Undone("timeout", request, teach.timeout(clock.seconds, restored=True))
-    return Undone("crashed", request, teach.death(exit_code))
+        current = running(board)
+        if not current:
+            clock = None
+        elif current != request or clock is None:
+            request, interrupted = current, False
+            clock = _Clock(runner, board, stretch)
+        if clock and clock.left() == 0:
+            if board.finished == request:
+                if clock.final:
+                    board.overran = True
+                    break
+                clock.restart(_REPLY_SECONDS, final=True)
+            elif interrupted:
+                board.overran = True
+                break
+            else:
+                interrupted = True
+                send_signal(runner, signal.SIGINT)
+                clock.restart(board.grace)
+        board.alarm = clock.end if clock else math.inf
+        _wait({signal.SIGCHLD, WATCH}, clock.left() if clock else None)
+    board.exit_code = _collect(runner)
+    if board.held != board.committed or (board.exit_code == 0 and not board.overran and not running(board)):
+        _end_session(board, own_pid_namespace)  # nobody holds the state; or the supervisor hung up
+    if board.copy:
+        _hand_over(board, own_pid_namespace)
+    clear(board, own_pid_namespace)
+    return to_answer(board)
 
 
 class _Clock:
-    """Counts the time a cell ran or slept, not the time it stood in line for a busy core."""
+    """Counts the time a request ran or slept, not the time it stood in line for a busy core."""
 
-    def __init__(self, pid: int, seconds: float, grace: float, stretch: float) -> None:
-        self.seconds, self.grace = seconds, grace
+    def __init__(self, pid: int, board: Board, stretch: float) -> None:
         self._pid, self._stretch = pid, stretch
-        self._begin = time.monotonic()
-        self._waited_before = self._waited()
-        self._end = self._begin + seconds
+        self._begin: float = board.begin
+        self._seconds: float = board.timeout
+        self._waited_before: float = board.waited
         self._stretchable = True
+        self.end = self._begin + self._seconds
+        self.final = False
 
-    def restart(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._stretchable = False
+    def restart(self, seconds: float, *, final: bool = False) -> None:
+        self.end = time.monotonic() + seconds
+        self._stretchable, self.final = False, final
 
     def left(self) -> float:
         """Seconds until the time is up (0: it is)."""
         now = time.monotonic()
-        if now >= self._end and self._stretchable:
-            fair = self._begin + self.seconds + self._waited() - self._waited_before
-            last = self._begin + self.seconds * self._stretch
-            self._end = max(self._end, min(fair, last))
-        return max(0.0, self._end - now)
-
-    def _waited(self) -> float:
-        try:
-            with open(f"/proc/{self._pid}/schedstat") as file:
-                return int(file.read().split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
+        if now >= self.end and self._stretchable:
+            fair = self._begin + self._seconds + waited_in_line(self._pid) - self._waited_before
+            last = self._begin + self._seconds * self._stretch
+            self.end = max(self.end, min(fair, last))
+        return max(0.0, self.end - now)
 
 
-def _is_dead(candidate: int) -> bool:
+def _hand_over(board: Board, own_pid_namespace: bool) -> NoReturn:
+    """Wake the copy, which ends this process; if it does not, nobody holds the state."""
+    board.chosen = board.copy
+    send_signal(board.copy, WAKE)
+    while exists(board.copy):
+        time.sleep(0.05)
+    _end_session(board, own_pid_namespace)
+
+
+def _end_session(board: Board, own_pid_namespace: bool) -> NoReturn:
+    if board.copy:
+        send_signal(board.copy, signal.SIGKILL)
+    if own_pid_namespace:
+        send_signal(-1, signal.SIGKILL)
+    os._exit(0)
+
+
+def _collect(runner: int) -> int:
+    """Kill the runner if it still lives; returns its exit code."""
+    send_signal(runner, signal.SIGKILL)
     try:
-        return os.waitid(os.P_PID, candidate, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
+    except ChildProcessError:
+        return -signal.SIGKILL
+
+
+def _wait(numbers: set[signal.Signals], seconds: float | None) -> None:
+    if seconds is None:
+        signal.sigwaitinfo(numbers)
+    else:
+        signal.sigtimedwait(numbers, seconds)
+
+
+def _is_dead(child: int) -> bool:
+    """Whether a child has ended; it stays to be collected."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return True
-
-
-def _end(candidate: int, *, everything: bool) -> int | None:
-    """Kill the candidate (and all but the init and ourselves); returns its exit code."""
-    _send_signal(candidate, signal.SIGKILL)
-    if everything:
-        _send_signal(-1, signal.SIGKILL)
-    try:
-        code = os.waitstatus_to_exitcode(os.waitpid(candidate, 0)[1])
-    except ChildProcessError:
-        code = None
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-    return code
-
-
-def _send_signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass

@@ -32,7 +32,8 @@ def apply(config: dict[str, Any], limits: dict[str, Any], box: str, host_id: int
         os.setresgid(host_id, host_id, host_id)
         os.setresuid(host_id, host_id, host_id)
     without = config["without"]
-    kernel.drop_capabilities()
+    if "capabilities" not in without:
+        kernel.drop_capabilities()
     kernel.no_new_privileges()
     if "landlock" not in without:
         readable = visible_paths(config["interpreter_paths"])

@@ -14,6 +14,8 @@ import struct
 from .syscalls import number
 
 libc = ctypes.CDLL(None, use_errno=True)
+PYTHON_LIBC = ctypes.PyDLL(None, use_errno=True)
+"""The same, called without letting go of the interpreter lock."""
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -24,7 +26,7 @@ MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
 _AT_RECURSIVE = 0x8000
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
 _CAPABILITY_V3 = 0x20080522
 _SIGCHLD = 17
@@ -102,17 +104,60 @@ def pivot_here() -> None:
 
 def fork_into_new(flags: int) -> int:
     """Like os.fork, with new namespaces for the child. The caller must have one thread only."""
-    api = ctypes.pythonapi
-    with_gil = ctypes.PyDLL(None)  # keeps the interpreter lock over the call, as os.fork does
-    api.PyOS_BeforeFork()
-    zeros = [ctypes.c_long(0)] * 4
-    pid = with_gil.syscall(ctypes.c_long(number("clone")), ctypes.c_ulong(flags | _SIGCHLD), *zeros)
+    pid = _clone(flags | _SIGCHLD)
     if pid == 0:
-        api.PyOS_AfterFork_Child()
+        ctypes.pythonapi.PyOS_AfterFork_Child()
         return 0
-    api.PyOS_AfterFork_Parent()
     if pid < 0:
         raise OSError(errno.EPERM, "clone with new namespaces failed (quota of user namespaces?)")
+    return pid
+
+
+def fork_unseen() -> int:
+    """Like os.fork, for a child that `os.wait` does not see and whose end sends no signal.
+
+    The child must call nothing but `PYTHON_LIBC` and plain system calls until `finish_fork`: a child that
+    never gets so far costs no page of its own. The C library takes the child's thread for its parent's
+    (`raise` and `abort` fail in it), so it should fork once more before it runs anything else.
+    """
+    pid = _clone(0)
+    if pid < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"clone: {os.strerror(code)}")
+    return pid
+
+
+def finish_fork() -> None:
+    """Do in the child of `fork_unseen` what os.fork does in its child; `random` goes on as it was."""
+    import random
+
+    generator = random.getstate()
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    random.setstate(generator)
+
+
+def sleep_until(signal_number: int, seconds: float | None) -> bool:
+    """Wait for a blocked signal, holding the interpreter lock; False when the time was up."""
+    mask = struct.pack("=Q120x", 1 << (signal_number - 1))
+    limit = None if seconds is None else struct.pack("=qq", int(seconds), int(seconds % 1 * 1e9))
+    while PYTHON_LIBC.sigtimedwait(mask, None, limit) < 0:
+        if ctypes.get_errno() != errno.EINTR:
+            return False
+    return True
+
+
+def name_process(name: bytes) -> None:
+    PYTHON_LIBC.prctl(PR_SET_NAME, name, 0, 0, 0)
+
+
+def _clone(flags: int) -> int:
+    """The raw call: 0 in the child, which has yet to be told; negative with errno set when it failed."""
+    ctypes.pythonapi.PyOS_BeforeFork()
+    ctypes.set_errno(0)
+    zeros = [ctypes.c_long(0)] * 4
+    pid = PYTHON_LIBC.syscall(ctypes.c_long(number("clone")), ctypes.c_ulong(flags), *zeros)
+    if pid != 0:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
     return pid
 
 

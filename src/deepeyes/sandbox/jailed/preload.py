@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 Patch = Callable[[ModuleType], None]
+Filler = Callable[[str, ModuleType], None]
 
 
 def import_all(names: Sequence[str]) -> list[str]:
@@ -47,10 +48,15 @@ def _warm_up() -> None:
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
-    """Finds nothing itself: it borrows the real finder's spec and wraps the loader's last step."""
+    """Borrows the real finder's spec and wraps the loader's last step; or stands in for what is missing."""
 
     def __init__(self) -> None:
         self._patches: dict[str, Patch] = {}
+        self._stand_ins: dict[str, Filler] = {}
+
+    def stand_in(self, names: Sequence[str], filler: Filler) -> None:
+        """Where a module of `names` is not installed, give an empty one that `filler` has filled."""
+        self._stand_ins.update(dict.fromkeys(names, filler))
 
     def add(self, name: str, patch: Patch) -> None:
         """Apply `patch` to module `name` now if it is loaded, else right after its first import."""
@@ -64,12 +70,25 @@ class AfterImport(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         patch = self._patches.pop(fullname, None)
-        if patch is None:
+        filler = self._stand_ins.get(fullname)
+        if patch is None and filler is None:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        if spec is not None and spec.loader is not None:
+        if spec is None and filler is not None:
+            spec = importlib.machinery.ModuleSpec(fullname, _StandIn(filler))
+        if patch is not None and spec is not None and spec.loader is not None:
             _run_after(spec.loader, patch)
         return spec
+
+
+class _StandIn(importlib.abc.Loader):
+    """Loads a module out of nothing."""
+
+    def __init__(self, filler: Filler) -> None:
+        self._filler = filler
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._filler(module.__name__, module)
 
 
 def _run_after(loader: importlib.abc.Loader, patch: Patch) -> None:

@@ -18,6 +18,9 @@ from typing import Any, NoReturn
 NO_INPUT = "input() cannot be used here: nobody is there to type. Write the value into the code."
 NO_NETWORK = "this sandbox has no network. Work with the images and values that are already here."
 NO_INSTALL = "nothing can be installed here. Use what is there: the standard library and {installed}."
+NO_MAGIC = (
+    "Lines that begin with % or ! are commands of a notebook, not Python. Write Python, e.g. subprocess.run."
+)
 _NAMEABLE = ("numpy", "PIL", "matplotlib", "scipy", "pandas", "cv2", "sympy", "skimage")
 
 
@@ -48,10 +51,45 @@ def patch_opencv(module: ModuleType, show: Any) -> None:
     module.imshow = imshow  # type: ignore[attr-defined]
 
 
+def notebook_module(name: str, module: ModuleType) -> None:
+    """Fill `IPython` or `IPython.display`: notebook habits that have a meaning here go on working."""
+    if name == "IPython":
+        module.__path__ = []
+        module.get_ipython = lambda: None  # type: ignore[attr-defined]
+        module.version_info = (8, 24)  # type: ignore[attr-defined]
+        return
+    for kind in ("HTML", "Markdown", "Latex", "Math", "Code", "SVG"):
+        setattr(module, kind, type(kind, (_Text,), {}))
+    module.Image = _file_image  # type: ignore[attr-defined]
+    module.clear_output = lambda wait=False: None  # type: ignore[attr-defined]
+
+
+class _Text:
+    """Formatted text: shown as it was written."""
+
+    def __init__(self, data: str = "", *_: Any, **__: Any) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return str(self.data)
+
+
+def _file_image(data: Any = None, *_: Any, filename: str | None = None, **__: Any) -> Any:
+    """`IPython.display.Image`: the picture in a file or in bytes."""
+    import io
+
+    from PIL import Image
+
+    source: Any = filename if data is None else data
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+
+
 def hints(error: BaseException, image_names: Iterable[str]) -> list[str]:
     """Lines to print below the traceback of `error`."""
     if isinstance(error, ModuleNotFoundError) and error.name not in (None, "__main__"):
         return [NO_INSTALL.format(installed=", ".join(_installed()))]
+    if isinstance(error, SyntaxError) and (error.text or "").lstrip().startswith(("%", "!")):
+        return [NO_MAGIC]
     names = sorted(image_names)
     if isinstance(error, FileNotFoundError) and names:
         return [f"No files of the host are here. Images are already open as variables: {', '.join(names)}."]

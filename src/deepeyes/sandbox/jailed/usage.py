@@ -13,11 +13,13 @@ from __future__ import annotations
 import os
 import resource
 
+FROZEN_NAME = b"frozen"
+"""Name of the processes that hold what a rollback needs: the memory watcher takes them last."""
 _PAGE = resource.getpagesize()
 _MAX_CLIMB = 4096
 
 Process = tuple[int, int, int]
-"""(pid, bytes of anonymous memory, start time in clock ticks)"""
+"""(pid, bytes of anonymous memory, start time in clock ticks: 0 for a process that calls itself frozen)"""
 
 
 def by_root(roots: dict[int, str]) -> dict[str, list[Process]]:
@@ -58,10 +60,12 @@ def _session_of(pid: int, parents: dict[int, int], roots: dict[int, str]) -> str
 def _read(pid: int) -> tuple[Process, int] | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            name, _, rest = file.read().rpartition(b")")
         with open(f"/proc/{pid}/statm", "rb") as file:
             sizes = file.read().split()
     except OSError:
         return None  # it ended meanwhile
     anonymous = (int(sizes[1]) - int(sizes[2])) * _PAGE
-    return (pid, anonymous, int(fields[19])), int(fields[1])
+    fields = rest.split()
+    begun = 0 if name.endswith(b"(" + FROZEN_NAME) else int(fields[19])
+    return (pid, anonymous, begun), int(fields[1])

@@ -17,8 +17,17 @@ Blob = bytes | bytearray | memoryview
 
 
 def send(descriptor: int, header: dict[str, Any], blobs: Sequence[Blob] = ()) -> None:
+    write(descriptor, encode(header, blobs))
+
+
+def encode(header: dict[str, Any], blobs: Sequence[Blob] = ()) -> list[Blob]:
+    """The parts of a frame, to be written in order."""
     encoded = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}).encode()
-    for part in (_LENGTH.pack(len(encoded)) + encoded, *blobs):
+    return [_LENGTH.pack(len(encoded)) + encoded, *blobs]
+
+
+def write(descriptor: int, parts: Sequence[Blob]) -> None:
+    for part in parts:
         view = memoryview(part).cast("B")
         while len(view):
             view = view[os.write(descriptor, view) :]

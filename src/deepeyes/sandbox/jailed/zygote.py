@@ -22,7 +22,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import head, jail, keeper, kernel, landlock, link, maker, preload, usage, wire
+from . import head, jail, keeper, kernel, landlock, link, maker, preload, requests, usage, wire
 
 _MADV_COLLAPSE = 25
 _HUGE = 2 << 20
@@ -139,7 +139,7 @@ def _bear_template(descriptors: list[int], config: dict[str, Any]) -> dict[str, 
         message, blobs = wire.receive(stream)
         if message is None:
             os._exit(0)
-        images = head.images_from(message["images"], blobs)
+        images = requests.images_from(message["images"], blobs)
         os.close(stream)
         gc.collect()
         gc.freeze()

@@ -1,0 +1,196 @@
+"""What `--search` opens: the embedded world, an index folder, or providers on the web, as tools for an
+episode.
+
+What always holds: nothing is opened for `off`; what was opened is closed with the block; what is missing
+and made up for is told in `notes`, which the verbs print to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepeyes.core.errors import ConfigError, InputError
+from deepeyes.search.base import Document, ImageSearch, PageReader, Picture, TextSearch
+
+if TYPE_CHECKING:
+    from deepeyes.search.guard import GuardedText
+    from deepeyes.search.text import TextIndex
+    from deepeyes.search.text_build import Manifest, OnProgress
+    from deepeyes.tools.base import Tool
+    from deepeyes.tools.image_search import Pictures
+    from deepeyes.world.pack import Pack
+
+OFF = "off"
+WORLD = "world"
+GISTS = "gists.npy"
+"""Beside a pack: vectors of its passages, so that its index is built in seconds."""
+HELP = (
+    "What the model may search: off, world (the embedded world), a folder of `deepeyes search index`, or a "
+    "provider such as 'serper?mode=record&cache=DIR'. Repeatable: one for text, one for pictures."
+)
+
+
+@dataclass(frozen=True)
+class Engines:
+    text: TextSearch | None = None
+    images: ImageSearch | None = None
+    pages: PageReader | None = None
+    notes: tuple[str, ...] = ()
+
+    def tools(self, python: Pictures | None) -> list[Tool]:
+        """The tools over what is there; `python` knows the sandbox's variables."""
+        from deepeyes.tools.image_search import ImageSearchTool
+        from deepeyes.tools.open_page import OpenPageTool
+        from deepeyes.tools.search import SearchTool
+
+        tools: list[Tool] = []
+        if self.text is not None:
+            tools.append(SearchTool(self.text))
+        if self.images is not None:
+            tools.append(ImageSearchTool(self.images, python))
+        if self.pages is not None:
+            tools.append(OpenPageTool(self.pages))
+        return tools
+
+
+class FirstReader:
+    """Asks several readers in turn; the first that has the page."""
+
+    def __init__(self, readers: Sequence[PageReader]) -> None:
+        self._readers = tuple(readers)
+
+    async def read(self, url: str) -> Document | None:
+        for reader in self._readers:
+            page = await reader.read(url)
+            if page is not None:
+                return page
+        return None
+
+
+@asynccontextmanager
+async def open_engines(
+    specs: Sequence[str], *, snippet_chars: int = 300, tell: OnProgress | None = None
+) -> AsyncGenerator[Engines]:
+    """What `specs` name, opened together. Raises `ConfigError` or `InputError` for what cannot be opened."""
+    async with AsyncExitStack() as stack:
+        found = Engines()
+        for spec in specs:
+            if spec.strip().lower() not in ("", OFF):
+                found = _joined(found, await _opened(spec.strip(), stack, snippet_chars, tell), spec)
+        yield found
+
+
+def world_folder(pack: Pack) -> Path:
+    """Where the indexes of this content of a pack are kept."""
+    from deepeyes.search.text_build import cache_folder
+
+    return cache_folder() / f"{pack.name}-{pack.digest[:16]}"
+
+
+def build_world(
+    pack: Pack, *, dense: bool | None = None, pictures: bool = True, tell: OnProgress | None = None
+) -> Manifest:
+    """Both indexes of a pack (or texts alone), built or completed. Returns the text index's manifest."""
+    from deepeyes.search.image import ImageIndex
+    from deepeyes.search.text_build import build
+
+    here = world_folder(pack)
+    manifest = build(
+        pack.documents(), here / "text", dense=dense, known=pack.folder / GISTS, on_progress=tell
+    )
+    if pictures and not (here / "images" / "manifest.json").is_file():
+        ImageIndex.build(_counted(pack, tell), here / "images")
+    return manifest
+
+
+def _counted(pack: Pack, tell: OnProgress | None) -> Iterator[Picture]:
+    total = pack.count("image")
+    for number, picture in enumerate(pack.gallery()):
+        if tell is not None:
+            tell("pictures", number, total)
+        yield picture
+
+
+async def _opened(spec: str, stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -> Engines:
+    from deepeyes.search.closing import close
+    from deepeyes.search.providers.registry import IMAGES, NAMES, resolve_images, resolve_text
+
+    if spec.lower() == WORLD:
+        return await asyncio.to_thread(_world, stack, snippet_chars, tell)
+    name = spec.partition("?")[0].strip().lower()
+    if name not in NAMES:
+        return await asyncio.to_thread(_folder, Path(spec), stack, snippet_chars)
+    if name in IMAGES:
+        images = resolve_images(spec)
+        stack.push_async_callback(close, images)
+        return Engines(images=images)
+    text = resolve_text(spec)
+    stack.push_async_callback(close, text)
+    pages = _web_pages(text)
+    stack.push_async_callback(close, pages)
+    return Engines(text=text, pages=pages)
+
+
+def _web_pages(text: GuardedText) -> PageReader | None:
+    """The pages behind a provider's hits: as guarded and as recorded as the search itself."""
+    from deepeyes.search.guard import GuardedReader
+    from deepeyes.search.reader import WebReader
+    from deepeyes.search.recording import RecordedReader, RecordedText
+
+    inner = text.inner
+    if not isinstance(inner, RecordedText):
+        return GuardedReader(WebReader(), text.guard)
+    recording = getattr(inner, "recording", None)
+    return recording and GuardedReader(RecordedReader(recording, "web", WebReader), text.guard)
+
+
+def _world(stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -> Engines:
+    from deepeyes.search.image import ImageIndex
+    from deepeyes.search.text import BUILD_DENSE, TextIndex
+    from deepeyes.world.pack import open_pack
+
+    pack = stack.enter_context(open_pack())
+    here = world_folder(pack)
+    if not (here / "images" / "manifest.json").is_file() or not (here / "text" / "manifest.json").is_file():
+        # Without the pack's vectors the first use would take minutes: words alone now, and a note on the
+        # rest.
+        build_world(pack, dense=None if (pack.folder / GISTS).is_file() else False, tell=tell)
+    images = ImageIndex.open(here / "images")
+    text: TextIndex = stack.enter_context(TextIndex.open(here / "text", snippet_chars=snippet_chars))
+    notes = tuple(note.replace(BUILD_DENSE, "run once: deepeyes search index world") for note in text.notes)
+    return Engines(text, images, text, notes)
+
+
+def _folder(folder: Path, stack: AsyncExitStack, snippet_chars: int) -> Engines:
+    from deepeyes.search.text import TextIndex
+
+    if not folder.is_dir():
+        from deepeyes.search.providers.registry import NAMES
+
+        raise ConfigError(
+            f"there is no search {str(folder)!r}", f"give off, world, an index folder, or {', '.join(NAMES)}"
+        )
+    text = stack.enter_context(TextIndex.open(folder, snippet_chars=snippet_chars))
+    return Engines(text=text, pages=text, notes=text.notes)
+
+
+def _joined(one: Engines, other: Engines, spec: str) -> Engines:
+    """Both; two engines for one thing are refused, readers are asked in turn."""
+    for role in ("text", "images"):
+        if getattr(one, role) is not None and getattr(other, role) is not None:
+            raise InputError(
+                f"--search {spec} is a second search for {role}", "give one for text, one for pictures"
+            )
+    readers = [reader for reader in (one.pages, other.pages) if reader is not None]
+    return replace(
+        one,
+        text=one.text or other.text,
+        images=one.images or other.images,
+        pages=FirstReader(readers) if len(readers) > 1 else (readers or [None])[0],
+        notes=one.notes + other.notes,
+    )

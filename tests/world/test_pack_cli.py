@@ -1,0 +1,74 @@
+"""`deepeyes world show` and `build`, as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from deepeyes.cli.main import main
+from deepeyes.world.pack import build
+from deepeyes.world.pack.build import Recipe
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    code = 0
+    try:
+        main(["world", *args])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_show_prints_facts_with_units_and_years(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = run(capsys, "show", "france")
+    assert code == 0 and "country/france" in out and "643,801" in out and "km2" in out and "2025" in out
+    assert "world://country/france/economy" in out and "256 x 192" in out and "CIA World Factbook" in out
+
+
+def test_show_as_json_and_pictures(capsys, tmp_path: Path) -> None:
+    code, out, _ = run(capsys, "show", "Eiffel Tower", "--json", "--out", str(tmp_path / "pictures"))
+    record = json.loads(out.splitlines()[0])
+    assert (
+        code == 0
+        and record["id"] == "monument/eiffel-tower"
+        and record["split"] in ("train", "validation", "test")
+    )
+    files = sorted((tmp_path / "pictures").iterdir())
+    assert len(files) == len(record["pictures"]) == 2
+    assert {Image.open(path).size for path in files} == {
+        (p["width"], p["height"]) for p in record["pictures"]
+    }
+
+
+def test_show_full_text(capsys) -> None:
+    _, out, _ = run(capsys, "show", "planet/mars", "--text")
+    assert "Olympus Mons" in out
+
+
+def test_unknown_names_get_near_ones(capsys) -> None:
+    code, out, err = run(capsys, "show", "Frnace")
+    assert code == 2 and out == "" and "did you mean" in err and "France" in err
+    for strange in ("", "\x00\x01", "日本語の名前", "x" * 5000):
+        code, _, err = run(capsys, "show", strange)
+        assert code == 2 and len(err.strip().splitlines()) == 1
+
+
+def test_missing_packs_are_told(capsys, tmp_path: Path, monkeypatch) -> None:
+    code, _, err = run(capsys, "show", "France", "--pack", str(tmp_path))
+    assert code == 2 and "deepeyes world build" in err
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    code, _, err = run(capsys, "show", "France", "--copyleft")
+    assert code == 2 and "deepeyes world build --copyleft" in err
+
+
+def test_build_says_what_it_made(capsys, tmp_path: Path, monkeypatch) -> None:
+    from .test_pack_build import make_toys
+
+    monkeypatch.setitem(build.RECIPES, "permissive", (Recipe("toy", make_toys, (), ()),))
+    code, out, _ = run(capsys, "build", "--out", str(tmp_path / "p"), "--work", str(tmp_path / "w"))
+    assert code == 0 and "toy: 40 entities, 40 documents, 40 pictures" in out
+    code, out, _ = run(capsys, "show", "Toy 3", "--pack", str(tmp_path / "p"))
+    assert code == 0 and "toy/toy-3" in out
