@@ -48,5 +48,5 @@ $(RUN_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	touch $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[nano,sandbox,search,serve,dev]'
+	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,world,dev]'
 	touch $(RUN_STAMP) $@

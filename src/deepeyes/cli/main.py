@@ -25,6 +25,7 @@ VERBS = {
 GROUPS = {
     "eval": "Measure a model.",
     "world": "The embedded world: look at its pictures, tasks and entities; build its packs.",
+    "data": "From raw questions to data to learn from.",
     "train": "Train models from recipes.",
     "sandbox": "The Python sandbox by itself.",
     "search": "Search texts and pictures, offline or through a provider.",

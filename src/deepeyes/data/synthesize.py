@@ -6,7 +6,6 @@ examples a shard holds depends on its number alone. A shard keeps pictures at th
 all training needs; the full pictures follow from the task's id), and its traces beside it as JSON Lines.
 """
 
-import random
 from collections.abc import Sequence, Set
 from pathlib import Path
 
@@ -18,13 +17,14 @@ from deepeyes.core.images import ImageStore, VisionSpec, write_atomic
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, TextPart
 from deepeyes.core.trace import Trace
+from deepeyes.data.teachers import replies_for
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonSandbox, PythonTool
 from deepeyes.world.families import Example, make_example
 from deepeyes.world.tasks import to_task
-from deepeyes.world.teacher import Reply, solve
+from deepeyes.world.teacher import Reply
 
 Conversation = list[tuple[str, list[str | torch.Tensor]]]
 """Messages in order: role, and text or views (height, width, 3; uint8). The role "given" is the assistant's
@@ -59,16 +59,6 @@ async def write_shard(
     write_atomic(path.with_suffix(".jsonl"), lines.encode())
     temporary.replace(path)
     return len(kept), len(indices)
-
-
-def replies_for(example: Example, vision: VisionSpec) -> list[Reply]:
-    """What the teacher says to a model that sees with `vision`."""
-
-    def cells(width: int, height: int) -> tuple[int, int]:
-        across, down = vision.view_size(width, height)
-        return across // vision.factor, down // vision.factor
-
-    return solve(random.Random(f"teacher/{example.id}"), example, cells)
 
 
 async def teach(

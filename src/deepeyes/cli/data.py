@@ -1,0 +1,112 @@
+"""`deepeyes data`: from raw questions to data to learn from, and how it came about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from os import devnull
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from deepeyes.cli.inspecting import inspect_file
+from deepeyes.cli.rig import Rig, rig, run
+
+app = typer.Typer(add_completion=False, help="Curate data: from raw questions to traces and prompts.")
+
+
+@app.command()
+def curate(
+    recipe: Path = typer.Argument(..., help="The sources and every stage's settings (TOML)."),
+    out: Path = typer.Option(..., help="Folder of the run; the same command goes on where it stopped."),
+    override: list[str] = typer.Option([], "--set", metavar="A.B=C", help="Change a setting. Repeatable."),
+    concurrency: int = typer.Option(32, min=1, help="Episodes in flight."),
+    processes: int = typer.Option(
+        1, min=1, help="Processes (or Ray tasks) for the stages that ask no model."
+    ),
+    runner: str = typer.Option("local", help="local, or ray for many machines."),
+    address: str = typer.Option("", help="The Ray cluster's address."),
+    as_json: bool = typer.Option(False, "--json", help="Print the funnel as JSON."),
+) -> None:
+    """Run every stage that the folder does not hold yet, and print the funnel."""
+    from deepeyes.core.errors import InputError
+    from deepeyes.data.asking import Patience
+    from deepeyes.data.curate import Pace
+    from deepeyes.data.curate import curate as run_curation
+    from deepeyes.data.funnel import FUNNEL_FILE, funnel_table
+    from deepeyes.data.recipe import Recipe
+    from deepeyes.data.runners import runner_named
+
+    if not recipe.exists():
+        raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/data/world.toml")
+    plan = Recipe.load(recipe, override)
+    pace = Pace(runner_named(runner, processes, address), Patience(concurrency=concurrency))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        shown: dict[str, TaskID] = {}
+
+        def step(stage: str, done: int, total: int | None) -> None:
+            if stage not in shown:
+                shown[stage] = bars.add_task(stage.replace("_", " "), total=total)
+            bars.update(shown[stage], completed=done, total=total)
+
+        kept = f"what is done is in {out}; the same command goes on"
+        counts = run(run_curation(plan, out, crew, pace=pace, progress=step), kept)
+    if as_json:
+        print((out / FUNNEL_FILE).read_text("utf-8"), end="")
+    else:
+        Console().print(funnel_table(counts))
+
+
+@app.command()
+def funnel(
+    folder: Path = typer.Argument(..., help="The folder of a run, complete or not."),
+    as_json: bool = typer.Option(False, "--json", help="Print the counts as JSON."),
+    plot: Path | None = typer.Option(None, help="Also draw it into this picture file."),
+) -> None:
+    """How many went into each stage, how many came out, and why the others did not."""
+    from deepeyes.data.folder import RunFolder
+    from deepeyes.data.funnel import counts_of, funnel_table, plot_funnel
+
+    counts = counts_of(RunFolder(folder))
+    if plot is not None:
+        plot_funnel(counts, plot)
+    if as_json:
+        print(json.dumps([count.model_dump(mode="json") for count in counts]))
+    else:
+        Console().print(funnel_table(counts))
+
+
+@app.command()
+def export(
+    folder: Path = typer.Argument(..., help="The folder of a complete run."),
+    layout: str = typer.Option(..., "--format", help="trl, sharegpt, verl or traces."),
+    to: Path | None = typer.Option(None, help="Where to; by default FOLDER/export/FORMAT."),
+) -> None:
+    """Write what was curated in the form that a trainer reads, with a dataset card."""
+    from deepeyes.data.export.formats import export as write
+
+    place, files = write(folder, layout, to)
+    for name, rows in files.items():
+        print(f"{place / name}: {rows:,}")
+
+
+@app.command()
+def inspect(
+    file: Path = typer.Argument(..., help="JSONL, JSON or parquet: a data set, traces, or an export."),
+    n: int = typer.Option(3, "--n", "-n", min=1, help="Rows to show."),
+) -> None:
+    """The columns of a file, their types, how often they are empty, and its first rows."""
+    inspect_file(file, n, Console())
+
+
+@asynccontextmanager
+async def crew(
+    model: str, *, tools: bool = True, dialect: str = "", search: Sequence[str] = ()
+) -> AsyncGenerator[Rig]:
+    """A model and its tools; without a name one that is never asked, for teachers that are scripts."""
+    async with rig(model or f"scripted:{devnull}", tools=tools, dialect=dialect, search=search) as it:
+        yield it

@@ -1,0 +1,223 @@
+"""Curation from raw rows to data to learn from: every stage in order, each in parts, each resumable.
+
+    read -> normalise -> verifiable -> difficulty -> tool_benefit -> synthesize -> verify -> fingerprint
+         -> deduplicate -> decontaminate -> mix -> split
+
+What always holds: a stage that is complete is not touched again; what a stage rejects goes no further and is
+in `rejects.jsonl` with its reason; the funnel accounts for every row. Given models that answer alike, the
+result depends on the recipe alone: not on the runner, the pace, or how often the run was killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from deepeyes.agent.many import Grade
+from deepeyes.core.images import write_atomic
+from deepeyes.core.trace import Trace
+from deepeyes.data.asking import AskWork, OpenRig, Patience
+from deepeyes.data.folder import RunFolder, StageCount, StageFolder, rewrite
+from deepeyes.data.funnel import FUNNEL_FILE, REJECTS_FILE
+from deepeyes.data.item import Item
+from deepeyes.data.odds import Benefit, Difficult
+from deepeyes.data.reading import read_sources
+from deepeyes.data.recipe import Recipe
+from deepeyes.data.runners import Runner, StageWork, ThisProcess
+from deepeyes.data.stage import Stage, apply, concerns
+from deepeyes.data.teaching import Synthesize, TeachWork
+from deepeyes.grading.rules import grade as grade_by_rule
+
+
+class Progress(Protocol):
+    """Told what happens. `total` is None where nobody knows it."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a run goes and how hard it tries; changes nothing in what comes out."""
+
+    runner: Runner = field(default_factory=ThisProcess)
+    patience: Patience = field(default_factory=Patience)
+
+
+async def curate(
+    recipe: Recipe,
+    out: Path,
+    open_rig: OpenRig,
+    *,
+    pace: Pace | None = None,
+    grade: Grade = grade_by_rule,
+    progress: Progress = _silent,
+) -> list[StageCount]:
+    """Run the stages that `out` does not hold yet; returns the counts of all.
+
+    Raises `ConfigError` for a folder with another run, `InputError` for a source that cannot be opened,
+    `InfrastructureError` when models or tools stay away; the same call goes on afterwards.
+    """
+    run = RunFolder(out)
+    run.claim(recipe.checked())
+    work = _Curation(recipe, run, open_rig, pace or Pace(), grade, progress)
+    counts = [work.read()]
+    for number, stage in enumerate(_stages(recipe, run), 2):
+        counts.append(await work.stage(number, stage, counts[-1]))
+    write_atomic(run.path / FUNNEL_FILE, _funnel(recipe, counts).encode())
+    rewrite(run.path / REJECTS_FILE, rejects(run))
+    return counts
+
+
+def _stages(recipe: Recipe, run: RunFolder) -> list[Stage]:
+    """The stages after reading, in order, told where the run's folders are."""
+    return [
+        recipe.normalise,
+        recipe.verifiable,
+        recipe.difficulty,
+        recipe.tool_benefit,
+        recipe.synthesize,
+        recipe.verify,
+        recipe.fingerprint.model_copy(update={"folder": str(run.images)}),
+        recipe.deduplicate,
+        recipe.decontaminate.model_copy(update={"folder": str(run.benchmarks)}),
+        recipe.mix,
+        recipe.split,
+    ]
+
+
+_WHOLE = ("deduplicate", "mix", "split")
+"""Stages that compare items with each other and so see all at once."""
+
+
+@dataclass(frozen=True)
+class _Curation:
+    recipe: Recipe
+    run: RunFolder
+    open_rig: OpenRig
+    pace: Pace
+    grade: Grade
+    progress: Progress
+
+    def read(self) -> StageCount:
+        target = self.run.stage(1, "read")
+        if (count := target.count()) is not None:
+            return count
+        rows = 0
+
+        def step(more: int) -> None:
+            nonlocal rows
+            rows += more
+            self.progress("read", rows, None)
+
+        parts = read_sources(self.run, self.recipe.sources, self.recipe.batch, target, step)
+        return target.finish(passed=0, parts=parts)
+
+    async def stage(self, number: int, stage: Stage, before: StageCount) -> StageCount:
+        """Bring one stage to its end."""
+        source, target = self.run.stage(number - 1, before.name), self.run.stage(number, stage.name)
+        if (count := target.count()) is not None:
+            return count
+        notes: dict[str, int] = {}
+        if stage.name == "decontaminate":
+            for index in self.recipe.decontaminate.model_copy(
+                update={"folder": str(self.run.benchmarks)}
+            ).prepare():
+                notes[f"{index.name}: rows"] = index.rows
+                notes[f"{index.name}: rows that could not be compared"] = sum(index.unreadable.values())
+        passed = sum(not concerns(stage, item) for item in source.kept())
+        if stage.name in _WHOLE:
+            items = apply(stage, list(source.kept()))
+            parts = -(-len(items) // self.recipe.batch)
+            for part in range(parts):
+                first = part * self.recipe.batch
+                target.write(part, items[first : first + self.recipe.batch])
+            return _accounted(target.finish(passed, parts), before)
+        missing = [part for part in range(before.parts) if not target.has(part)]
+        if missing:
+            await self._run(stage, source, target, missing)
+        return _accounted(target.finish(passed, before.parts, notes), before)
+
+    async def _run(
+        self, stage: Stage, source: StageFolder, target: StageFolder, parts: Sequence[int]
+    ) -> None:
+        runner, patience = self.pace.runner, self.pace.patience
+        if isinstance(stage, Difficult | Benefit) and stage.model:
+            ask = AskWork(self.run, stage, source, target, self.open_rig, patience, self.grade)
+            if runner.shares_process:
+                await ask.ask(parts, self._counter(stage.name, ask.items(parts)))
+                return
+            work: Callable[[int], None] = ask
+        elif isinstance(stage, Synthesize):
+            teach = TeachWork(self.run, stage, source, target, self.open_rig, patience, self.grade)
+            if runner.shares_process or not stage.teachers:
+                await teach.teach(parts, self._counter(stage.name, teach.items(parts)))
+                return
+            work = teach
+        elif isinstance(stage, Difficult):
+            for part in parts:  # left out: everything goes on
+                target.write(part, [item for item in source.read(part) if item.kept])
+            return
+        else:
+            work = StageWork(stage, source, target)
+        runner.run(work, parts, target, lambda done: self.progress(stage.name, done, len(parts)))
+
+    def _counter(self, name: str, total: int) -> Callable[[Trace], None]:
+        done = 0
+
+        def step(trace: Trace) -> None:
+            nonlocal done
+            done += 1
+            self.progress(name, done, max(total, done))
+
+        return step
+
+
+def _accounted(count: StageCount, before: StageCount) -> StageCount:
+    if count.into != before.kept + before.passed:
+        raise RuntimeError(f"stage {count.name} was given {before.kept + before.passed} and has {count.into}")
+    return count
+
+
+def rejects(run: RunFolder) -> Iterator[str]:
+    """A line of JSON for each item that was left out, in the order of the stages."""
+    for stage in run.stages():
+        count = stage.count()
+        for part in range(count.parts if count else 0):
+            for item in stage.read(part):
+                if item.rejection is not None:
+                    yield _reject_line(item)
+
+
+def _reject_line(item: Item) -> str:
+    assert item.rejection is not None
+    return json.dumps(
+        {
+            "id": item.id,
+            "source": item.source,
+            "row": item.row,
+            "stage": item.rejection.stage,
+            "reason": item.rejection.reason,
+            "detail": item.rejection.detail,
+            "question": item.task.question[:500],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _funnel(recipe: Recipe, counts: Sequence[StageCount]) -> str:
+    settings = {
+        "k": recipe.difficulty.k,
+        "max_right": recipe.difficulty.max_right,
+        "solved_at": recipe.tool_benefit.solved_at,
+        "models": [recipe.difficulty.model, recipe.tool_benefit.model],
+        "teachers": {name: teacher.model for name, teacher in recipe.synthesize.teachers.items()},
+    }
+    stages = [count.model_dump(mode="json") for count in counts]
+    return json.dumps({"recipe": recipe.digest(), "settings": settings, "stages": stages}, indent=1) + "\n"

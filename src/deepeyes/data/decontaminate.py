@@ -1,0 +1,132 @@
+"""Decontaminate: nothing that a benchmark asks may be learnt.
+
+An item is contaminated when one of its pictures (its question's, not those its tools returned) looks like a
+picture of a benchmark, or when its question is alike to a benchmark's and long enough that this is no
+accident. What always holds: a benchmark that cannot be read stops the run before anything is decided, and
+its rows that could not be compared are counted in its index, because a silent gap here would be a lie later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepeyes.core.config import Config
+from deepeyes.core.errors import InputError
+from deepeyes.core.images import ImageStore, write_atomic
+from deepeyes.data.item import Item, Lane
+from deepeyes.data.looks import Lookalikes, Textalikes, look, plain_text
+from deepeyes.data.openended import split_choices
+from deepeyes.data.readers import fingerprint, raw_rows, to_item
+from deepeyes.data.source import Source
+from deepeyes.data.stage import EVERY
+
+
+class BenchmarkIndex(BaseModel):
+    """What is remembered of a benchmark: how its pictures look and what it asks. Written as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    fingerprint: str
+    rows: int
+    unreadable: dict[str, int]
+    """Rows that could not be compared, by reason."""
+    looks: tuple[str, ...]
+    questions: tuple[str, ...]
+
+
+class Decontaminate(Config):
+    """Keeps what no benchmark of `against` knows."""
+
+    name: ClassVar[str] = "decontaminate"
+    lanes: ClassVar[tuple[Lane, ...]] = EVERY
+
+    against: dict[str, Source] = Field(default_factory=dict[str, Source])
+    distance: int = Field(default=20, ge=0, le=64)
+    """Bits of 256 in which the hashes of two alike pictures may differ."""
+    similarity: float = Field(default=0.8, gt=0, le=1)
+    """How alike a question must be (Jaccard index of letter 5-grams)."""
+    min_words: int = Field(default=8, ge=1)
+    """Shorter questions ("What colour is the car?") are everybody's: they alone prove nothing."""
+    folder: str = Field(default="benchmarks", exclude=True)
+    """Where the indexes are; set by the run."""
+
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        if not self.against:
+            return list(items)
+        paths = tuple(str(Path(self.folder) / f"{name}.json") for name in self.against)
+        pictures, texts = _memory(paths, self.distance, self.similarity, self.min_words)
+        return [self._judged(item, pictures, texts) for item in items]
+
+    def _judged(self, item: Item, pictures: Lookalikes, texts: Textalikes) -> Item:
+        for seen in item.looks:
+            found = pictures.find(seen)
+            if found:
+                return item.rejected(self.name, "benchmark_image", f"looks like one of {found[0]}")
+        if len(plain_text(item.task.question).split()) >= self.min_words:
+            found = texts.find(item.task.question)
+            if found:
+                return item.rejected(self.name, "benchmark_question", f"asked by {found[0]}")
+        return item
+
+    def prepare(self) -> list[BenchmarkIndex]:
+        """Make sure the indexes are in `folder`; call it once before the stage. Raises `InputError`."""
+        return [_prepared(name, source, Path(self.folder)) for name, source in self.against.items()]
+
+
+def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
+    path, mark = folder / f"{name}.json", fingerprint(source)
+    if path.exists():
+        known = BenchmarkIndex.model_validate_json(path.read_text("utf-8"))
+        if known.fingerprint == mark:
+            return known
+    source = source.model_copy(update={"needs_answer": False, "needs_image": False})
+    images = ImageStore(None)
+    unreadable: dict[str, int] = {}
+    looks: dict[str, None] = {}
+    questions: dict[str, None] = {}
+    rows = 0
+    for number, raw in enumerate(raw_rows(source)):
+        item, _ = to_item(name, source, number, raw, images)
+        rows += 1
+        if item.rejection is not None:
+            reason = item.rejection.reason
+            unreadable[reason] = unreadable.get(reason, 0) + 1
+            continue
+        looks.update(dict.fromkeys(look(images.get(ref)) for ref in item.task.images))
+        questions[split_choices(item.task.question)[0]] = None
+        images = ImageStore(None)
+    if rows == sum(unreadable.values()):
+        why = ", ".join(f"{reason} {count}" for reason, count in unreadable.items()) or "it is empty"
+        raise InputError(f"no row of the benchmark {name} can be compared ({why})", "mend its columns")
+    index = BenchmarkIndex(
+        name=name,
+        fingerprint=mark,
+        rows=rows,
+        unreadable=unreadable,
+        looks=tuple(looks),
+        questions=tuple(questions),
+    )
+    write_atomic(path, index.model_dump_json(indent=1).encode())
+    return index
+
+
+@lru_cache(maxsize=2)
+def _memory(
+    paths: tuple[str, ...], distance: int, similarity: float, min_words: int
+) -> tuple[Lookalikes, Textalikes]:
+    """The indexes of all benchmarks in a form that finds; kept per process, they are read-only."""
+    pictures, texts = Lookalikes(distance), Textalikes(similarity)
+    for path in paths:
+        index = BenchmarkIndex.model_validate_json(Path(path).read_text("utf-8"))
+        for seen in index.looks:
+            pictures.add(seen, index.name)
+        for question in index.questions:
+            if len(plain_text(question).split()) >= min_words:
+                texts.add(question, index.name)
+    return pictures, texts

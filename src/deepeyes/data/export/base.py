@@ -1,0 +1,183 @@
+"""What all exports share: the samples of a complete run, message by message, with their pictures.
+
+What always holds: samples come in the order of the run's items; text that spells out a special token or a
+picture placeholder is made inert, so the number of placeholders is the number of pictures; an export is
+written beside its place and moved there when it is complete.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.images import ImageStore
+from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.trace import Trace
+from deepeyes.data.asking import noted_tools
+from deepeyes.data.folder import RECIPE_FILE, RunFolder
+from deepeyes.data.item import Item
+from deepeyes.data.recipe import Recipe
+from deepeyes.dialects.base import get_dialect
+from deepeyes.dialects.neutralise import neutralise_special
+
+SPLITS = ("train", "validation")
+NEEDS = "install what it needs: pip install 'deepeyes[data]'"
+
+Piece = str | Image.Image
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message: its role and its text and pictures in order."""
+
+    role: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        return [piece for piece in self.pieces if isinstance(piece, Image.Image)]
+
+    def text(self, placeholder: str) -> str:
+        """The text, each picture as `placeholder`."""
+        return "".join(piece if isinstance(piece, str) else placeholder for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A conversation to imitate, or (without a trace) a prompt to answer."""
+
+    item: Item
+    trace: Trace | None
+    messages: tuple[Said, ...]
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        return [picture for message in self.messages for picture in message.pictures]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A complete run, ready to be exported."""
+
+    run: RunFolder
+    recipe: Recipe
+    items: tuple[Item, ...]
+
+    @classmethod
+    def open(cls, folder: Path) -> Finished:
+        """Raises `InputError` if there is no complete run in `folder`."""
+        run = RunFolder(folder)
+        if not (folder / RECIPE_FILE).exists():
+            raise InputError(
+                f"there is no curation run in {folder}", "give the folder of deepeyes data curate"
+            )
+        return cls(run, Recipe.load(folder / RECIPE_FILE), tuple(run.final()))
+
+    @property
+    def images(self) -> ImageStore:
+        return ImageStore(self.run.images)
+
+    def imitations(self, split: str) -> Iterator[Sample]:
+        """Conversations to learn from."""
+        for item, trace in self.traced(split):
+            said = tuple(self._said(message) for message in trace.messages())
+            yield Sample(item, trace, said)
+
+    def traced(self, split: str) -> Iterator[tuple[Item, Trace]]:
+        """Items with a trace, and the trace."""
+        items = [item for item in self.items if item.trace is not None and item.split == split]
+        traces = self.run.traces(item.trace for item in items if item.trace is not None)
+        yield from zip(items, traces, strict=True)
+
+    def prompts(self, split: str) -> Iterator[Sample]:
+        """Questions for reinforcement learning, as the dialect opens an episode with them."""
+        speech = get_dialect(*_dialect(self.recipe.export.dialect))
+        system = speech.system(noted_tools(self.run))
+        vision = self.recipe.export.vision
+        for item in self.items:
+            if item.lane != "rl" or item.split != split:
+                continue
+            pictures = [self.images.get(ref) for ref in item.task.images]
+            parts = [
+                ImagePart.of(f"image_{number}", picture, ref, vision)
+                for number, (picture, ref) in enumerate(zip(pictures, item.task.images, strict=True), 1)
+            ]
+            opening = [speech.first_message(item.task.question, parts)]
+            if system is not None:
+                opening.insert(0, Message.make("system", system))
+            yield Sample(item, None, tuple(self._said(message) for message in opening))
+
+    def _said(self, message: Message) -> Said:
+        pieces: list[Piece] = []
+        for part in message.parts:
+            if not isinstance(part, ImagePart):
+                pieces.append(neutralise_special(part.text))
+            elif self.recipe.export.pictures == "full":
+                pieces.append(self.images.get(part.ref))
+            else:
+                pixels = part.with_pixels(self.images).pixels
+                assert pixels is not None
+                pieces.append(pixels)
+        return Said("user" if message.role == "tool" else message.role, tuple(pieces))
+
+
+def png(picture: Image.Image) -> bytes:
+    data = io.BytesIO()
+    picture.save(data, "PNG", compress_level=4)
+    return data.getvalue()
+
+
+@contextmanager
+def fresh_folder(place: Path) -> Generator[Path]:
+    """An empty folder to write into, which takes `place` when the block ends well."""
+    building = place.with_name(f".{place.name}.part")
+    with boundary(StorageError, f"writing to {place}", "check the folder's permissions"):
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        yield building
+        if place.exists():
+            shutil.rmtree(place)
+        building.rename(place)
+
+
+def write_parquet(path: Path, features: Any, rows: Iterator[dict[str, Any]]) -> int:
+    """Rows by `datasets` features into one file, without holding them; how many. No file for none."""
+    with boundary(InputError, "writing parquet", NEEDS, expected=ImportError):
+        import pyarrow  # pyright: ignore[reportMissingImports]
+        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+    schema: Any = features.arrow_schema
+    writer: Any = None
+    count = 0
+    try:
+        for batch in _batches(rows, 64):
+            writer = writer or parquet.ParquetWriter(path, schema)
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema=schema))
+            count += len(batch)
+    finally:
+        if writer is not None:
+            writer.close()
+    return count
+
+
+def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[Sequence[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _dialect(name: str) -> tuple[str, str]:
+    base, _, prompt = name.partition("/")
+    return base, prompt or "full"

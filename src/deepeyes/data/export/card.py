@@ -1,0 +1,180 @@
+"""The dataset card: what is in it, what was left out and why, how tools are used, under which licences, and
+what it looks like. A README.md as data set hubs show it, with its pictures in `card/` beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from PIL import Image
+
+from deepeyes.core.errors import InputError
+from deepeyes.core.text import cut_middle
+from deepeyes.core.trace import Trace
+from deepeyes.data.export.base import SPLITS, Finished
+from deepeyes.data.folder import StageCount
+from deepeyes.data.funnel import by_number, counts_of, plot_funnel
+from deepeyes.data.item import Item
+from deepeyes.data.toolmix import USES, tool_mix
+
+CARD_FILE = "README.md"
+_SAMPLES = 6
+_THUMBNAIL = 320
+"""Longest side of a sample's picture."""
+_CONFIGS = {"trl": ("sft", "rl"), "verl": ("",)}
+
+
+def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int]) -> Path:
+    """Write the card of an export of `layout` into `folder`, with its pictures."""
+    counts = counts_of(done.run)
+    lengths = _Lengths()
+    mix: dict[str, Counter[str]] = {}
+    samples: list[tuple[Item, Trace]] = []
+    families: set[str] = set()
+    for split in SPLITS:
+        for item, trace in done.traced(split):
+            lengths.add(trace)
+            mix.setdefault(item.task.family, Counter()).update(tool_mix([trace]))
+            if len(samples) < _SAMPLES and item.task.images and item.task.family not in families:
+                families.add(item.task.family)
+                samples.append((item, trace))
+    text = "\n\n".join(
+        [
+            _front(done, layout, files),
+            f"# {done.recipe.title}",
+            "Curated by difficulty and tool benefit. Every trace is an episode that really ran.",
+            "## Counts\n\n" + _counts(done, files),
+            "## Funnel\n\n" + _funnel(counts, folder),
+            "## Tools\n\n" + _tools(mix),
+            "## Lengths\n\n" + lengths.table(),
+            "## Sources and licences\n\n" + _licences(done),
+            "## Samples\n\n" + "\n\n".join(_sample(done, *sample, folder) for sample in samples),
+            "## How it was made\n\n```toml\n" + done.recipe.dump() + "```",
+        ]
+    )
+    path = folder / CARD_FILE
+    path.write_text(text + "\n", "utf-8")
+    return path
+
+
+def _front(done: Finished, layout: str, files: dict[str, int]) -> str:
+    """The block that hubs read: licence, size, and which file is which split."""
+    licences = sorted({item.licence for item in done.items if item.licence})
+    lines = ["---", f"license: {'other' if len(licences) != 1 else json.dumps(licences[0].lower())}"]
+    lines += ["task_categories:", "- visual-question-answering", "tags:", "- tool-use", "- agents"]
+    configs = [config for config in _CONFIGS.get(layout, ()) if any(f.startswith(config) for f in files)]
+    if configs:
+        lines.append("configs:")
+        for config in configs:
+            lines += [f"- config_name: {config or 'default'}", "  data_files:"]
+            for split in SPLITS:
+                name = f"{config}/{split}.parquet" if config else f"{split}.parquet"
+                if name in files:
+                    lines += [f"  - split: {split}", f"    path: {name}"]
+    return "\n".join([*lines, "---"])
+
+
+def _counts(done: Finished, files: dict[str, int]) -> str:
+    rows: list[Sequence[object]] = []
+    for lane in ("cold_start", "trace", "text", "rl"):
+        per_split = [sum(i.lane == lane and i.split == split for i in done.items) for split in SPLITS]
+        if any(per_split):
+            rows.append([lane, *per_split])
+    return "\n\n".join([_table(["lane", *SPLITS], rows), _table(["file", "rows"], list(files.items()))])
+
+
+def _funnel(counts: Sequence[StageCount], folder: Path) -> str:
+    rows = [
+        [
+            count.name,
+            f"{count.into:,}",
+            f"{count.kept + count.passed:,}",
+            ", ".join(f"{reason} {number:,}" for reason, number in by_number(count.rejected)),
+        ]
+        for count in counts
+    ]
+    table = _table(["stage", "in", "out", "left out because"], rows)
+    try:
+        plot_funnel(counts, folder / "card" / "funnel.png")
+    except InputError:
+        return table  # without matplotlib the table says the same
+    return f"![funnel](card/funnel.png)\n\n{table}"
+
+
+def _tools(mix: dict[str, Counter[str]]) -> str:
+    used = [use for use in USES if any(counter[use] for counter in mix.values())]
+    if not used:
+        return "No trace calls a tool."
+    rows: list[Sequence[object]] = []
+    for family, counter in sorted(mix.items()):
+        total = counter.total()
+        shares = [f"{counter[use] / total:.0%}" if total else "" for use in used]
+        rows.append([family, total, *shares])
+    return "Calls by family, and their shares.\n\n" + _table(["family", "calls", *used], rows)
+
+
+class _Lengths:
+    """Turns, calls, pictures and characters of the traces."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[int]] = {
+            name: [] for name in ("turns", "tool calls", "pictures", "characters written", "tokens written")
+        }
+
+    def add(self, trace: Trace) -> None:
+        written = sum(len(turn.text) for turn in trace.turns)
+        tokens = sum(turn.usage.completion_tokens for turn in trace.turns)
+        numbers = (len(trace.turns), len(trace.tool_turns), len(trace.image_parts()), written, tokens)
+        for values, number in zip(self._values.values(), numbers, strict=True):
+            values.append(number)
+
+    def table(self) -> str:
+        rows: list[Sequence[object]] = []
+        for name, values in self._values.items():
+            if values:
+                ordered = sorted(values)
+                at = [ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.9, 1.0)]
+                rows.append([name, *at])
+        return _table(["per trace", "median", "90%", "most"], rows) if rows else "There are no traces."
+
+
+def _licences(done: Finished) -> str:
+    rows: list[Sequence[object]] = []
+    for name, source in done.recipe.sources.items():
+        kept = sum(item.source == name for item in done.items)
+        rows.append([name, source.kind, source.licence or "not stated", kept])
+    return _table(["source", "kind", "licence", "items kept"], rows)
+
+
+def _sample(done: Finished, item: Item, trace: Trace, folder: Path) -> str:
+    (folder / "card").mkdir(exist_ok=True)
+    pictures: list[str] = []
+    for number, part in enumerate(trace.image_parts()[:4]):
+        name = f"card/{sha256(item.id.encode()).hexdigest()[:12]}-{number}.jpg"
+        thumbnail = done.images.get(part.ref)
+        thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
+        thumbnail.save(folder / name, quality=85)
+        pictures.append(f"![{part.name}]({name})")
+    said = "\n\n".join(
+        f"~~~~\n{cut_middle(turn.text, 900).replace('~~~~', '~ ~ ~')}\n~~~~" for turn in trace.turns
+    )
+    question = _cell(cut_middle(item.task.question, 600))
+    head = f"### {_cell(item.id)}\n\n{' '.join(pictures)}\n\n**Question.** {question}"
+    return f"{head}\n\n**Answer.** {_cell(item.task.answer)}\n\n{said}"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(_cell(str(value)) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Text that cannot become markup of the page."""
+    for sign in ("\\", "|", "<", "*", "_", "`", "[", "!", "#"):
+        text = text.replace(sign, "\\" + sign if sign != "<" else "&lt;")
+    return " ".join(text.split())

@@ -1,0 +1,38 @@
+"""The traces themselves: `SPLIT/traces.jsonl` with `SPLIT/images/`, as every room of the house reads them,
+and `SPLIT/items.jsonl` with what curation found out about each (which turns are not to be imitated, odds,
+source, licence). Prompts for reinforcement learning are in `SPLIT/prompts.jsonl`, one task a line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepeyes.core.images import ImageStore
+from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE
+from deepeyes.data.export.base import SPLITS, Finished
+from deepeyes.data.folder import rewrite
+
+
+def export_traces(done: Finished, folder: Path) -> dict[str, int]:
+    """Write both splits; rows by file."""
+    counts: dict[str, int] = {}
+    for split in SPLITS:
+        store = ImageStore(folder / split / IMAGES_FOLDER)
+        prompts = [item for item in done.items if item.lane == "rl" and item.split == split]
+        items = [item for item in done.items if item.trace is not None and item.split == split]
+        for item in prompts:
+            store.copy_from(done.images, item.task.images)
+
+        def lines(split: str = split, store: ImageStore = store):
+            for _, trace in done.traced(split):
+                store.copy_from(done.images, trace.image_refs())
+                yield trace.model_dump_json()
+
+        if items:
+            rewrite(folder / split / TRACES_FILE, lines())
+            rewrite(folder / split / "items.jsonl", (item.model_dump_json() for item in items))
+            counts[f"{split}/{TRACES_FILE}"] = len(items)
+        if prompts:
+            rewrite(folder / split / "prompts.jsonl", (item.task.model_dump_json() for item in prompts))
+            counts[f"{split}/prompts.jsonl"] = len(prompts)
+    return counts

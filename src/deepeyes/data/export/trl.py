@@ -1,0 +1,67 @@
+"""For TRL: parquet that `datasets` reads, with `messages` and `images` as its vision trainers want them.
+
+`sft/SPLIT.parquet`: `messages` (role, content blocks; a picture is a block of type image without data),
+`images` (all pictures in order of appearance), `given_turns` (which assistant turns are not to be imitated),
+`id`, `source`. `rl/SPLIT.parquet`: `prompt` in the same form, `images`, `answer`, `answers`. Observations are
+user turns: TRL does not look for pictures in others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepeyes.core.errors import InputError, boundary
+from deepeyes.data.export.base import NEEDS, SPLITS, Finished, Said, Sample, png, write_parquet
+
+
+def export_trl(done: Finished, folder: Path) -> dict[str, int]:
+    """Write both kinds and both splits; rows by file."""
+    with boundary(InputError, "writing for TRL", NEEDS, expected=ImportError):
+        from datasets import Features, Image, List, Value  # pyright: ignore[reportMissingImports]
+    text: Any = Value("string")
+    messages: Any = List({"role": text, "content": List({"type": text, "text": text})})
+    common: dict[str, Any] = {"images": List(Image()), "id": text, "source": text}
+    imitation = Features({"messages": messages, "given_turns": List(Value("int32")), **common})
+    prompting = Features({"prompt": messages, "answer": text, "answers": List(text), **common})
+    counts: dict[str, int] = {}
+    for split in SPLITS:
+        for kind, features, rows in (
+            ("sft", imitation, map(_imitation, done.imitations(split))),
+            ("rl", prompting, map(_prompt, done.prompts(split))),
+        ):
+            (folder / kind).mkdir(exist_ok=True)
+            name = f"{kind}/{split}.parquet"
+            if rows_written := write_parquet(folder / name, features, rows):
+                counts[name] = rows_written
+    return counts
+
+
+def _imitation(sample: Sample) -> dict[str, Any]:
+    return {"messages": _blocks(sample), "given_turns": list(sample.item.given), **_common(sample)}
+
+
+def _prompt(sample: Sample) -> dict[str, Any]:
+    task = sample.item.task
+    return {
+        "prompt": _blocks(sample),
+        "answer": task.answer,
+        "answers": list(task.answers),
+        **_common(sample),
+    }
+
+
+def _common(sample: Sample) -> dict[str, Any]:
+    pictures = [{"bytes": png(picture), "path": None} for picture in sample.pictures]
+    return {"images": pictures, "id": sample.item.id, "source": sample.item.source}
+
+
+def _blocks(sample: Sample) -> list[dict[str, Any]]:
+    return [{"role": message.role, "content": _content(message)} for message in sample.messages]
+
+
+def _content(message: Said) -> list[dict[str, str | None]]:
+    return [
+        {"type": "text", "text": piece} if isinstance(piece, str) else {"type": "image", "text": None}
+        for piece in message.pieces
+    ]

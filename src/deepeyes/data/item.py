@@ -1,0 +1,122 @@
+"""What travels through curation: a task, what the stages found out about it, and why it was left out, if it
+was.
+
+What always holds: every row of every source becomes exactly one `Item`, also a row nobody can read; a stage
+never drops an item but puts a `Rejection` on it, so that counts in and out always agree; an item is frozen
+and is written as one line of JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from deepeyes.core.errors import InputError
+from deepeyes.core.task import Task
+from deepeyes.core.text import Text
+
+Lane = Literal["question", "rl", "cold_start", "trace", "text"]
+"""Where an item goes. `question`: not yet measured. `rl`: solved with tools, a prompt for reinforcement
+learning. `cold_start`: needs a teacher's trace. `trace`: came with its trace. `text`: came with written
+reasoning and no picture.
+"""
+
+
+class Unfit(InputError):
+    """A row that cannot be used: `reason` is a short name to count by, `detail` says more."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Rejection(BaseModel):
+    """Which stage left the item out, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    reason: str
+    detail: Text = ""
+
+
+class Odds(BaseModel):
+    """How a model did in several tries; `asked` counts only tries that say something about the model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    right: int
+    asked: int
+    called: int = 0
+    """Tries in which it called a tool."""
+
+
+class TraceRef(BaseModel):
+    """Which trace belongs to an item: episode `id` in part `part` of the shelf `shelf`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shelf: str
+    part: int
+    id: str
+
+
+class Trial(BaseModel):
+    """One attempt of a teacher. `faults` are the reasons against it, the gravest first; empty if sound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    teacher: str
+    ref: TraceRef
+    faults: tuple[str, ...] = ()
+    given: tuple[int, ...] = ()
+    """Turns that a learner sees but is not to imitate: looks that are off on purpose."""
+
+
+class Item(BaseModel):
+    """One row on its way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Task
+    source: str
+    row: int
+    """Its number in the source, from 0."""
+    lane: Lane = "question"
+    licence: str = ""
+    options: tuple[Text, ...] = ()
+    """Choices that came with the question; empty once it is open-ended."""
+    reasoning: Text = ""
+    """Written thought that leads to the answer, for the lane `text`."""
+    unaided: Odds | None = None
+    aided: Odds | None = None
+    trials: tuple[Trial, ...] = ()
+    trace: TraceRef | None = None
+    """The trace to learn from."""
+    given: tuple[int, ...] = ()
+    """Its turns that are not to be imitated."""
+    looks: tuple[str, ...] = ()
+    """Perceptual hashes of its pictures, in hexadecimal, in order."""
+    split: str = ""
+    rejection: Rejection | None = None
+
+    @property
+    def id(self) -> str:
+        return self.task.id
+
+    @property
+    def kept(self) -> bool:
+        return self.rejection is None
+
+    def rejected(self, stage: str, reason: str, detail: str = "") -> Item:
+        """The same item, left out by `stage`."""
+        return self.model_copy(
+            update={"rejection": Rejection(stage=stage, reason=reason, detail=detail[:500])}
+        )
+
+    def with_task(self, **fields: object) -> Item:
+        """The same item with some fields of its task replaced."""
+        return self.model_copy(update={"task": self.task.model_copy(update=fields)})

@@ -1,0 +1,86 @@
+"""Difficulty and tool benefit: what the counts of right answers decide.
+
+The model is asked `k` times without tools, then `k` times with them (arXiv 2511.05271, section 3.3). A
+question that it gets right without tools more than `max_right` times teaches nothing. One that it solves
+with tools at least `solved_at` times is for reinforcement learning; one that stays unsolved needs a teacher.
+The paper does not give its cut for "solved"; ours is in the recipe and so in every run. What always holds: a
+try that failed because of us is no try: an item without `k` tries is left out as `infrastructure_error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from deepeyes.core.config import Config
+from deepeyes.core.limits import Limits
+from deepeyes.data.faults import OURS
+from deepeyes.data.item import Item, Lane, Odds, Unfit
+from deepeyes.data.stage import each
+
+
+class Difficult(Config):
+    """Questions that the model cannot answer at once."""
+
+    name: ClassVar[str] = "difficulty"
+    lanes: ClassVar[tuple[Lane, ...]] = ("question",)
+    tools: ClassVar[bool] = False
+    search: ClassVar[tuple[str, ...]] = ()
+
+    model: str = ""
+    """As in `deepeyes ask --model`; empty to leave the stage out."""
+    dialect: str = ""
+    k: int = Field(default=8, ge=1)
+    max_right: int = Field(default=2, ge=0)
+    """Kept if at most this many of `k` are right."""
+    temperature: float = Field(default=1.0, ge=0)
+    seed: int = 0
+    limits: Limits = Limits()
+
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        return each(self.name, self._judged, items)
+
+    def _judged(self, item: Item) -> Item:
+        odds = _enough(item.unaided, self.k)
+        if odds.right > self.max_right:
+            raise Unfit("too_easy", f"{odds.right} of {odds.asked} right without tools")
+        return item
+
+
+class Benefit(Config):
+    """Sorts questions by whether tools help."""
+
+    name: ClassVar[str] = "tool_benefit"
+    lanes: ClassVar[tuple[Lane, ...]] = ("question",)
+    tools: ClassVar[bool] = True
+
+    model: str = ""
+    """As in `deepeyes ask --model`; empty to leave the stage out."""
+    dialect: str = ""
+    k: int = Field(default=8, ge=1)
+    search: tuple[str, ...] = ()
+    """What it may search, as in `deepeyes ask --search`."""
+    solved_at: int = Field(default=1, ge=1)
+    """Solved if at least this many of `k` are right."""
+    otherwise: Literal["rl", "cold_start"] = "cold_start"
+    """Where questions go when the stage is left out."""
+    temperature: float = Field(default=1.0, ge=0)
+    seed: int = 1
+    limits: Limits = Limits()
+
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        return each(self.name, self._sorted, items)
+
+    def _sorted(self, item: Item) -> Item:
+        if not self.model:
+            return item.model_copy(update={"lane": self.otherwise})
+        odds = _enough(item.aided, self.k)
+        return item.model_copy(update={"lane": "rl" if odds.right >= self.solved_at else "cold_start"})
+
+
+def _enough(odds: Odds | None, k: int) -> Odds:
+    if odds is None or odds.asked < k:
+        raise Unfit(OURS, f"only {odds.asked if odds else 0} of {k} tries could be made")
+    return odds

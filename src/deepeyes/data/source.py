@@ -1,0 +1,254 @@
+"""Where rows come from, declared: a kind, a place, and which column is what.
+
+    [sources.arxivqa]
+    kind = "parquet"
+    path = "data/arxivqa/*.parquet"
+    licence = "CC BY-SA 4.0"
+
+    [sources.arxivqa.columns]
+    question = "query"
+    answer = "gold.label"        # a dot goes into a nested field
+    images = ["figure"]
+
+What always holds: reading is lazy and in the order of the source, so row number n is the same row every
+time; a row that cannot be used raises `Unfit` in `row_to_item` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import Field, field_validator
+
+from deepeyes.core.config import Config
+from deepeyes.core.images import ImageStore
+from deepeyes.core.task import Task
+from deepeyes.core.text import encodable
+from deepeyes.data.item import Item, Lane, Unfit
+from deepeyes.data.pictures import load_pictures
+
+Kind = Literal["jsonl", "parquet", "hf", "folder", "sharegpt", "rl", "world"]
+Row = Mapping[str, Any]
+
+
+class Columns(Config):
+    """Which column is what. A dot goes into a nested field or a list ("gold.0.text"); a column that a row
+    does not have counts as empty.
+    """
+
+    id: str = "id"
+    """Rows without one are numbered."""
+    question: str = "question"
+    answer: str = "answer"
+    """A text, a number, or a list of which the first is the answer and the rest count as right too."""
+    answers: str = ""
+    """A further column of answers that count as right."""
+    images: tuple[str, ...] = ("images", "image")
+    """Columns with pictures; all that a row has are joined in this order."""
+    options: str = "options"
+    """Choices: a list, or an object from letter to text."""
+    reasoning: str = ""
+    """Written thought, for rows that are to be learnt from as they are."""
+    family: str = ""
+    kind: str = ""
+    meta: tuple[str, ...] = ()
+    """Columns to keep with the task."""
+
+    @field_validator("images", "meta", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class Source(Config):
+    """One data set, or a part of the embedded world."""
+
+    kind: Kind
+    path: str = ""
+    """A file, a folder or a pattern like `data/*.parquet`; for `hf` a folder or a name on the hub."""
+    config: str = ""
+    """For `hf`: which configuration."""
+    split: str = "train"
+    """For `hf` and `world`."""
+    images: str = ""
+    """The folder where relative picture paths start; empty for the folder of the file."""
+    lane: Lane | Literal[""] = ""
+    """Where its items enter; by default `rl` for kind rl, `trace` or `text` for sharegpt, else `question`."""
+    licence: str = ""
+    limit: int = Field(default=0, ge=0)
+    """Rows to read at most; 0 for all."""
+    needs_image: bool | None = None
+    """Whether a row without a picture is refused; by default yes, except with reasoning or a trace."""
+    needs_answer: bool = True
+    """Whether a row without an answer is refused (a benchmark to stay away from needs none)."""
+    question: str = ""
+    """For rows without a question: one for all of them, in which {column} stands for the row's value."""
+    separator: str = ""
+    """What separates several right answers inside one text, such as " or "."""
+    families: tuple[str, ...] = ("tiny", "direct")
+    """For `world`."""
+    seed: int = 0
+    """For `world`."""
+    columns: Columns = Columns()
+
+    @property
+    def entry(self) -> Lane:
+        """The lane of its items, for kinds whose rows all enter in one."""
+        if self.lane:
+            return self.lane
+        return "rl" if self.kind == "rl" else "text" if self.columns.reasoning else "question"
+
+    @property
+    def pictured(self) -> bool:
+        """Whether a row must have a picture."""
+        if self.needs_image is not None:
+            return self.needs_image
+        return self.kind != "sharegpt" and not self.columns.reasoning
+
+
+def row_to_item(name: str, source: Source, number: int, row: Row, images: ImageStore, root: Path) -> Item:
+    """Row `number` as an item, its pictures put into `images`. Raises `Unfit`."""
+    columns = source.columns
+    question = value_at(row, columns.question) if columns.question else None
+    if question in (None, "") and source.question:
+        question = filled(source.question, row)
+    answers = [
+        part
+        for text in [*texts(value_at(row, columns.answer), "the answer"), *_more(row, columns.answers)]
+        for part in (text.split(source.separator) if source.separator else [text])
+    ]
+    answers = [text.strip() for text in answers if text.strip()]
+    found = [value_at(row, column) for column in columns.images]
+    task = Task(
+        id=item_id(name, value_at(row, columns.id), number),
+        question=asked(question),
+        images=stored([one for value in found for one in load_pictures(value, root)], images),
+        answer=answers[0] if answers else "",
+        answers=tuple(answers[1:]),
+        family=_label(row, columns.family) or name,
+        kind=_label(row, columns.kind),
+        source=name,
+        meta={column: plain(value_at(row, column)) for column in columns.meta},
+    )
+    if source.pictured and not task.images:
+        raise Unfit("no_image", f"none of the columns {', '.join(columns.images)} holds a picture")
+    if source.needs_answer and not task.answer:
+        raise Unfit("no_answer", f"the column {columns.answer} is empty")
+    reasoning = (
+        "\n".join(texts(value_at(row, columns.reasoning), "the reasoning")) if columns.reasoning else ""
+    )
+    if source.entry == "text" and not reasoning.strip():
+        raise Unfit("no_reasoning", f"the column {columns.reasoning} is empty")
+    return Item(
+        task=task,
+        source=name,
+        row=number,
+        lane=source.entry,
+        licence=source.licence,
+        options=choices(value_at(row, columns.options)) if columns.options else (),
+        reasoning=reasoning,
+    )
+
+
+def stored(pictures: Iterable[Any], images: ImageStore) -> tuple[Any, ...]:
+    """The pictures' names. Raises `Unfit` if the same picture comes twice in one row."""
+    refs = tuple(images.put(picture) for picture in pictures)
+    if len(set(refs)) < len(refs):
+        raise Unfit("image_twice", "one row names the same picture more than once")
+    return refs
+
+
+def item_id(source: str, value: object, number: int) -> str:
+    """`source/value`, or `source/row-N` for rows without an id. Raises `Unfit` for an id that is no id."""
+    if value is None or value == "":
+        return f"{source}/row-{number}"
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Unfit("wrong_type", f"the id is {type(value).__name__}")
+    return f"{source}/{encodable(str(value)).strip()[:200]}"
+
+
+def asked(question: object) -> str:
+    """The question as text. Raises `Unfit` if there is none."""
+    if question is None:
+        raise Unfit("no_question", "the question is missing")
+    if not isinstance(question, str):
+        raise Unfit("wrong_type", f"the question is {type(question).__name__}")
+    if not question.strip():
+        raise Unfit("no_question", "the question is empty")
+    return question.strip()
+
+
+def texts(value: object, what: str) -> list[str]:
+    """A text, number, truth value or list of them as texts. Raises `Unfit` for anything else."""
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
+    if isinstance(value, int | float):
+        return [f"{value:.12g}" if isinstance(value, float) else str(value)]
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [text for one in cast("Sequence[object]", value) for text in texts(one, what)]
+    raise Unfit("wrong_type", f"{what} is {type(value).__name__}")
+
+
+def choices(value: object) -> tuple[str, ...]:
+    """Choices in order; an object from letter to text is taken in the order of its letters."""
+    if isinstance(value, Mapping):
+        lettered = cast("Mapping[str, object]", value)
+        given = [lettered[letter] for letter in sorted(lettered)]
+        return tuple(texts([one for one in given if one is not None], "an option"))
+    return tuple(texts(value, "an option"))
+
+
+def value_at(row: object, path: str) -> Any:
+    """The value at a dotted path; None where there is none. A column whose name holds the dot goes first."""
+    if not path:
+        return None
+    if isinstance(row, Mapping) and path in row:
+        return cast("Row", row)[path]
+    key, _, rest = path.partition(".")
+    if isinstance(row, Mapping):
+        here = cast("Row", row).get(key)
+    elif isinstance(row, Sequence) and not isinstance(row, str | bytes) and key.isdigit():
+        many = cast("Sequence[Any]", row)
+        here = many[int(key)] if int(key) < len(many) else None
+    else:
+        return None
+    return value_at(here, rest) if rest else here
+
+
+def filled(template: str, row: Row) -> str:
+    """`template` with {column} replaced. Raises `Unfit` if the row has no such column."""
+    values = {key: value for key, value in row.items() if isinstance(value, str | int | float)}
+    try:
+        return template.format_map(values)
+    except (KeyError, ValueError, IndexError) as error:
+        raise Unfit("no_question", f"the row has no column {error}") from error
+
+
+def plain(value: Any) -> Any:
+    """The value if JSON can hold it, else its text."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in cast("Sequence[Any]", value)]
+    return str(value)[:1000]
+
+
+def _more(row: Row, column: str) -> list[str]:
+    return texts(value_at(row, column), "a further answer") if column else []
+
+
+def _label(row: Row, column: str) -> str:
+    found = texts(value_at(row, column), column) if column else []
+    return found[0] if found else ""
+
+
+ToItem = Callable[[int, Any], Item]
+"""Row number and raw row to item; raises `Unfit`."""

@@ -1,0 +1,66 @@
+"""Teachers that know the solution beforehand: the embedded world's own, and written reasoning.
+
+Both speak through the same agent loop as any model, so their code really runs and their traces look like any
+other. What always holds: a task that no such teacher knows is `Unfit`, never guessed at.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from deepeyes.core.images import VisionSpec
+from deepeyes.core.task import Task
+from deepeyes.data.item import Item, Unfit
+from deepeyes.dialects.neutralise import neutralise
+from deepeyes.models.scripted import ScriptedModel
+from deepeyes.world.families import FAMILIES, Example, make_example
+from deepeyes.world.teacher import Reply, solve
+
+
+def replies_for(example: Example, vision: VisionSpec) -> list[Reply]:
+    """What the world's teacher says to a model that sees with `vision`."""
+
+    def cells(width: int, height: int) -> tuple[int, int]:
+        across, down = vision.view_size(width, height)
+        return across // vision.factor, down // vision.factor
+
+    return solve(random.Random(f"teacher/{example.id}"), example, cells)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A model for one task, and which of its turns are not to be imitated."""
+
+    model: ScriptedModel
+    given: tuple[int, ...] = ()
+
+
+def world_script(task: Task, name: str, dialect: str, vision: VisionSpec) -> Script:
+    """The world's teacher on one of the world's tasks. Raises `Unfit` for any other task."""
+    family, split, seed, index = _world_place(task)
+    replies = replies_for(make_example(family, split, seed, index), vision)
+    given = tuple(turn for turn, reply in enumerate(replies) if reply.given)
+    model = ScriptedModel(
+        [reply.text for reply in replies], name=name, prompt=_prompt(dialect), vision=vision
+    )
+    return Script(model, given)
+
+
+def written_script(item: Item, dialect: str, vision: VisionSpec) -> Script:
+    """One reply: the row's reasoning as the thought, then its answer. Tags in either are made inert."""
+    thought, answer = neutralise(item.reasoning.strip()), neutralise(item.task.answer)
+    text = f"<think>{thought}</think>\n<answer>{answer}</answer>"
+    return Script(ScriptedModel([text], name="written", prompt=_prompt(dialect), vision=vision))
+
+
+def _world_place(task: Task) -> tuple[str, str, int, int]:
+    name = task.id.rpartition("/")[2]
+    family, *place = name.rsplit("-", 3)
+    if family not in FAMILIES or len(place) != 3 or not all(number.isdigit() for number in place[1:]):
+        raise Unfit("no_trace", "the world's teacher knows only the world's tasks")
+    return family, place[0], int(place[1]), int(place[2])
+
+
+def _prompt(dialect: str) -> str:
+    return dialect.partition("/")[2] or "full"

@@ -1,0 +1,58 @@
+"""Verify: an item keeps the first of its trials that has no fault, or is left out for the gravest reason.
+
+Which faults forbid is the recipe's choice; a trial that failed because of us is never counted as wrong: an
+item whose trials all failed so is left out as `infrastructure_error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from deepeyes.core.config import Config
+from deepeyes.data.faults import OURS
+from deepeyes.data.item import Item, Lane, Trial, Unfit
+from deepeyes.data.stage import each
+
+Fault = Literal[
+    "wrong_answer",
+    "refused",
+    "timeout",
+    "nonsense",
+    "loops",
+    "no_answer",
+    "too_long",
+    "malformed_turn",
+    "failed_call",
+    "repeated_call",
+    "unused_call",
+    "leaked_answer",
+]
+
+
+class Verified(Config):
+    """Items with a trace to learn from."""
+
+    name: ClassVar[str] = "verify"
+    lanes: ClassVar[tuple[Lane, ...]] = ("cold_start", "trace", "text")
+
+    tolerate: tuple[Fault, ...] = ()
+    """Faults that do not matter here, such as failed_call to keep mistakes that the teacher mended."""
+
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        return each(self.name, self._choose, items)
+
+    def _choose(self, item: Item) -> Item:
+        if not item.trials:
+            raise Unfit("no_trace", "no teacher worked on it")
+        for trial in item.trials:
+            if not self._held_against(trial):
+                return item.model_copy(update={"trace": trial.ref, "given": trial.given})
+        # The trial that came furthest tells best what is wrong with the item.
+        theirs = [trial for trial in item.trials if OURS not in trial.faults]
+        best = min(theirs or item.trials, key=lambda trial: len(self._held_against(trial)))
+        tried = f"{len(item.trials)} tries, the best by {best.teacher}"
+        raise Unfit(self._held_against(best)[0], f"{tried}: {', '.join(best.faults)}")
+
+    def _held_against(self, trial: Trial) -> list[str]:
+        return [fault for fault in trial.faults if fault not in self.tolerate]

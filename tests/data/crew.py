@@ -1,0 +1,184 @@
+"""Models for curation tests that answer by rule, the same for the same question and seed, as slow as told.
+
+A question ends in "item N?"; its answer is N * 7. What a model does with it depends on its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tools.fake_sandbox import FakeSandbox
+
+from deepeyes.core.errors import InfrastructureError
+from deepeyes.core.images import VisionSpec
+from deepeyes.core.messages import Message
+from deepeyes.models.base import Completion
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
+
+REFUSAL = "I'm sorry, I can't help with that."
+
+
+def think(thought: str, action: str) -> str:
+    return f"<think>{thought}</think>\n{action}"
+
+
+def code(text: str, thought: str = "I compute it.") -> str:
+    return think(thought, f"<code>\n```python\n{text}\n```\n</code>")
+
+
+def answer(text: object, thought: str = "Now it is clear.") -> str:
+    return think(thought, f"<answer>{text}</answer>")
+
+
+def truth(number: int) -> str:
+    return str(number * 7)
+
+
+def script(name: str, number: int, seed: int, *, tools: bool) -> list[str]:
+    """What the model `name` says about item `number`, turn by turn."""
+    rng = random.Random(f"{name}/{number}/{seed}")
+    right = answer(truth(number))
+    wrong = answer(truth(number) + "1")
+    look = code(f"print({number} * 7)")
+    match name:
+        case "pupil" if tools:
+            return [look, right if rng.random() < (0.5 if number % 3 == 0 else 0.0) else wrong]
+        case "pupil":
+            return [right if rng.random() < (0.9 if number % 4 == 0 else 0.02) else wrong]
+        case "teacher":
+            return [look, right]
+        case "moody":
+            return [look, right if rng.random() < 0.5 else wrong]
+        case "wrong":
+            return [look, wrong]
+        case "nonsense":
+            return ["blah blah"] * 9
+        case "loops":
+            return [look] * 9
+        case "refuses":
+            return [REFUSAL] * 9
+        case "sleeps":
+            return ["(never)"]
+        case "fails":
+            return [code("1 / 0"), right]
+        case "idle":
+            return [code("side = image_1.width * 2"), right]
+        case "leaks":
+            return [code(f"found = {truth(number)}\nprint(found)"), right]
+        case _:
+            raise ValueError(name)
+
+
+class Talker:
+    """`latency` in seconds a reply; `flaky` is the share of first sends that fail because of us."""
+
+    dialect_name = "deepeyes_v2"
+    prompt = "brief"
+    vision = VisionSpec(max_pixels=64 * 784)
+
+    def __init__(self, name: str, latency: float = 0.0, flaky: float = 0.0) -> None:
+        self.name = name
+        self.latency = latency
+        self.flaky = flaky
+        self.sent = 0
+
+    def conversation(self, seed: int = 0) -> Talk:
+        return Talk(self, seed)
+
+    async def aclose(self) -> None:
+        return None
+
+
+class Talk:
+    def __init__(self, model: Talker, seed: int) -> None:
+        self.model, self.seed = model, seed
+        self.replies: list[str] | None = None
+        self.turn = 0
+
+    async def send(self, new_messages: Sequence[Message], **_: Any) -> Completion:
+        self.model.sent += 1
+        await asyncio.sleep(3600 if self.model.name == "sleeps" else self.model.latency)
+        if self.model.flaky and random.random() < self.model.flaky:
+            raise InfrastructureError("the server hung up", "start it again")
+        if self.replies is None:
+            tools = any(message.role == "system" for message in new_messages)
+            asked = "".join(message.text for message in new_messages if message.role == "user")
+            found = re.findall(r"item (\d+)", asked)
+            self.replies = script(self.model.name, int(found[-1]), self.seed, tools=tools)
+        reply = self.replies[min(self.turn, len(self.replies) - 1)]
+        self.turn += 1
+        return Completion(reply)
+
+    async def close(self) -> None:
+        return None
+
+
+class Crew:
+    """An `OpenRig` over talkers; keeps them in `models` so that tests can count."""
+
+    def __init__(self, latency: float = 0.0, flaky: float = 0.0) -> None:
+        self.latency, self.flaky = latency, flaky
+        self.models: dict[str, Talker] = {}
+
+    @asynccontextmanager
+    async def __call__(self, model: str, *, tools: bool = True, **_: Any) -> AsyncGenerator[Any]:
+        talker = self.models.setdefault(model, Talker(model, self.latency, self.flaky))
+        yield Rig(talker, ToolSet([PythonTool(FakeSandbox())] if tools else []))
+
+
+class Rig:
+    dialect = None
+
+    def __init__(self, model: Talker, tools: ToolSet) -> None:
+        self.model, self.tools = model, tools
+
+
+def picture(number: int, side: int = 84) -> Image.Image:
+    """A picture that looks like no other number's."""
+    rng = random.Random(f"picture/{number}")
+    image = Image.new("RGB", (8, 8))
+    image.putdata([tuple(rng.randrange(256) for _ in range(3)) for _ in range(64)])
+    return image.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def write_rows(folder: Path, count: int, first: int = 0) -> Path:
+    """`count` good rows with a picture each, as JSONL; the file."""
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+    for number in range(first, first + count):
+        picture(number).save(folder / "pictures" / f"{number}.png")
+        row = {
+            "id": number,
+            "question": f"What is written on the back of item {number}?",
+            "answer": truth(number),
+            "image": f"pictures/{number}.png",
+        }
+        lines.append(json.dumps(row) + "\n")
+    file = folder / "rows.jsonl"
+    file.write_text("".join(lines))
+    return file
+
+
+def recipe_values(file: Path, teachers: Sequence[str] = ("teacher",), **sections: Any) -> dict[str, Any]:
+    """A recipe over one JSONL file, quick to run."""
+    limits = {"turns": 4, "episode_seconds": 5.0, "retries": 0}
+    asks = {"model": "pupil", "k": 8, "limits": limits}
+    named = {name: {"model": name, "limits": limits} for name in teachers}
+    return {
+        "batch": 8,
+        "sources": {"rows": {"kind": "jsonl", "path": str(file), "licence": "CC0-1.0"}},
+        "difficulty": dict(asks),
+        "tool_benefit": dict(asks),
+        "synthesize": {"teachers": named, "attempts": 1},
+        "split": {"validation": 0.25},
+        **sections,
+    }

@@ -1,0 +1,270 @@
+"""Whatever comes in is counted by reason, written to the rejects, and the run goes on."""
+
+import asyncio
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data.crew import Crew, picture, recipe_values, truth, write_rows
+
+from deepeyes.core.errors import ConfigError, InfrastructureError, InputError
+from deepeyes.core.images import ImageStore
+from deepeyes.data.asking import Patience
+from deepeyes.data.curate import Pace, curate
+from deepeyes.data.folder import RunFolder
+from deepeyes.data.readers import raw_rows, to_item
+from deepeyes.data.recipe import Recipe
+from deepeyes.data.source import Source
+
+pytest.importorskip("datasketch")
+pytest.importorskip("imagehash")
+
+QUICK = Pace(patience=Patience(concurrency=8, wait=0.01))
+
+
+def png(number: int) -> bytes:
+    data = io.BytesIO()
+    picture(number).save(data, "PNG")
+    return data.getvalue()
+
+
+def row(number: int, **fields: Any) -> dict[str, Any]:
+    good = {"id": number, "question": f"What is item {number}?", "answer": truth(number), "image": "good.png"}
+    return {**good, **fields}
+
+
+BAD: list[tuple[Any, str]] = [
+    (row(1, image=None), "no_image"),
+    (row(2, image="nowhere.png"), "image_missing"),
+    (row(3, image="broken.png"), "image_unreadable"),
+    (row(4, image="empty.png"), "image_unreadable"),
+    (row(5, image="https://example.org/a.png"), "image_url"),
+    (row(6, image=["good.png", "good.png"]), "image_twice"),
+    (row(7, image=17), "wrong_type"),
+    (row(8, image={"path": None, "bytes": None}), "image_missing"),
+    (row(9, question=["What?"]), "wrong_type"),
+    (row(10, question="  "), "no_question"),
+    (row(11, answer=""), "no_answer"),
+    (row(12, answer=[]), "no_answer"),
+    (row(13, answer={"text": "7"}), "wrong_type"),
+    (row(14, answer=None), "no_answer"),
+    (row(15, id={"a": 1}), "wrong_type"),
+    (row(100), "duplicate_id"),
+    ("{torn", "not_json"),
+    ("[1, 2]", "not_a_row"),
+]
+
+
+def write_bad(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "good.png").write_bytes(png(0))
+    (folder / "broken.png").write_bytes(png(1)[:200])
+    (folder / "empty.png").write_bytes(b"")
+    rows = [row(100), row(101, image={"bytes": None, "path": "good.png"}), *(bad for bad, _ in BAD)]
+    lines = [one if isinstance(one, str) else json.dumps(one) for one in rows]
+    file = folder / "rows.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_bad(tmp_path / "source")))
+    read = asyncio.run(curate(recipe, tmp_path / "run", Crew()))[0]
+    wanted: dict[str, int] = {}
+    for _, reason in BAD:
+        wanted[reason] = wanted.get(reason, 0) + 1
+    assert read.rejected == dict(sorted(wanted.items()))
+    assert (read.into, read.kept) == (len(BAD) + 2, 2)
+    rejects = [json.loads(line) for line in (tmp_path / "run/rejects.jsonl").read_text().splitlines()]
+    found = [(one["row"], one["reason"]) for one in rejects if one["stage"] == "read"]
+    assert found == [(number, reason) for number, (_, reason) in enumerate(BAD, 2)]
+
+
+@pytest.mark.parametrize(
+    ("teacher", "reason"),
+    [
+        ("wrong", "wrong_answer"),
+        ("nonsense", "nonsense"),
+        ("loops", "loops"),
+        ("refuses", "refused"),
+        ("sleeps", "timeout"),
+        ("fails", "failed_call"),
+        ("idle", "unused_call"),
+        ("leaks", "leaked_answer"),
+    ],
+)
+def test_a_bad_teacher_is_counted_and_the_next_one_is_asked(
+    tmp_path: Path, teacher: str, reason: str
+) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 3, first=1), teachers=(teacher,))
+    values["sources"]["rows"]["lane"] = "cold_start"
+    values["synthesize"]["teachers"][teacher]["limits"] = {"turns": 4, "episode_seconds": 0.3, "retries": 0}
+    alone = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "alone", Crew(), pace=QUICK))
+    by_name = {count.name: count for count in alone}
+    assert by_name["verify"].rejected == {reason: 3}
+    values["synthesize"]["teachers"]["teacher"] = {"model": "teacher"}
+    both = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "both", Crew(), pace=QUICK))
+    assert {count.name: count for count in both}["verify"].kept == 3
+    items = RunFolder(tmp_path / "both").final()
+    assert [trial.teacher for trial in items[0].trials] == [teacher, "teacher"]
+    assert items[0].trace == items[0].trials[1].ref
+
+
+def test_our_failures_are_tried_again_and_never_count_as_wrong(tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "source", 10)
+    recipe = Recipe.model_validate(recipe_values(file))
+    steady = asyncio.run(curate(recipe, tmp_path / "steady", Crew(), pace=QUICK))
+    patient = Pace(patience=Patience(concurrency=8, wait=0.01, rounds=40))
+    flaky = asyncio.run(curate(recipe, tmp_path / "flaky", Crew(flaky=0.2), pace=patient))
+    assert flaky == steady
+    assert RunFolder(tmp_path / "flaky").final() == RunFolder(tmp_path / "steady").final()
+
+
+def test_a_server_that_stays_down_stops_the_run_which_then_goes_on(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 6)))
+    with pytest.raises(InfrastructureError, match="6 of 6 questions"):
+        asyncio.run(curate(recipe, tmp_path / "run", Crew(flaky=1.0), pace=QUICK))
+    counts = asyncio.run(curate(recipe, tmp_path / "run", Crew(), pace=QUICK))
+    assert counts == asyncio.run(curate(recipe, tmp_path / "other", Crew(), pace=QUICK))
+
+
+def test_few_failures_of_ours_leave_out_the_item_not_the_run(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 4)))
+    lenient = Pace(patience=Patience(concurrency=8, wait=0.01, rounds=1, tolerated=1.0))
+    counts = asyncio.run(curate(recipe, tmp_path / "run", Crew(flaky=1.0), pace=lenient))
+    assert {count.name: count.rejected for count in counts}["difficulty"] == {"infrastructure_error": 4}
+
+
+def test_another_recipe_and_changed_sources_are_refused(tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "source", 4)
+    values = recipe_values(file)
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    other = {**values, "difficulty": {**values["difficulty"], "max_right": 3}}
+    with pytest.raises(ConfigError, match="another recipe"):
+        asyncio.run(curate(Recipe.model_validate(other), tmp_path / "run", Crew()))
+    (tmp_path / "run/stages/01-read/done.json").unlink()
+    file.write_text(file.read_text() + "\n{}")
+    with pytest.raises(ConfigError, match="changed"):
+        asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"kind": "jsonl", "path": "nowhere/*.jsonl"}, "there is no file"),
+        ({"kind": "parquet", "path": ""}, "there is no file"),
+        ({"kind": "folder", "path": "nowhere"}, "there is no folder"),
+        ({"kind": "world", "families": ["huge"], "limit": 3}, "there is no family"),
+        ({"kind": "world", "split": "secret", "limit": 3}, "there is no split"),
+        ({"kind": "world"}, "no end"),
+    ],
+)
+def test_a_source_that_is_not_there_stops_before_anything(fields: dict[str, Any], error: str) -> None:
+    values = {"sources": {"a": fields}, "tool_benefit": {"otherwise": "rl"}}
+    with pytest.raises(InputError, match=error):
+        Recipe.model_validate(values).checked()
+
+
+def test_questions_without_a_teacher_are_refused_at_once(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 2), teachers=())
+    with pytest.raises(ConfigError, match="no teacher"):
+        Recipe.model_validate(values).checked()
+
+
+def sharegpt(tmp_path: Path, **fields: Any) -> dict[str, Any]:
+    (tmp_path / "a.png").write_bytes(png(1))
+    (tmp_path / "b.png").write_bytes(png(2))
+    code = "<think>I look.</think>\n<code>\n```python\nimage_1.crop((0, 0, 9, 9))\n```\n</code>"
+    messages = [
+        {"role": "system", "content": "Use tools."},
+        {"role": "user", "content": "<image>\nWhat does it say?"},
+        {"role": "assistant", "content": code},
+        {"role": "user", "content": "Code execution result:\nImages:\n<image>"},
+        {"role": "assistant", "content": "<think>Clear.</think>\n<answer>7PK2</answer>"},
+    ]
+    return {"messages": messages, "images": ["a.png", "b.png"], **fields}
+
+
+def read_published(tmp_path: Path, kind: Any, rows: list[Any]) -> list[Any]:
+    file = tmp_path / "sft.json"
+    file.write_text(json.dumps(rows))
+    source = Source(kind=kind, path=str(file))
+    images = ImageStore(tmp_path / "images")
+    return [to_item("sft", source, n, raw, images) for n, raw in enumerate(raw_rows(source))]
+
+
+def test_published_conversations_become_traces(tmp_path: Path) -> None:
+    ((item, trace),) = read_published(tmp_path, "sharegpt", [sharegpt(tmp_path)])
+    assert item.kept and item.lane == "trace" and item.task.answer == "7PK2"
+    assert item.task.question == "What does it say?" and len(item.task.images) == 1
+    assert [turn.kind for turn in trace.turns] == ["code", "answer"]
+    assert len(trace.turns[0].observation.images) == 1 and trace.tools == ("python",)
+    roles = [message.role for message in trace.messages()]
+    assert roles == ["system", "user", "assistant", "user", "assistant"]
+
+
+def said(*texts: str) -> list[dict[str, str]]:
+    roles = ["user", "assistant"] * len(texts)
+    return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+
+
+def test_broken_published_conversations_are_counted(tmp_path: Path) -> None:
+    done = "<think>x</think>\n<answer>y</answer>"
+    cases: list[tuple[Any, str]] = [
+        (sharegpt(tmp_path, images=[]), "no_image"),
+        (sharegpt(tmp_path, images=["a.png"]), "image_count"),
+        (sharegpt(tmp_path, images=["a.png", "gone.png"]), "image_missing"),
+        ({"messages": said("What is in image_1?", done)}, "no_image"),
+        ({"messages": said("Why?", "Because.")}, "no_final_answer"),
+        ({"messages": said("Why?")}, "bad_roles"),
+        ({"messages": [{"role": "judge", "content": "x"}]}, "bad_roles"),
+        ({"messages": [{"role": "user", "content": 7}]}, "wrong_type"),
+        ({"messages": []}, "no_messages"),
+        ({"messages": "hello"}, "no_messages"),
+        ([1], "not_a_row"),
+    ]
+    read = read_published(tmp_path, "sharegpt", [bad for bad, _ in cases])
+    assert [item.rejection.reason for item, _ in read] == [reason for _, reason in cases]
+
+
+def test_published_text_without_pictures_is_long_thought(tmp_path: Path) -> None:
+    named = [
+        {"from": "human", "value": "2 + 2?"},
+        {"from": "gpt", "value": "<think>2, 2.</think><answer>4</answer>"},
+    ]
+    ((item, trace),) = read_published(tmp_path, "sharegpt", [{"conversations": named}])
+    assert item.lane == "text" and trace.answer == "4" and not item.task.images
+
+
+def test_published_prompts_and_broken_ones(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    def prompt(**fields: Any) -> dict[str, Any]:
+        return {
+            "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "<image>What?"}],
+            "images": [{"bytes": png(1), "path": None}],
+            "reward_model": {"ground_truth": "7", "style": "rule"},
+            "extra_info": {"id": "a1", "question": "What?", "answer": "7"},
+            "data_source": "perception",
+            "env_name": "deepeyes_v2",
+            **fields,
+        }
+
+    cases: list[tuple[Any, str]] = [
+        (prompt(), ""),
+        (prompt(images=[]), "no_image"),
+        (prompt(images=[{"bytes": b"junk", "path": None}]), "image_unreadable"),
+        (prompt(images=[{"bytes": png(1), "path": None}, {"bytes": png(2), "path": None}]), "image_count"),
+        (prompt(reward_model={"ground_truth": "", "style": "rule"}, extra_info=None), "no_answer"),
+        (prompt(extra_info={"id": "a2", "question": "What?", "answer": "8"}), "answers_disagree"),
+        (prompt(prompt=[], extra_info=None), "no_messages"),
+    ]
+    parquet.write_table(arrow.Table.from_pylist([one for one, _ in cases]), tmp_path / "rl.parquet")
+    source = Source(kind="rl", path=str(tmp_path / "rl.parquet"))
+    images = ImageStore(tmp_path / "images")
+    read = [to_item("rl", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
+    assert [item.rejection.reason if item.rejection else "" for item in read] == [r for _, r in cases]
+    assert read[0].lane == "rl" and read[0].id == "rl/a1" and read[0].task.family == "perception"

@@ -1,0 +1,150 @@
+"""A run that is killed comes to what an undisturbed run comes to: nothing twice, nothing lost."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data.crew import Crew, recipe_values, write_rows
+
+from deepeyes.core.config import to_toml
+from deepeyes.data.curate import curate
+from deepeyes.data.folder import RunFolder, StageFolder
+from deepeyes.data.recipe import Recipe
+
+pytest.importorskip("datasketch")
+pytest.importorskip("imagehash")
+
+SCRIPT = Path(__file__).with_name("curate_once.py")
+CLOCKS = {"started", "seconds", "model_seconds", "tool_seconds"}
+
+
+def without_clocks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_clocks(inner) for key, inner in value.items() if key not in CLOCKS}
+    return [without_clocks(inner) for inner in value] if isinstance(value, list) else value
+
+
+def result(run: Path) -> dict[str, Any]:
+    """Everything a run leaves, clocks apart; traces by id, because episodes end in any order."""
+    found: dict[str, Any] = {}
+    for path in sorted(run.rglob("*")):
+        name = str(path.relative_to(run))
+        assert not name.endswith((".part", ".tmp")) or not path.is_file(), f"{name} was left behind"
+        if path.name == "traces.jsonl":
+            traces = [json.loads(line) for line in path.read_text().splitlines()]
+            assert max(Counter(trace["id"] for trace in traces).values()) == 1, f"{name}: an episode twice"
+            found[name] = {trace["id"]: without_clocks(trace) for trace in traces}
+        elif path.suffix in (".jsonl", ".json", ".toml", ".md"):
+            found[name] = path.read_text()
+        elif path.is_file():
+            found[name] = path.stat().st_size
+    return found
+
+
+def write_recipe(folder: Path, rows: int) -> Path:
+    values = recipe_values(write_rows(folder / "source", rows), teachers=("moody", "teacher"))
+    path = folder / "recipe.toml"
+    path.write_text(to_toml(values))
+    return path
+
+
+def run_once(recipe: Path, out: Path, seconds: float | None = None) -> bool:
+    """Run in a process of its own, killed after `seconds`; whether it came to its end."""
+    command = [sys.executable, str(SCRIPT), str(recipe), str(out), "0.01"]
+    process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        return process.wait(timeout=seconds) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False
+
+
+def begun(out: Path) -> str:
+    """Where a killed run was."""
+    stages = RunFolder(out).stages()
+    return stages[-1].name if stages else "nothing"
+
+
+@pytest.mark.slow
+def test_a_run_killed_twenty_times_comes_to_the_same(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, rows=48)
+    start = time.monotonic()
+    assert run_once(recipe, tmp_path / "undisturbed")
+    whole = time.monotonic() - start
+    rng = random.Random(7)
+    places: Counter[str] = Counter()
+    kills = ended = 0
+    out = tmp_path / "killed-0"
+    for _ in range(80):
+        if kills == 20:
+            break
+        if run_once(recipe, out, rng.uniform(0.3, 0.75) * whole):
+            # It came to its end between kills: that one must be right too, and the rest kill another run.
+            assert result(out) == result(tmp_path / "undisturbed")
+            ended += 1
+            out = tmp_path / f"killed-{ended}"
+        else:
+            kills += 1
+            places[begun(out)] += 1
+    assert kills == 20, places
+    assert run_once(recipe, out)
+    assert result(out) == result(tmp_path / "undisturbed")
+
+
+class Stopped(BaseException):
+    """Stands for the end of the process at a write."""
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_that_stops_at_any_write_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    file = write_rows(tmp_path / "source", 20)
+    recipe = Recipe.model_validate(recipe_values(file, teachers=("moody", "teacher")))
+    asyncio.run(curate(recipe, tmp_path / "undisturbed", Crew()))
+    rng, write, left = random.Random(seed), StageFolder.write, 0
+
+    def unreliable(self: StageFolder, number: int, items: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Stopped
+        write(self, number, items)
+
+    monkeypatch.setattr(StageFolder, "write", unreliable)
+    for _ in range(60):
+        left = rng.randrange(1, 6)
+        try:
+            asyncio.run(curate(recipe, tmp_path / "stopped", Crew()))
+            break
+        except Stopped:
+            continue
+    assert result(tmp_path / "stopped") == result(tmp_path / "undisturbed")
+
+
+def test_half_written_files_are_swept_up(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
+    asyncio.run(curate(recipe, tmp_path / "run", Crew()))
+    before = result(tmp_path / "run")
+    for stale in ("stages/.x.part", "images/a.1.part", ".funnel.json.ab.part"):
+        (tmp_path / "run" / stale).write_text("half")
+    asyncio.run(curate(recipe, tmp_path / "run", Crew()))
+    assert result(tmp_path / "run") == before
+
+
+def test_what_is_done_is_not_asked_again(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 12)))
+    first, again = Crew(), Crew()
+    counts = asyncio.run(curate(recipe, tmp_path / "run", first))
+    assert asyncio.run(curate(recipe, tmp_path / "run", again)) == counts
+    assert first.models["pupil"].sent > 0 and not again.models

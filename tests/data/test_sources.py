@@ -1,0 +1,198 @@
+"""One declarative mapping over every kind of source, and the runners over every part."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data.crew import Crew, picture, recipe_values, write_rows
+
+from deepeyes.cli.main import main
+from deepeyes.core.errors import ConfigError
+from deepeyes.core.images import ImageStore
+from deepeyes.data.curate import Pace, curate
+from deepeyes.data.folder import RunFolder, StageFolder
+from deepeyes.data.item import Item
+from deepeyes.data.readers import raw_rows, to_item
+from deepeyes.data.recipe import Recipe
+from deepeyes.data.runners import Processes, RayCluster, StageWork, runner_named
+from deepeyes.data.source import Source
+from deepeyes.data.verifiable import Verifiable
+
+
+def read(tmp_path: Path, **fields: Any) -> list[Item]:
+    source = Source.model_validate(fields)
+    images = ImageStore(tmp_path / "images")
+    return [to_item("s", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
+
+
+def test_a_mapping_reaches_into_rows(tmp_path: Path) -> None:
+    picture(1).save(tmp_path / "one.png")
+    picture(2).save(tmp_path / "two.png")
+    row = {
+        "key": 9,
+        "ask": {"text": "Which one?"},
+        "gold": [{"t": "A"}, {"t": "B"}],
+        "also": ["b", "c or d"],
+        "left": "one.png",
+        "right": ["two.png"],
+        "choices": {"B": "late", "A": "early"},
+        "level": 3,
+    }
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    columns = {
+        "id": "key",
+        "question": "ask.text",
+        "answer": "gold.0.t",
+        "answers": "also",
+        "images": ["left", "right"],
+        "options": "choices",
+        "meta": "level",
+    }
+    path = str(tmp_path / "rows.jsonl")
+    (item,) = read(tmp_path, kind="jsonl", path=path, separator=" or ", columns=columns)
+    assert item.id == "s/9" and item.task.question == "Which one?" and item.options == ("early", "late")
+    assert (item.task.answer, item.task.answers) == ("A", ("b", "c", "d"))
+    assert len(item.task.images) == 2 and item.task.meta == {"level": 3}
+
+
+def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    pictures = [picture(n) for n in range(5)]
+    columns = {"question": [f"What is {n}?" for n in range(5)], "answer": list(range(5)), "image": pictures}
+    features = datasets.Features(
+        {"question": datasets.Value("string"), "answer": datasets.Value("int64"), "image": datasets.Image()}
+    )
+    table = datasets.Dataset.from_dict(columns, features=features)
+    table.save_to_disk(str(tmp_path / "disk"))
+    datasets.DatasetDict({"train": table}).save_to_disk(str(tmp_path / "dict"))
+    table.to_parquet(str(tmp_path / "rows.parquet"))
+    sources = [
+        {"kind": "hf", "path": str(tmp_path / "disk")},
+        {"kind": "hf", "path": str(tmp_path / "dict")},
+        {"kind": "parquet", "path": str(tmp_path / "*.parquet"), "limit": 5},
+    ]
+    for source in sources:
+        items = read(tmp_path, **source)
+        assert [item.task.answer for item in items] == ["0", "1", "2", "3", "4"], source
+        assert [item.task.images[0] for item in items] == [ImageStore().put(one) for one in pictures]
+
+
+def test_folders_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "zoo/cat").mkdir(parents=True)
+    picture(1).save(tmp_path / "zoo/cat/a.png")
+    picture(2).save(tmp_path / "zoo/b.webp", lossless=True)
+    told = {"file_name": "b.webp", "question": "What is it?", "answer": "a dog"}
+    gone = {"file_name": "c.png", "question": "What is it?", "answer": "a bird"}
+    (tmp_path / "zoo/metadata.jsonl").write_text(f"{json.dumps(told)}\n{json.dumps(gone)}\n")
+    ask = {"question": "Which animal is in {file}?"}
+    items = read(tmp_path, kind="folder", path=str(tmp_path / "zoo"), **ask, columns={"answer": "answer"})
+    assert [item.rejection.reason if item.rejection else "" for item in items] == [
+        "",
+        "image_missing",
+        "no_answer",
+    ]
+    by_folder = read(tmp_path, kind="folder", path=str(tmp_path / "zoo"), **ask, columns={"answer": "folder"})
+    assert by_folder[2].task.answer == "cat" and "cat/a.png" in by_folder[2].task.question
+
+
+def test_the_world_as_a_source_with_its_own_teacher(tmp_path: Path) -> None:
+    teacher = {
+        "model": "world",
+        "dialect": "deepeyes_v2/brief",
+        "vision": {"factor": 28, "min_pixels": 3136, "max_pixels": 48 * 784},
+    }
+    values = {
+        "sources": {"world": {"kind": "world", "families": ["tiny", "direct"], "limit": 4}},
+        "synthesize": {"teachers": {"world": teacher}},
+        "split": {"validation": 0.0},
+    }
+    from deepeyes.cli.data import crew
+
+    pytest.importorskip("imagehash")
+    counts = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", crew))
+    assert counts[-1].kept == 4, [count.rejected for count in counts]
+    items = RunFolder(tmp_path / "run").final()
+    traces = list(RunFolder(tmp_path / "run").traces(item.trace for item in items if item.trace))
+    assert [bool(trace.tool_turns) for trace in traces] == [True, False, True, False]
+    assert all(
+        turn < len(trace.turns) - 1 for item, trace in zip(items, traces, strict=True) for turn in item.given
+    )
+
+
+def parts(tmp_path: Path) -> tuple[StageFolder, StageFolder]:
+    source, target = StageFolder(tmp_path / "01-a"), StageFolder(tmp_path / "02-verifiable")
+    for part in range(4):
+        rows = [{"question": "What?", "answer": a} for a in ("3", "about 3")]
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        source.write(part, read(tmp_path, kind="jsonl", path=str(tmp_path / "rows.jsonl"), needs_image=False))
+    return source, target
+
+
+@pytest.mark.parametrize("name", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def test_runners_do_every_part(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("datasets" if name == "processes" else "ray")
+    source, target = parts(tmp_path)
+    seen: list[int] = []
+    runner = Processes(2) if name == "processes" else RayCluster(count=1)
+    runner.run(StageWork(Verifiable(), source, target), range(4), target, seen.append)
+    assert all([item.kept for item in target.read(part)] == [True, False] for part in range(4))
+    assert seen[-1] == 4
+
+
+def test_the_runner_and_the_pace_change_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 20)))
+    one = asyncio.run(curate(recipe, tmp_path / "one", Crew()))
+    several = asyncio.run(curate(recipe, tmp_path / "several", Crew(), pace=Pace(Processes(2))))
+    assert one == several
+    assert RunFolder(tmp_path / "one").final() == RunFolder(tmp_path / "several").final()
+
+
+def test_unknown_runner() -> None:
+    with pytest.raises(ConfigError, match="use local or ray"):
+        runner_named("slurm", 1)
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(["data", *arguments])
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def data_is_a_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepeyes.cli import main as module
+
+    monkeypatch.setitem(module.GROUPS, "data", "Curate data.")
+
+
+@pytest.mark.usefixtures("data_is_a_verb")
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("datasets")
+    file = write_rows(tmp_path / "source", 4)
+    script = tmp_path / "s.txt"
+    script.write_text("<think>I know.</think>\n<answer>7</answer>")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(
+        f'[sources.rows]\nkind = "jsonl"\npath = "{file}"\nlane = "cold_start"\n'
+        f'[synthesize.teachers.s]\nmodel = "scripted:{script}"\ntools = false\n'
+    )
+    out = str(tmp_path / "run")
+    command = ["curate", str(recipe), "--out", out, "--set", "split.validation=0.0", "--json"]
+    assert call(*command) == 0
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert stages[0]["into"] == 4 and stages[-1]["kept"] == 1
+    assert {stage["name"]: stage["rejected"] for stage in stages}["verify"] == {"wrong_answer": 3}
+    assert call("funnel", out) == 0 and "wrong_answer 3" in " ".join(capsys.readouterr().out.split())
+    assert call("export", out, "--format", "trl") == 0
+    assert "train.parquet: 1" in capsys.readouterr().out
+    assert call("inspect", f"{out}/export/trl/sft/train.parquet") == 0
+    assert "messages" in capsys.readouterr().out
+    assert call("inspect", str(file)) == 0 and "4 rows" in capsys.readouterr().out
+    assert call("curate", str(recipe), "--out", out, "--set", "batch=3") == 3
+    assert call("curate", str(tmp_path / "no.toml"), "--out", out) == 2
+    assert call("export", out, "--format", "csv") == 2 and call("funnel", str(tmp_path)) == 2
+    assert call("curate", str(recipe), "--out", out, "--set", "verify.tolerat=1") == 3
+    assert "did you mean tolerate" in capsys.readouterr().err

@@ -1,0 +1,310 @@
+"""The stages one by one: pure functions from items to items."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data.crew import picture
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepeyes.core.images import ImageRef, ImageStore
+from deepeyes.core.limits import StopReason
+from deepeyes.core.task import Task
+from deepeyes.core.trace import Observation, Trace, Turn, Verdict
+from deepeyes.data.decontaminate import Decontaminate
+from deepeyes.data.duplicates import Distinct
+from deepeyes.data.faults import faults
+from deepeyes.data.item import Item, Odds
+from deepeyes.data.looks import Lookalikes, Looks, Textalikes, look
+from deepeyes.data.mix import Mixed, Split
+from deepeyes.data.odds import Benefit, Difficult
+from deepeyes.data.openended import OpenEnded
+from deepeyes.data.stage import AsColumns, Stage, apply, to_columns
+from deepeyes.data.toolmix import use_of
+from deepeyes.data.verifiable import Verifiable
+from deepeyes.dialects.deepeyes_v2_parse import parse
+
+REF = ImageRef(sha256="a" * 64, width=9, height=9)
+
+
+def item(number: int = 0, question: str = "What is it?", answer: str = "7", **fields: Any) -> Item:
+    task_fields = {key: fields.pop(key) for key in ("images", "answers", "family") if key in fields}
+    task = Task(id=f"s/{number}", question=question, answer=answer, **task_fields)
+    return Item(**{"task": task, "source": "s", "row": number, **fields})
+
+
+def reason(stage: Stage, one: Item) -> str:
+    (judged,) = apply(stage, [one])
+    return judged.rejection.reason if judged.rejection else ""
+
+
+CHOICES = "Which colour is the car?\nA. red\nB. dark blue\nC. green\nAnswer with the option's letter."
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "options", "opened"),
+    [
+        (CHOICES, "B", (), ("Which colour is the car?", "dark blue")),
+        (CHOICES, "(B) dark blue", (), ("Which colour is the car?", "dark blue")),
+        (CHOICES, "Dark Blue.", (), ("Which colour is the car?", "dark blue")),
+        ("<image>\nHow many?", "c", ("one", "two", "3"), ("How many?", "3")),
+        ("How many? Please select the correct option.", "B", ("1", "2"), ("How many?", "2")),
+        ("Plain <image1> question?", "yes", (), ("Plain  question?", "yes")),
+    ],
+)
+def test_questions_are_opened(question: str, answer: str, options: Any, opened: tuple[str, str]) -> None:
+    (done,) = apply(OpenEnded(), [item(question=question, answer=answer, options=options)])
+    assert done.kept and (done.task.question, done.task.answer) == opened and not done.options
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "options", "why"),
+    [
+        ("Which of the following is right?", "A", ("x", "y"), "needs_options"),
+        ("Who is it?", "B", ("Ann", "None of the above"), "needs_options"),
+        ("Which picture?", "B", ("A", "B", "C"), "needs_options"),
+        ("Who?", "D", ("Ann", "Bob"), "answer_not_an_option"),
+        ("Who?", "Eve", ("Ann", "Bob"), "answer_not_an_option"),
+        ("Who?", "A. Bob", ("Ann", "Bob"), "answer_not_an_option"),
+        ("<image>", "x", (), "no_question"),
+        ("x" * 5000, "x", (), "question_too_long"),
+    ],
+)
+def test_questions_that_cannot_be_opened(question: str, answer: str, options: Any, why: str) -> None:
+    assert reason(OpenEnded(), item(question=question, answer=answer, options=options)) == why
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("42", ""),
+        ("dark blue", ""),
+        ("not visible", "unanswerable"),
+        ("N/A", "unanswerable"),
+        ("It is red. It is big.", "answer_is_prose"),
+        ("a\nb", "answer_is_prose"),
+        ("red or blue", "answer_ambiguous"),
+        ("about 16", "answer_rough"),
+        ("x" * 90, "answer_too_long"),
+        ("one two three four five six seven eight nine ten eleven", "answer_too_long"),
+    ],
+)
+def test_only_answers_that_a_rule_can_check_stay(answer: str, why: str) -> None:
+    assert reason(Verifiable(), item(answer=answer)) == why
+
+
+def odds(right: int, asked: int = 8) -> Odds:
+    return Odds(model="m", right=right, asked=asked)
+
+
+def test_difficulty_and_benefit_decide_by_counts() -> None:
+    hard = Difficult(model="m")
+    assert [reason(hard, item(unaided=odds(n))) for n in (0, 2, 3)] == ["", "", "too_easy"]
+    assert reason(hard, item(unaided=odds(0, 7))) == "infrastructure_error"
+    lanes = [apply(Benefit(model="m", solved_at=2), [item(aided=odds(n))])[0].lane for n in (0, 1, 2)]
+    assert lanes == ["cold_start", "cold_start", "rl"]
+    assert apply(Benefit(), [item()])[0].lane == "cold_start"
+
+
+def trace(
+    *turns: tuple[str, Observation | None], answer: str = "7", score: float = 1, **fields: Any
+) -> Trace:
+    made = tuple(Turn(text=text, action=parse(text), observation=seen) for text, seen in turns)
+    task = Task(id="t", question="What is on the sign?", answer=answer)
+    end = {"stop_reason": StopReason.answered, "answer": answer, "verdict": Verdict(score=score), **fields}
+    return Trace(id="t#0", task=task, turns=made, **end)
+
+
+def coded(code: str, stdout: str = "", thought: str = "I look.", **seen: Any) -> tuple[str, Observation]:
+    text = f"<think>{thought}</think>\n<code>\n```python\n{code}\n```\n</code>"
+    return text, Observation(tool="python", stdout=stdout, **seen)
+
+
+def last(answer: str = "7", thought: str = "Clear.") -> tuple[str, None]:
+    return f"<think>{thought}</think>\n<answer>{answer}</answer>", None
+
+
+@pytest.mark.parametrize(
+    ("turns", "answer", "found"),
+    [
+        ([coded("print(6 + 1)", "7\n"), last()], "7", ()),
+        ([last()], "7", ()),
+        ([coded("w = image_1.width"), coded("print(w)", "7\n"), last()], "7", ()),
+        ([coded("w = image_1.width"), last()], "7", ("unused_call",)),
+        ([coded("# nothing to do"), last()], "7", ("unused_call",)),
+        ([coded("import math"), coded("print(math.pi)", "3\n"), last()], "7", ()),
+        ([coded("print(1)", "1\n"), coded("print(1)", "1\n"), last()], "7", ("repeated_call",)),
+        ([coded("1/0", status="error", stderr="x"), last()], "7", ("failed_call",)),
+        ([coded("print('7PK2')", "7PK2\n"), last("7PK2")], "7PK2", ("leaked_answer",)),
+        (
+            [coded("a = '7PK2'\nprint(f'It is {a}')", "It is 7PK2\n"), last("7PK2")],
+            "7PK2",
+            ("leaked_answer",),
+        ),
+        ([coded("for c in ('7PK2', 'x'):\n    print(c)", "7PK2\nx\n"), last("7PK2")], "7PK2", ()),
+        ([coded("print(1)", "7PK2\n"), coded("print('7PK2')", "7PK2\n"), last("7PK2")], "7PK2", ()),
+        ([coded("print(2)", "2\n", "It is 7PK2, I check."), last("7PK2")], "7PK2", ("leaked_answer",)),
+        ([last("7", "The reference answer is 7.")], "7", ("leaked_answer",)),
+        ([("blah", Observation(status="malformed")), last()], "7", ("malformed_turn",)),
+    ],
+)
+def test_faults(turns: Any, answer: str, found: tuple[str, ...]) -> None:
+    assert faults(trace(*turns, answer=answer)) == found
+
+
+def test_ends_without_an_answer_are_named() -> None:
+    def ended(stop: StopReason, *turns: Any) -> tuple[str, ...]:
+        return faults(trace(*turns, stop_reason=stop))
+
+    same = coded("print(1)", "1\n")
+    assert ended(StopReason.max_turns, same, same) == ("loops",)
+    assert ended(StopReason.max_turns, same) == ("no_answer",)
+    assert ended(StopReason.malformed, ("I'm sorry, I can't help with that.", None)) == ("refused",)
+    assert ended(StopReason.malformed, ("blah", None)) == ("nonsense",)
+    assert ended(StopReason.infrastructure_error) == ("infrastructure_error",)
+    assert faults(trace(last(), score=0)) == ("wrong_answer",)
+
+
+@given(st.text(), st.text())
+def test_faults_is_total(code: str, answer: str) -> None:
+    faults(trace(coded(code), last(), answer=answer or "x"))
+
+
+def test_kinds_of_tool_use() -> None:
+    def use(code: str, **seen: Any) -> str | None:
+        text, observation = coded(code, **seen)
+        return use_of(Turn(text=text, action=parse(text), observation=observation))
+
+    assert use("image_1.crop((0, 0, 9, 9))") == "crop" and use("show(a[1:5, 2:9])") == "crop"
+    assert (
+        use("d.rectangle((0, 0, 9, 9))") == "mark"
+        and use("print(3 * 4)", stdout="12") == "numerical analysis"
+    )
+    call = '<think>x</think><tool_call>{"name": "search", "arguments": {"query": "y"}}</tool_call>'
+    assert (
+        use_of(Turn(text=call, action=parse(call), observation=Observation(tool="search"))) == "text search"
+    )
+    assert use_of(Turn(text=last()[0], action=parse(last()[0]))) is None
+
+
+@given(
+    st.lists(st.integers(0, 2**256 - 1), max_size=8), st.integers(0, 2**256 - 1), st.sets(st.integers(0, 255))
+)
+def test_lookalikes_finds_all_and_only_those_within_the_distance(
+    others: list[int], base: int, flips: set[int]
+) -> None:
+    near = base
+    for bit in sorted(flips)[:14]:
+        near ^= 1 << bit
+    index = Lookalikes(10)
+    for owner, value in enumerate([*others, near]):
+        index.add(f"{value:064x}", owner)
+    wanted = [o for o, value in enumerate([*others, near]) if (value ^ base).bit_count() <= 10]
+    assert sorted(index.find(f"{base:064x}")) == wanted
+
+
+def test_the_same_picture_resized_or_compressed_looks_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("imagehash")
+    one = picture(1, side=400)
+    one.save(tmp_path / "a.jpg", quality=60)
+    from PIL import Image
+
+    value = int(look(one), 16)
+    again = (one.resize((250, 250)), Image.open(tmp_path / "a.jpg").convert("RGB"))
+    assert all((int(look(other), 16) ^ value).bit_count() <= 16 for other in again)
+    assert (int(look(picture(2, side=400)), 16) ^ value).bit_count() > 40
+
+
+LONG = "How many wooden boats with white sails are moored at the northern quay in this photograph?"
+
+
+def test_duplicates_need_picture_question_and_answer_alike() -> None:
+    pytest.importorskip("datasketch")
+    looks = {"looks": ("0" * 64,)}
+    near = {"looks": ("0" * 63 + "3",)}
+    far = {"looks": ("f" * 64,)}
+    items = [
+        item(0, LONG, "3", **looks),
+        item(1, LONG.lower() + "!", "three", **near),
+        item(2, LONG, "4", **looks),
+        item(3, LONG, "3", **far),
+        item(4, "Another question altogether?", "3", **looks),
+        item(5, LONG, "3"),
+        item(6, LONG.replace("boats", "boat"), "3"),
+    ]
+    kept = [one.kept for one in apply(Distinct(), items)]
+    assert kept == [True, False, True, True, True, True, False]
+
+
+def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("imagehash")
+    pytest.importorskip("datasketch")
+    import json
+
+    picture(1).save(tmp_path / "b.png")
+    rows = [
+        {"question": "What colour?", "image": "b.png"},
+        {"question": LONG, "image": "gone.png"},
+        {"question": LONG},
+    ]
+    (tmp_path / "bench.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    against = {"bench": {"kind": "jsonl", "path": str(tmp_path / "bench.jsonl")}}
+    stage = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")})
+    (index,) = stage.prepare()
+    assert index.rows == 3 and index.unreadable == {"image_missing": 1} and len(index.looks) == 1
+    store = ImageStore(tmp_path / "images")
+    items = [
+        item(0, "Something else?", images=(store.put(picture(1, side=120)),)),
+        item(1, LONG.replace("?", " ?"), images=(store.put(picture(2)),)),
+        item(2, "What colour?", images=(store.put(picture(3)),)),
+    ]
+    seen = apply(Looks(folder=str(tmp_path / "images")), items)
+    judged = [one.rejection.reason if one.rejection else "" for one in apply(stage, seen)]
+    assert judged == ["benchmark_image", "benchmark_question", ""]
+
+
+def test_mix_brings_groups_to_their_shares() -> None:
+    items = [item(n, lane="cold_start", source="ab"[n % 2]) for n in range(60)]
+    items += [item(n, lane="text", source="c") for n in range(60, 70)]
+    items += [item(n, lane="rl", source="a") for n in range(70, 90)]
+    mixed = apply(Mixed(shares={"a": 0.5, "b": 0.25, "c": 0.25}, caps={"b": 20}), items)
+    kept = [one for one in mixed if one.kept and one.lane != "rl"]
+    counts = {group: sum(one.source == group for one in kept) for group in "abc"}
+    assert counts == {"a": 20, "b": 10, "c": 10}
+    assert sum(one.kept for one in mixed if one.lane == "rl") == 20, "prompts have no share"
+    backwards = {one.id: one.kept for one in apply(Mixed(caps={"b": 7}), items[::-1])}
+    assert backwards == {one.id: one.kept for one in apply(Mixed(caps={"b": 7}), items)}
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=40), st.floats(0, 0.9))
+def test_split_never_parts_what_shares_a_picture(pictures: list[int], share: float) -> None:
+    refs = [ImageRef(sha256=f"{n:064x}", width=9, height=9) for n in range(14)]
+    items = [item(n, images=(refs[p], refs[p + 1])) for n, p in enumerate(pictures)]
+    done = apply(Split(validation=share), items)
+    for one in done:
+        for other in done:
+            if set(one.task.images) & set(other.task.images):
+                assert one.split == other.split
+
+
+def test_stages_leave_other_lanes_and_rejected_items_alone() -> None:
+    given_up = item(1, answer="").rejected("read", "no_answer")
+    other = item(2, answer="about 3", lane="trace")
+    assert apply(Verifiable(), [given_up, other]) == [given_up, other]
+
+
+def test_a_stage_AsColumns_for_datasets() -> None:
+    datasets = pytest.importorskip("datasets")
+    items = [item(n, answer="about 3" if n % 2 else "3") for n in range(10)]
+    table = datasets.Dataset.from_dict(to_columns(items))
+    mapped = table.map(AsColumns(Verifiable()), batched=True, batch_size=3)
+    assert mapped["kept"] == [True, False] * 5 and mapped["reason"][1] == "answer_rough"
+    assert [Item.model_validate_json(line) for line in mapped["item"]] == apply(Verifiable(), items)
+
+
+def test_texts_alike() -> None:
+    pytest.importorskip("datasketch")
+    index = Textalikes(0.8)
+    index.add(LONG, "a")
+    assert index.find(LONG.upper()) == ["a"] and index.find("What is the capital of this country?") == []
