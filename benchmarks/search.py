@@ -32,10 +32,10 @@ import numpy as np
 
 from benchmarks.search_questions import HELD_OUT, TUNED, Question, questions
 from deepeyes.search.base import Document
-from deepeyes.search.text import TextIndex
-from deepeyes.search.text_build import build
-from deepeyes.search.text_vectors import DIM, Floats, MiniLM
-from deepeyes.search.text_words import query_words
+from deepeyes.search.text.build import build
+from deepeyes.search.text.index import TextIndex
+from deepeyes.search.text.vectors import DIM, Floats, MiniLM
+from deepeyes.search.text.words import query_words
 
 FULL, MANY, LARGE = 20_000, 64, 100_000
 

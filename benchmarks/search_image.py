@@ -29,10 +29,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 import deepeyes.world
 from deepeyes.core.images import to_rgb
 from deepeyes.search.base import Hit, Picture
-from deepeyes.search.image import ImageIndex
-from deepeyes.search.image_arrays import small_picture
-from deepeyes.search.image_fit import likeness
-from deepeyes.search.image_layout import TEMPLATE
+from deepeyes.search.image.arrays import small_picture
+from deepeyes.search.image.fit import likeness
+from deepeyes.search.image.index import ImageIndex
+from deepeyes.search.image.layout import TEMPLATE
 from deepeyes.world.pack import open_pack
 
 SCENE = (960, 720)

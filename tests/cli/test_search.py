@@ -55,6 +55,17 @@ def test_ask_with_an_index(cli: Callable[..., Ran], folder: Path, picture: Path,
     assert json.loads(off.out)["tool_calls"] == [{"name": "search", "status": "error"}]
 
 
+def test_eval_with_an_index(cli: Callable[..., Ran], folder: Path, tmp_path: Path):
+    script = tmp_path / "script.txt"
+    script.write_text(f"{CALL}\n---\n{ANSWER}\n")
+    asked = ("eval", "world", "--family", "tiny", "-n", 1, "--model", f"scripted:{script}", "--trace", "t")
+    ran = cli(*asked, "--search", folder, "--json")
+    assert json.loads(ran.out)["tool_call_rate"] == 1.0, ran.err
+    assert "world://country/chad/trade" in next((tmp_path / "t").glob("*.jsonl")).read_text()
+    other = cli(*asked, "--search", "off", "--json")
+    assert other.code == 3 and "holds another run" in other.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -7,13 +7,15 @@ import pytest
 from PIL import Image
 
 from deepeyes.agent.loop import run_episode
+from deepeyes.cli.main import main
 from deepeyes.core.images import ImageStore, load_image
 from deepeyes.core.task import Task
+from deepeyes.core.trace import Trace, read_traces
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
-from deepeyes.search.image import ImageIndex
-from deepeyes.search.text import TextIndex
-from deepeyes.search.text_build import build
+from deepeyes.search.image.index import ImageIndex
+from deepeyes.search.text.build import build
+from deepeyes.search.text.index import TextIndex
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.image_search import ImageSearchTool
 from deepeyes.tools.open_page import OpenPageTool
@@ -66,6 +68,32 @@ async def test_flag_to_crop_to_image_search_to_text_search_to_answer(photo: Imag
             python = PythonTool(sandbox)
             tools = [python, SearchTool(text), ImageSearchTool(pictures, python), OpenPageTool(text)]
             trace = await run_episode(task, ScriptedModel(REPLIES), ToolSet(tools), images=store)
+    check(trace)
+
+
+@pytest.mark.slow
+def test_the_same_from_the_command_line(
+    photo: Image.Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photo.save("photo.png")
+    Path("script.txt").write_text("\n---\n".join(REPLIES))
+    ask = ["ask", "photo.png", "Which religion do most people follow?", "--model", "scripted:script.txt"]
+    for trace in ("first", "again"):
+        with pytest.raises(SystemExit) as end:
+            main([*ask, "--search", "world", "--trace", trace, "--json"])
+        said = capsys.readouterr()
+        assert not end.value.code, said.err
+        assert json.loads(said.out)["answer"] == "Christian"
+        assert ("making the index of the world" in said.err) == (trace == "first")
+        check(next(iter(read_traces(tmp_path / trace))))
+
+
+def check(trace: Trace) -> None:
     assert trace.answer == "Christian"
     code, image, search, page = [turn.observation for turn in trace.tool_turns]
     assert code and image and search and page

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepeyes.search.base import Document
-from deepeyes.search.text_vectors import DIM, Floats
+from deepeyes.search.text.vectors import DIM, Floats
 
 CONCEPTS = {
     "religion": ("religions", "faiths", "faith", "churches"),

@@ -18,7 +18,7 @@ from deepeyes.dialects.neutralise import DIALECT_TAGS
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.search.base import Document, Hit, SearchUnavailable
-from deepeyes.search.reader import not_read
+from deepeyes.search.pages.reader import not_read
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.tools.image_search import ImageSearchTool
 from deepeyes.tools.open_page import OpenPageTool

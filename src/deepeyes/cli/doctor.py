@@ -20,7 +20,7 @@ EXTRAS = {
     "nano": ("torch", "transformers", "accelerate"),
     "train": ("trl", "datasets", "peft"),
     "eval": ("inspect-ai", "math-verify"),
-    "search": ("tantivy", "usearch", "onnxruntime"),
+    "search": ("tantivy", "numkong", "onnxruntime"),
     "world": ("resvg_py",),
     "serve": ("starlette", "uvicorn"),
     "sandbox": ("matplotlib", "scipy"),
@@ -82,7 +82,7 @@ def _models() -> list[Finding]:
 
 
 def _search() -> list[Finding]:
-    from deepeyes.search.text import parts_report
+    from deepeyes.search.text.index import parts_report
 
     return [Finding("search", name, ok, "", remedy) for name, ok, remedy in parts_report()]
 

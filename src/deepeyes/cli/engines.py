@@ -18,9 +18,9 @@ from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.search.base import Document, ImageSearch, PageReader, Picture, TextSearch
 
 if TYPE_CHECKING:
-    from deepeyes.search.guard import GuardedText
-    from deepeyes.search.text import TextIndex
-    from deepeyes.search.text_build import Manifest, OnProgress
+    from deepeyes.search.guard.guard import GuardedText
+    from deepeyes.search.text.build import Manifest, OnProgress
+    from deepeyes.search.text.index import TextIndex
     from deepeyes.tools.base import Tool
     from deepeyes.tools.image_search import Pictures
     from deepeyes.world.pack import Pack
@@ -87,7 +87,7 @@ async def open_engines(
 
 def world_folder(pack: Pack) -> Path:
     """Where the indexes of this content of a pack are kept."""
-    from deepeyes.search.text_build import cache_folder
+    from deepeyes.search.text.build import cache_folder
 
     return cache_folder() / f"{pack.name}-{pack.digest[:16]}"
 
@@ -96,8 +96,8 @@ def build_world(
     pack: Pack, *, dense: bool | None = None, pictures: bool = True, tell: OnProgress | None = None
 ) -> Manifest:
     """Both indexes of a pack (or texts alone), built or completed. Returns the text index's manifest."""
-    from deepeyes.search.image import ImageIndex
-    from deepeyes.search.text_build import build
+    from deepeyes.search.image.index import ImageIndex
+    from deepeyes.search.text.build import build
 
     here = world_folder(pack)
     manifest = build(
@@ -136,22 +136,21 @@ async def _opened(spec: str, stack: AsyncExitStack, snippet_chars: int, tell: On
     return Engines(text=text, pages=pages)
 
 
-def _web_pages(text: GuardedText) -> PageReader | None:
+def _web_pages(text: GuardedText) -> PageReader:
     """The pages behind a provider's hits: as guarded and as recorded as the search itself."""
-    from deepeyes.search.guard import GuardedReader
-    from deepeyes.search.reader import WebReader
-    from deepeyes.search.recording import RecordedReader, RecordedText
+    from deepeyes.search.guard.guard import GuardedReader
+    from deepeyes.search.pages.reader import WebReader
+    from deepeyes.search.record.recording import RecordedReader, RecordedText
 
     inner = text.inner
     if not isinstance(inner, RecordedText):
         return GuardedReader(WebReader(), text.guard)
-    recording = getattr(inner, "recording", None)
-    return recording and GuardedReader(RecordedReader(recording, "web", WebReader), text.guard)
+    return GuardedReader(RecordedReader(inner.recording, "web", WebReader), text.guard)
 
 
 def _world(stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -> Engines:
-    from deepeyes.search.image import ImageIndex
-    from deepeyes.search.text import BUILD_DENSE, TextIndex
+    from deepeyes.search.image.index import ImageIndex
+    from deepeyes.search.text.index import BUILD_DENSE, TextIndex
     from deepeyes.world.pack import open_pack
 
     pack = stack.enter_context(open_pack())
@@ -167,7 +166,7 @@ def _world(stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -
 
 
 def _folder(folder: Path, stack: AsyncExitStack, snippet_chars: int) -> Engines:
-    from deepeyes.search.text import TextIndex
+    from deepeyes.search.text.index import TextIndex
 
     if not folder.is_dir():
         from deepeyes.search.providers.registry import NAMES

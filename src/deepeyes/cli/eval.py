@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepeyes.cli.engines import HELP
 from deepeyes.cli.rig import rig, run
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
@@ -42,6 +43,7 @@ def world(
     temperature: float = typer.Option(0.0, min=0.0),
     limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget. Repeatable."),
     dialect: str = typer.Option("", help="The model's own by default."),
+    search: list[str] = typer.Option([], metavar="WHAT", help=HELP),
 ) -> None:
     """Accuracy with its interval, tool-call rate, crop-hit rate, stop reasons, seconds per episode."""
     if tools not in ("on", "off"):
@@ -56,6 +58,7 @@ def world(
         dialect=dialect,
         temperature=temperature,
         limits=parse_limits(limit),
+        search=tuple(search),
     ).checked()
     with ExitStack() as stack:
         folder = trace or Path(stack.enter_context(TemporaryDirectory(prefix="deepeyes-eval-")))
@@ -73,7 +76,7 @@ def world(
 async def _ask_all(plan: WorldPlan, folder: Path, concurrency: int) -> list[Trace]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     right = asked = 0
-    async with rig(plan.model, tools=plan.tools, dialect=plan.dialect) as it:
+    async with rig(plan.model, tools=plan.tools, dialect=plan.dialect, search=plan.search) as it:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("asking", total=plan.n)
 

@@ -75,8 +75,8 @@ def index(
     ),
 ) -> None:
     """Index documents. A line has url, title, text, and if known date and source; or id and contents."""
-    from deepeyes.search.text_build import build, keep_vectors
-    from deepeyes.search.text_vectors import missing_parts
+    from deepeyes.search.text.build import build, keep_vectors
+    from deepeyes.search.text.vectors import missing_parts
 
     wanted = None if dense else False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -114,8 +114,8 @@ def serve(
     """Serve over HTTP: /retrieve for trainers, /search, /image_search, /page. The token is
     DEEPEYES_SEARCH_TOKEN.
     """
-    from deepeyes.search.server import Served
-    from deepeyes.search.server import serve as serving
+    from deepeyes.search.server.app import serve as serving
+    from deepeyes.search.server.service import Served
 
     async def work() -> None:
         async with _opened(search, chars) as engines:

@@ -44,6 +44,8 @@ class WorldPlan(Config):
     """Empty for the model's own."""
     temperature: float = 0.0
     limits: Limits = Limits()
+    search: tuple[str, ...] = ()
+    """What the model may search, as in `deepeyes ask --search`."""
 
     def checked(self) -> WorldPlan:
         """Itself; raises `InputError` for a family or split that does not exist."""

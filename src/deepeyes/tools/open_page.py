@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepeyes.search.base import Document, PageReader
-from deepeyes.search.passages import passages
-from deepeyes.search.reader import NOT_READ
-from deepeyes.search.text_words import tidy
+from deepeyes.search.pages.passages import passages
+from deepeyes.search.pages.reader import NOT_READ
+from deepeyes.search.text.words import tidy
 from deepeyes.tools.base import Episode, ToolResult
 from deepeyes.tools.search import one_line, query_problem
 

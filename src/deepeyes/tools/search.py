@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepeyes.search.base import Hit, TextSearch
-from deepeyes.search.text_words import MAX_QUERY_CHARS, tidy
+from deepeyes.search.text.words import MAX_QUERY_CHARS, tidy
 from deepeyes.tools.base import Episode, ToolResult
 
 RESULTS = 5

@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.search.base import Document, Hit
-from deepeyes.search.blocklist import BENCHMARK_HOSTS, Blocklist
-from deepeyes.search.cleaning import clean, one_line
-from deepeyes.search.contamination import Benchmark, Item, picture_hash
-from deepeyes.search.guard import (
+from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
+from deepeyes.search.guard.cleaning import clean, one_line
+from deepeyes.search.guard.contamination import Benchmark, Item, picture_hash
+from deepeyes.search.guard.guard import (
     CONTAMINATED,
     INSTRUCTIONS,
     Guard,
@@ -23,8 +23,8 @@ from deepeyes.search.guard import (
     GuardedReader,
     GuardedText,
 )
+from deepeyes.search.pages.reader import NOT_READ
 from deepeyes.search.providers.registry import resolve_text
-from deepeyes.search.reader import NOT_READ
 
 # ---- plain text
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepeyes.search.image_arrays import opponent, small_picture
-from deepeyes.search.image_fit import fit_of, likeness, refine
-from deepeyes.search.image_hash import distances, perceptual_hashes
-from deepeyes.search.image_layout import CHANNELS, Gallery, Query, layout_scores, layouts, placements
+from deepeyes.search.image.arrays import opponent, small_picture
+from deepeyes.search.image.fit import fit_of, likeness, refine
+from deepeyes.search.image.hash import distances, perceptual_hashes
+from deepeyes.search.image.layout import CHANNELS, Gallery, Query, layout_scores, layouts, placements
 
 
 def noise(seed: int, side: int = 128, blobs: int = 8) -> Image.Image:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from deepeyes.core.errors import InputError
 from deepeyes.search.base import ImageSearch, Picture
-from deepeyes.search.image import ImageIndex
+from deepeyes.search.image.index import ImageIndex
 
 
 def drawn(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
@@ -109,6 +109,11 @@ def test_every_mode_is_a_query(index: ImageIndex, mode: str) -> None:
 def test_every_size_is_a_query(index: ImageIndex, size: tuple[int, int], mode: str) -> None:
     hits = index.search_now(Image.new(mode, size, 7), 3)
     assert len(hits) == 3 and all(math.isfinite(hit.score) for hit in hits)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 7), (200, 100)])
+def test_a_query_that_shows_nothing_proves_nothing(index: ImageIndex, size: tuple[int, int]) -> None:
+    assert index.search_now(Image.new("RGB", size, "red"), 1)[0].snippet == "a weak match"
 
 
 def test_a_huge_copy_is_found(index: ImageIndex) -> None:

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from deepeyes.core.errors import InputError
-from deepeyes.search import image_store
 from deepeyes.search.base import Picture, SearchUnavailable
-from deepeyes.search.image import ImageIndex
+from deepeyes.search.image import store as image_store
+from deepeyes.search.image.index import ImageIndex
 
 
 def pictures(count: int, start: int = 0) -> Iterator[Picture]:
@@ -70,7 +70,7 @@ def test_a_killed_build_goes_on(tmp_path: Path, encoded: list[int]) -> None:
     script = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[2])\n"
         "from pathlib import Path\n"
-        "import test_image_store as t\n"
+        "import test_store as t\n"
         "t.image_store._SHARD = 4\n"
         "def some():\n"
         "    yield from t.pictures(10)\n"

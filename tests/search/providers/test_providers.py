@@ -33,7 +33,7 @@ from search.web_answers import NAMES as TEXT_NAMES
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.search.base import Hit, SearchUnavailable
-from deepeyes.search.fetching import Fetcher
+from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Ask, Declined, Unreadable, iso_date, ranked
 from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.limits import SpendingCap, TokenBucket

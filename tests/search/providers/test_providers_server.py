@@ -13,7 +13,7 @@ from PIL import Image
 from search.web_answers import EMPTY, FULL, KEY
 
 from deepeyes.search.base import Hit, SearchUnavailable
-from deepeyes.search.fetching import Fetcher, FetchLimits
+from deepeyes.search.pages.fetching import Fetcher, FetchLimits
 from deepeyes.search.providers.adapter import Adapter
 from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.calling import MAX_ANSWER_BYTES, Caller, Manners

@@ -21,11 +21,11 @@ from search.web_answers import EMPTY, FULL, KEY
 
 from deepeyes.core.errors import ConfigError, InputError, StorageError
 from deepeyes.search.base import Document, Hit, SearchUnavailable
-from deepeyes.search.deepeyes_cache import SNAPSHOT, import_deepeyes_cache
+from deepeyes.search.pages.reader import NOT_READ
 from deepeyes.search.providers.online import Terms, identity
 from deepeyes.search.providers.registry import resolve_images, resolve_text
-from deepeyes.search.reader import NOT_READ
-from deepeyes.search.recording import (
+from deepeyes.search.record.deepeyes_cache import SNAPSHOT, import_deepeyes_cache
+from deepeyes.search.record.recording import (
     NOT_RECORDED,
     Mode,
     RecordedImages,
@@ -36,7 +36,7 @@ from deepeyes.search.recording import (
     picture_key,
     with_mode,
 )
-from deepeyes.search.tape import FILE, Question, Tape
+from deepeyes.search.record.tape import FILE, Question, Tape
 
 RED = Image.new("RGB", (40, 30), "red")
 
@@ -289,8 +289,8 @@ WRITER = """
 import asyncio, sys
 from PIL import Image
 from deepeyes.search.base import Hit
-from deepeyes.search.recording import RecordedText, Recording
-from deepeyes.search.tape import Tape
+from deepeyes.search.record.recording import RecordedText, Recording
+from deepeyes.search.record.tape import Tape
 folder, log, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 class Web:
     name = "web"
@@ -320,6 +320,7 @@ def start_writer(folder: Path, log: Path, first: int, last: int) -> subprocess.P
     )
 
 
+@pytest.mark.slow
 def test_many_processes_at_once(tmp_path: Path):
     folder, log = tmp_path / "tape", tmp_path / "log"
     writers = [start_writer(folder, log, first, first + 30) for first in (0, 10, 20, 0)]
@@ -331,6 +332,7 @@ def test_many_processes_at_once(tmp_path: Path):
     assert Tape(folder).count() == 50
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle(tmp_path: Path):
     folder, log = tmp_path / "tape", tmp_path / "log"
     for after in (1, 8):

@@ -13,11 +13,12 @@ from search.text_helpers import Concepts, places
 pytest.importorskip("starlette")
 
 from deepeyes.core.errors import ConfigError
-from deepeyes.search import server
 from deepeyes.search.base import Hit, SearchUnavailable
-from deepeyes.search.server import Served, make_app
-from deepeyes.search.text import TextIndex
-from deepeyes.search.text_build import build
+from deepeyes.search.server import app as server
+from deepeyes.search.server.app import make_app
+from deepeyes.search.server.service import TOKEN_VARIABLE, Served
+from deepeyes.search.text.build import build
+from deepeyes.search.text.index import TextIndex
 
 
 class Gallery:
@@ -191,8 +192,8 @@ async def test_a_token_is_asked_for():
 
 
 async def test_without_a_token_it_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv(server.TOKEN_VARIABLE, raising=False)
-    with pytest.raises(ConfigError, match=server.TOKEN_VARIABLE):
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    with pytest.raises(ConfigError, match=TOKEN_VARIABLE):
         await server.serve(Served(), host="0.0.0.0", port=0)
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from search.text_helpers import Concepts, places
 
 from deepeyes.core.errors import ConfigError, InputError, StorageError
-from deepeyes.search import text, text_build
 from deepeyes.search.base import Document, SearchUnavailable
-from deepeyes.search.text import TextIndex
-from deepeyes.search.text_build import build, keep_vectors, read_manifest
+from deepeyes.search.text import build as text_build
+from deepeyes.search.text import index as text
+from deepeyes.search.text.build import build, keep_vectors, read_manifest
+from deepeyes.search.text.index import TextIndex
 
 ENGINES = [
     pytest.param("tantivy", marks=pytest.mark.skipif(not text.has_tantivy(), reason="not installed")),
@@ -197,6 +198,14 @@ def test_a_missing_or_broken_index_says_what_to_do(tmp_path: Path, break_it, wor
     assert "deepeyes search index" in error.value.remedy
 
 
+def test_a_script_that_the_encoder_cannot_read_is_searched_by_its_words(tmp_path: Path):
+    build([*places(), Document("zh", "埃菲尔铁塔", "位于巴黎")], tmp_path, encoder=Concepts())
+    with TextIndex.open(tmp_path, encoder=Concepts()) as index:
+        assert urls(index, "埃菲尔铁塔", 1) == ["zh"]
+        assert [index.find(query) for query in ("🗼", "فرنسا", "\ud800")] == [(), (), ()]
+        assert urls(index, "exports of Chad \ud800", 1) == ["chad/trade"]
+
+
 def test_the_same_documents_are_not_indexed_twice(tmp_path: Path):
     build(places(), tmp_path, encoder=Concepts())
     again = Concepts()
@@ -233,7 +242,7 @@ def test_two_builders_never_write_at_once(tmp_path: Path):
 
 
 def test_asking_for_meanings_without_an_encoder_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    from deepeyes.search import text_vectors
+    from deepeyes.search.text import vectors as text_vectors
 
     monkeypatch.setattr(text_vectors, "missing_parts", lambda: ["onnxruntime"])
     text_vectors.load_encoder.cache_clear()
@@ -245,7 +254,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from search.text_helpers import Concepts, places
-from deepeyes.search import text_build
+from deepeyes.search.text import build as text_build
 from deepeyes.search.base import Document
 
 step, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -264,7 +273,7 @@ text_build.build([*places(), *many], folder, encoder=Concepts(), on_progress=tel
 def test_a_build_killed_at_any_step_leaves_nothing_broken_and_goes_on(tmp_path: Path):
     script = tmp_path / "build.py"
     script.write_text(textwrap.dedent(KILLED))
-    tests = Path(__file__).parents[1]
+    tests = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(tests)}
     steps = [3, 318, 319, 320, 321, 322, 323, 324, 10_000]
     ended: list[int] = []

@@ -2,7 +2,9 @@
 
 What always holds: a verdict is a function of the hit and the benchmark alone, and says which item and how
 much of it was seen; an ordinary page that happens to hold the answer is not flagged, only one that holds
-the question's words in their order, or nearly all of them together with the answer.
+the question's words in their order, or nearly all of them together with the answer. The guard asks it for
+every hit; `contamination` asks it for a finished run. (Whether two *questions* are alike, for training data,
+is another matter: `data/decontaminate.py`.)
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
-from deepeyes.search.cleaning import clean
-from deepeyes.search.image_hash import Bytes, distances, perceptual_hashes
+from deepeyes.core.images import ImageStore
+from deepeyes.core.trace import Trace
+from deepeyes.search.guard.cleaning import clean
+from deepeyes.search.image.hash import Bytes, distances, perceptual_hashes
 
 NGRAM = 8
 """Words in a row that two texts rarely share by chance."""
@@ -38,6 +42,8 @@ _COMMON = frozenset(
         *("why", "will", "with"),
     )
 )
+SEARCHING = ("search", "image_search", "open_page")
+"""Tools whose results come from outside."""
 _FEWEST = 4
 """A question with fewer words than this cannot be told from ordinary text."""
 
@@ -126,6 +132,49 @@ class Benchmark:
             if len(wanted) >= _FEWEST - 1 and share >= TOGETHER and any(_says(line, a) for a in item.answers):
                 matches.append(Match(item.id, "question and answer", share))
         return matches
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """How much of a run saw a benchmark's questions or pictures in what its tools found."""
+
+    episodes: int
+    searched: int
+    """Episodes that got something from a searching tool."""
+    seen: dict[str, tuple[Match, ...]] = field(default_factory=dict[str, tuple[Match, ...]])
+    """What was given away, by the id of the trace; a score without these traces is the clean one."""
+
+    @property
+    def share(self) -> float:
+        """Contaminated episodes of all, 0 to 1."""
+        return len(self.seen) / self.episodes if self.episodes else 0.0
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The benchmark's items that were seen, sorted."""
+        return tuple(sorted({match.item for found in self.seen.values() for match in found}))
+
+
+def contamination(
+    traces: Iterable[Trace], benchmark: Benchmark, images: ImageStore | None = None
+) -> Contamination:
+    """Read what searching tools returned in `traces`; with `images`, the store of the run, also pictures.
+
+    What a model asked is no finding: the line of a result that repeats the query is left out. Raises
+    `InputError` if a picture is not in `images`.
+    """
+    episodes = searched = 0
+    seen: dict[str, tuple[Match, ...]] = {}
+    for trace in traces:
+        found = [turn.observation for turn in trace.tool_turns if turn.observation]
+        found = [each for each in found if each.tool in SEARCHING and each.status == "ok"]
+        episodes, searched = episodes + 1, searched + bool(found)
+        matches = [benchmark.in_text(each.stdout.partition("\n")[2]) for each in found]
+        if images is not None:
+            matches += [benchmark.in_picture(images.get(part.ref)) for each in found for part in each.images]
+        if kept := tuple(dict.fromkeys(match for match in matches if match is not None)):
+            seen[trace.id] = kept
+    return Contamination(episodes, searched, seen)
 
 
 def picture_hash(image: Image.Image) -> Bytes | None:

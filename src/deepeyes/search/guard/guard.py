@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from PIL import Image
 
 from deepeyes.search.base import Document, Hit, ImageSearch, PageReader, TextSearch
-from deepeyes.search.blocklist import Blocklist
-from deepeyes.search.cleaning import clean, one_line
 from deepeyes.search.closing import close
-from deepeyes.search.contamination import Benchmark, Match
-from deepeyes.search.reader import not_read
+from deepeyes.search.guard.blocklist import Blocklist
+from deepeyes.search.guard.cleaning import clean, one_line
+from deepeyes.search.guard.contamination import Benchmark, Match
+from deepeyes.search.pages.reader import not_read
 
 CONTAMINATED = "contaminated"
 """Flag of a hit that holds a benchmark's question or picture."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepeyes.search.image_arrays import Bytes, Floats, edges, normal, opponent, sample, slopes, unit_grid
+from deepeyes.search.image.arrays import Bytes, Floats, edges, normal, opponent, sample, slopes, unit_grid
 
 
 def refine(templates: Floats, query: Floats, start: Floats, steps: int) -> Floats:

@@ -21,11 +21,11 @@ from PIL import Image
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import image_ref, to_rgb
 from deepeyes.search.base import Hit, Picture
-from deepeyes.search.image_arrays import Floats, Ints, halve, opponent, small_picture
-from deepeyes.search.image_fit import fit_of, likeness, refine
-from deepeyes.search.image_hash import distances, perceptual_hashes
-from deepeyes.search.image_layout import TEMPLATE, Query, layout_scores
-from deepeyes.search.image_store import Stored, read_index, write_index
+from deepeyes.search.image.arrays import Floats, Ints, halve, opponent, small_picture
+from deepeyes.search.image.fit import fit_of, likeness, refine
+from deepeyes.search.image.hash import distances, perceptual_hashes
+from deepeyes.search.image.layout import TEMPLATE, Query, layout_scores
+from deepeyes.search.image.store import Stored, read_index, write_index
 
 _LARGE = 640
 """Queries are brought down to less than twice this many pixels a side before anything else."""
@@ -37,6 +37,9 @@ _SECOND_CHANCES = 16
 _FINAL = 12
 _SURE = 0.6
 _DOUBTFUL = 0.4
+_PLAIN = 2.0
+"""Standard deviation of bytes below which a query shows nothing: it fits everything, so no fit is a proof."""
+_UNPROVEN = 0.39
 
 _Ranking = list[tuple[int, float]]
 
@@ -104,10 +107,12 @@ class ImageIndex:
         query = Query.of(small, image.size)
         scores, chosen = layout_scores(self._stored.gallery, query)
         order = np.argsort(-scores[0], kind="stable")
-        first = self._same(image, small) or self._fitted(query, order, scores, chosen)
+        same = self._same(image, small)
+        first = same or self._fitted(query, order, scores, chosen)
         taken = {number for number, _ in first}
         rest = [(int(number), float(scores[0, number])) for number in order if int(number) not in taken]
-        ceiling, out = 1.0, list[tuple[int, float]]()
+        plain = small_picture(small, TEMPLATE).std(axis=(0, 1)).max() < _PLAIN
+        ceiling, out = (_UNPROVEN if plain and not same else 1.0), list[tuple[int, float]]()
         for number, score in [*first, *rest]:
             ceiling = min(ceiling, max(score, 0.0))
             out.append((number, ceiling))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepeyes.search.image_arrays import (
+from deepeyes.search.image.arrays import (
     Bytes,
     Floats,
     Ints,

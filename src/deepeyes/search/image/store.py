@@ -28,9 +28,9 @@ from PIL import Image
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import image_ref, to_rgb, write_atomic
 from deepeyes.search.base import Picture, SearchUnavailable
-from deepeyes.search.image_arrays import Bytes, small_picture
-from deepeyes.search.image_hash import perceptual_hashes
-from deepeyes.search.image_layout import CELLS, CHANNELS, TEMPLATE, Gallery, layouts
+from deepeyes.search.image.arrays import Bytes, small_picture
+from deepeyes.search.image.hash import perceptual_hashes
+from deepeyes.search.image.layout import CELLS, CHANNELS, TEMPLATE, Gallery, layouts
 
 VERSION = 1
 THUMBNAIL = 256

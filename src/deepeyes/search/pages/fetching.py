@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 import httpx
 
 from deepeyes import __version__
-from deepeyes.search.addresses import Blocked, Network, Resolver, judge, system_resolver
+from deepeyes.search.pages.addresses import Blocked, Network, Resolver, judge, system_resolver
 
 USER_AGENT = f"deepeyes/{__version__} (reads single pages that a person or an agent asked for; no crawling)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

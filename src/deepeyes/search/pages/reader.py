@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 from deepeyes.core.errors import ConfigError, InputError, boundary
 from deepeyes.core.text import encodable
-from deepeyes.search.addresses import Resolver, system_resolver
 from deepeyes.search.base import Document, SearchUnavailable
-from deepeyes.search.fetching import Fetched, Fetcher, FetchLimits, Problem
-from deepeyes.search.passages import passages
+from deepeyes.search.pages.addresses import Resolver, system_resolver
+from deepeyes.search.pages.fetching import Fetched, Fetcher, FetchLimits, Problem
+from deepeyes.search.pages.passages import passages
 
 __all__ = ["NOT_READ", "WebReader", "not_read", "passages"]
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.search.base import Hit
-from deepeyes.search.cleaning import one_line
-from deepeyes.search.fetching import Fetcher, FetchLimits
+from deepeyes.search.guard.cleaning import one_line
+from deepeyes.search.pages.fetching import Fetcher, FetchLimits
 from deepeyes.search.providers.adapter import (
     Adapter,
     Ask,

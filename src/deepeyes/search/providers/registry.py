@@ -10,7 +10,7 @@ Form: `NAME?setting=value&...`. Names: `serper`, `serpapi`, `tavily`, `brave`, `
 | `domains`, `exclude` | comma-separated hosts that hits must, or must not, come from |
 | `cap` | most calls of this run |
 | `rate`, `seconds`, `retries`, `concurrency` | how the provider is treated |
-| `mode`, `cache`, `snapshot` | recording, see `search/recording.py`; a `cache` alone means `replay-or-live` |
+| `mode`, `cache`, `snapshot` | recording, see `search/record/`; a `cache` alone means `replay-or-live` |
 | `block` | hosts never to be shown, comma-separated; `benchmarks` stands for the list of the guard |
 | `upload` | `true` allows `google_lens` to send pictures away |
 
@@ -30,9 +30,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.search.base import ImageSearch, TextSearch
-from deepeyes.search.blocklist import BENCHMARK_HOSTS, Blocklist
-from deepeyes.search.fetching import Fetcher
-from deepeyes.search.guard import Guard, GuardedImages, GuardedText
+from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
+from deepeyes.search.guard.guard import Guard, GuardedImages, GuardedText
+from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Adapter, Freshness
 from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.calling import Manners
@@ -43,8 +43,8 @@ from deepeyes.search.providers.secrets import Secret, read_key
 from deepeyes.search.providers.serpapi import SerpApi
 from deepeyes.search.providers.serper import Serper
 from deepeyes.search.providers.tavily import Tavily
-from deepeyes.search.recording import Mode, RecordedImages, RecordedText, Recording
-from deepeyes.search.tape import Tape
+from deepeyes.search.record.recording import Mode, RecordedImages, RecordedText, Recording
+from deepeyes.search.record.tape import Tape
 
 TEXT: Mapping[str, Callable[[], Adapter]] = {
     "brave": Brave,

@@ -19,7 +19,7 @@ from PIL import Image
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import load_image
 from deepeyes.search.base import Hit
-from deepeyes.search.fetching import Fetcher, Problem
+from deepeyes.search.pages.fetching import Fetcher, Problem
 
 MAX_SIDE = 256
 MAX_DATA_URL = 2**20

@@ -23,8 +23,8 @@ from PIL import Image
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.search.base import Hit
 from deepeyes.search.providers.thumbnails import shrink
-from deepeyes.search.recording import Recording, dump_hits, picture_key
-from deepeyes.search.tape import Question
+from deepeyes.search.record.recording import Recording, dump_hits, picture_key
+from deepeyes.search.record.tape import Question
 
 SNAPSHOT = "deepeyes_v2"
 Pictures = Mapping[str, Image.Image] | Callable[[str], Image.Image | None]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from deepeyes.core.errors import InputError
-from deepeyes.search.tape import Entry, Kind, Question, Tape
+from deepeyes.search.record.tape import Entry, Kind, Question, Tape
 
 Mode = Literal["live", "record", "replay", "replay-or-live"]
 

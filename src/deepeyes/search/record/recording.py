@@ -32,9 +32,9 @@ from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, image_ref, to_rgb
 from deepeyes.search.base import Document, Hit, ImageSearch, PageReader, SearchUnavailable, TextSearch
 from deepeyes.search.closing import close
-from deepeyes.search.keeping import Codec, Keeper, Mode, Recording
-from deepeyes.search.reader import not_read
-from deepeyes.search.tape import Kind, Tape
+from deepeyes.search.pages.reader import not_read
+from deepeyes.search.record.keeping import Codec, Keeper, Mode, Recording
+from deepeyes.search.record.tape import Kind, Tape
 
 NOT_RECORDED = "not recorded"
 """Flag of the one result that a search gives which is not in the recording."""

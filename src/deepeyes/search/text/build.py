@@ -31,10 +31,10 @@ from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.images import write_atomic
 from deepeyes.core.text import encodable
 from deepeyes.search.base import Document, SearchUnavailable
-from deepeyes.search.text_lexical import build_into, has_tantivy
-from deepeyes.search.text_parts import divide, recurring
-from deepeyes.search.text_store import Store
-from deepeyes.search.text_vectors import ROW, Encoder, Vectors, load_encoder, missing_parts, pack
+from deepeyes.search.text.lexical import build_into, has_tantivy
+from deepeyes.search.text.parts import divide, recurring
+from deepeyes.search.text.store import Store
+from deepeyes.search.text.vectors import ROW, Encoder, Vectors, load_encoder, missing_parts, pack
 
 FORMAT = 1
 MANIFEST = "manifest.json"

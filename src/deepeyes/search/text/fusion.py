@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deepeyes.search.text_lexical import Matches
+from deepeyes.search.text.lexical import Matches
 
 TITLE, TEXT, MEANING = 1.0, 0.2, 1.0
 UNRELATED = 0.25

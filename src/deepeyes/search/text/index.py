@@ -1,6 +1,6 @@
 """Text search over documents on this disk: keywords and meanings in one order, and the pages behind them.
 
-    index = TextIndex.open(folder)          # built by `text_build.build`, or `deepeyes search index`
+    index = TextIndex.open(folder)          # built by `text.build.build`, or `deepeyes search index`
     hits = await index.search("which faiths are followed in France?", k=5)
     page = await index.read(hits[0].url)
 
@@ -22,13 +22,13 @@ import numpy as np
 
 from deepeyes.core.errors import StorageError, boundary
 from deepeyes.search.base import Document, Hit, SearchUnavailable
-from deepeyes.search.text_build import REMEDY, Manifest, build_engine, read_manifest, url_key
-from deepeyes.search.text_fusion import Scores, best, fused, lexical_scores, unexplained
-from deepeyes.search.text_lexical import Lexical, Matches, has_tantivy, open_lexical
-from deepeyes.search.text_snippets import coverage, snippet
-from deepeyes.search.text_store import Store
-from deepeyes.search.text_vectors import Encoder, Vectors, load_encoder, missing_parts
-from deepeyes.search.text_words import query_words, tidy
+from deepeyes.search.text.build import REMEDY, Manifest, build_engine, read_manifest, url_key
+from deepeyes.search.text.fusion import Scores, best, fused, lexical_scores, unexplained
+from deepeyes.search.text.lexical import Lexical, Matches, has_tantivy, open_lexical
+from deepeyes.search.text.snippets import coverage, snippet
+from deepeyes.search.text.store import Store
+from deepeyes.search.text.vectors import Encoder, Vectors, load_encoder, missing_parts
+from deepeyes.search.text.words import has_latin, query_words, tidy
 
 BUILD_DENSE = "install 'deepeyes[search]' and build it again"
 DEPTH = 200
@@ -131,8 +131,10 @@ class TextIndex:
         self.close()
 
     def _similarities(self, query: str, matches: Matches) -> Scores | None:
-        """[passages]: how near each is to what the query asks beside its subject; None without vectors."""
-        if self._vectors is None:
+        """[passages]: how near each is to what the query asks beside its subject; None without vectors
+        and for a query in a script that the encoder cannot read.
+        """
+        if self._vectors is None or not has_latin(query):
             return None
         asked = query
         if matches.title:

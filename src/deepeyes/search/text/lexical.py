@@ -4,7 +4,7 @@ Both keep titles and texts as separate fields and answer with two lists of (docu
 much of the query the title covers and how much the text does. A score is BM25 over what a perfect match
 would have, so it lies between 0 and about 1 and means the same for every query and either field. What
 always holds: both are read-only once built and safe for threads; a query of a thousand different scripts is
-bounded by `text_words`.
+bounded by `words`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from deepeyes.core.errors import boundary
 from deepeyes.search.base import SearchUnavailable
-from deepeyes.search.text_words import fold, query_words, telling
+from deepeyes.search.text.words import fold, query_words, telling
 
 Scored = list[tuple[int, float]]
 Fields = Iterable[tuple[str, str]]
@@ -171,7 +171,7 @@ class Fts5:
         return Matches(*(self._field(name, wanted, depth) for name in FIELDS)) if wanted else Matches([], [])
 
     def stems(self, text: str) -> list[tuple[str, str]]:
-        from deepeyes.search.text_words import stem, words
+        from deepeyes.search.text.words import stem, words
 
         return [(word, stem(word)) for word in words(text)]
 

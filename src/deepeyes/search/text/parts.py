@@ -5,7 +5,7 @@ means, and hundreds of documents share the label; prose is asked for by what it 
 its label where the label recurs in the collection (in a document that begins with one, also the paragraphs
 that follow it), and otherwise its own text without the words of the
 title and without figures: a question is compared without the words that name its subject too
-(`text_fusion`), and figures have no meaning to a sentence encoder. Equal gists share one vector, so a
+(`fusion`), and figures have no meaning to a sentence encoder. Equal gists share one vector, so a
 collection of records costs hundreds of vectors instead of tens of thousands. What always holds: passages
 lie in order in their document, every document has at least one, and all of it is a function of the
 documents alone.
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes.search.base import Document
-from deepeyes.search.text_words import fold, stem, words
+from deepeyes.search.text.words import fold, stem, words
 
 PASSAGE_CHARS = 600
 """Longer paragraphs are cut at the ends of sentences."""

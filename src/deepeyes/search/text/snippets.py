@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from deepeyes.search.text_words import flat, stands_alone
+from deepeyes.search.text.words import flat, stands_alone
 
 _LEAD = 60
 """Characters shown before the first word that was asked for."""

@@ -140,7 +140,7 @@ def _dots(codes: Codes, query: Codes) -> Floats:
 
 @lru_cache(maxsize=1)
 def _kernel() -> Any:
-    """numkong's distance function (it comes with usearch), or None."""
+    """numkong's distance function, or None."""
     if find_spec("numkong") is None:
         return None
     import numkong

@@ -32,12 +32,18 @@ _ALONE = re.compile(f"([{_UNSPACED}{_EMOJI}])")
 # Accents of Latin, Greek and Cyrillic letters; vowel signs, hamza and stretching of Arabic.
 _MARKS = re.compile("(?<=[a-z\u0370-\u058f])[\u0300-\u036f]+|[\u0640\u064b-\u065f\u0670]")
 _WORD = re.compile(f"[{_EMOJI}]|[^\\W_]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
 
 
 def tidy(query: str) -> str:
-    """A query without control characters, single-spaced, at most `MAX_QUERY_CHARS` long."""
+    """A query without control characters and lone surrogates, single-spaced and cut to `MAX_QUERY_CHARS`."""
     return " ".join(_CONTROL.sub(" ", query[: 2 * MAX_QUERY_CHARS]).split())[:MAX_QUERY_CHARS]
+
+
+def has_latin(text: str) -> bool:
+    """Whether an encoder of English can make anything of `text`: a Latin letter or a digit is in it."""
+    return _LATIN.search(text) is not None
 
 
 def fold(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The text index: documents in, ranked hits with a snippet out."""
