@@ -1,4 +1,4 @@
-"""`deepeyes train nano`: the embedded model from nothing, by its recipe."""
+"""`deepeyes train`: the embedded model from nothing, and supervised training of any model, by recipe."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from pathlib import Path
 
 import typer
 
-from deepeyes.core.errors import DeepEyesError, InputError, Interrupted
+from deepeyes.core.errors import DeepEyesError, InputError, Interrupted, boundary
 
 app = typer.Typer(add_completion=False, help="Train models from recipes.")
 
 RECIPE = Path("recipes/nano/nano.toml")
-
-
-@app.callback()
-def _group() -> None:  # pyright: ignore[reportUnusedFunction]
-    """Makes `nano` a verb of its own although it is the only one."""
+_INSTALL = "install what it needs: pip install 'deepeyes[train]'"
 
 
 @app.command()
@@ -30,8 +26,62 @@ def nano(
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
     command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
+    _call([*command, "--install"] if install else command, out)
+
+
+@app.command()
+def sft(
+    recipe: Path = typer.Argument(..., help="Model, data and settings (TOML)."),
+    out: Path = typer.Option(..., help="Folder of the run and of the model that comes out."),
+    override: list[str] = typer.Option([], "--set", metavar="A.B=C", help="Change a setting. Repeatable."),
+    resume: bool = typer.Option(
+        True, "--resume/--fresh", help="Go on where a run in this folder stopped, or begin again."
+    ),
+    accelerate: Path | None = typer.Option(
+        None, help="An accelerate configuration: several GPUs or machines, DeepSpeed, FSDP."
+    ),
+    evaluate: bool = typer.Option(True, help="Run the recipe's evaluation.command at the end."),
+) -> None:
+    """Supervised training on traces: loss on the assistant's turns, pictures as the model saw them."""
+    with boundary(InputError, "training", _INSTALL, expected=ImportError):
+        from deepeyes.train.sft.recipe import SftRecipe
+    if not recipe.exists():
+        raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/sft/nano.toml")
+    plan = SftRecipe.load(recipe, override).checked()
+    if accelerate is not None:
+        if not accelerate.exists():
+            raise InputError(
+                f"there is no {accelerate}", "see recipes/sft/accelerate, or `accelerate config`"
+            )
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate)]
+        words = ["--module", "deepeyes", "train", "sft", str(recipe), "--out", str(out), "--no-evaluate"]
+        sets = [word for one in override for word in ("--set", one)]
+        _call([*launch, *words, *sets, "--resume" if resume else "--fresh"], out)
+    else:
+        _train(plan, out, fresh=not resume)
+    if evaluate and plan.evaluation.command:
+        from deepeyes.train.sft.run import evaluate as run_command
+
+        print(run_command(plan, out), end="")
+
+
+def _train(plan: object, out: Path, *, fresh: bool) -> None:
+    with boundary(InputError, "training", _INSTALL, expected=ImportError):
+        from deepeyes.train.sft.run import train
     try:
-        code = subprocess.call([*command, "--install"] if install else command)
+        done = train(plan, out, fresh=fresh)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", f"the same command goes on from {out}") from None
+    left_out = sum(sum(reasons.values()) for reasons in done["left_out"].values())
+    print(
+        f"{done['steps']} steps on {done['conversations']['train']} conversations ({left_out} left out, see "
+        f"{out / 'rejects.jsonl'}), loss {done['loss']:.4f}; ask it with --model hf:{out}"
+    )
+
+
+def _call(command: list[str], out: Path) -> None:
+    try:
+        code = subprocess.call(command)
     except KeyboardInterrupt:
         raise Interrupted("interrupted", f"the same command goes on from {out}") from None
     if code:

@@ -63,7 +63,7 @@ class TransformersModel:
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
-        _do_without_torchvision()
+        do_without_torchvision()
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         remedy = "give a folder or a Hub id of an image-text-to-text model with a chat template"
         with boundary(
@@ -281,7 +281,7 @@ def _joined(before: Any, new: Any) -> Any:
     return new if before is None else torch.cat([before, new])
 
 
-def _do_without_torchvision() -> None:
+def do_without_torchvision() -> None:
     """Qwen's processors ask for a video processor, which alone needs torchvision: without it,
     leave that out.
     """

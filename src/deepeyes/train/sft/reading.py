@@ -1,0 +1,157 @@
+"""From an export's parquet to conversations in tokens, each counted: learned from, or left out and why.
+
+What always holds: every row is turned into tokens once, before training, and kept in the run's `cache`
+under a name that says of what and by which tokenizer; pictures stay in the export and are only measured
+here. A row that cannot be used stops nothing: it goes to `rejects.jsonl` with its reason.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Features, Image, List, Value, disable_progress_bars
+from PIL import Image as Pictures
+from PIL import UnidentifiedImageError
+
+from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.images import write_atomic
+from deepeyes.train.sft.encode import Scribe, Unfit
+from deepeyes.train.sft.recipe import Lessons
+
+_TOKENS = Features(
+    {
+        "input_ids": List(Value("int32")),
+        "labels": List(Value("int32")),
+        "pictures": Value("int32"),
+        "length": Value("int32"),
+        "row": Value("int64"),
+        "reason": Value("string"),
+    }
+)
+_BAD_PICTURE = (OSError, UnidentifiedImageError, ValueError, Pictures.DecompressionBombError)
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Conversations of one split: `tokens` those to learn from, `rows` all of them with their pictures."""
+
+    tokens: Dataset
+    rows: Dataset
+    rejects: tuple[dict[str, Any], ...]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Rows left out, by reason."""
+        return dict(Counter(str(reject["reason"]) for reject in self.rejects))
+
+
+def open_stock(
+    files: Sequence[Path], scribe: Scribe, lessons: Lessons, cache: Path, processes: int = 1
+) -> Stock:
+    """Read, measure and tokenize `files`. Raises `InputError` where no row is left."""
+    disable_progress_bars()
+    cache.mkdir(parents=True, exist_ok=True)
+    rows = _rows(files, cache)
+    key = [rows._fingerprint, scribe.digest, lessons.max_tokens, lessons.overlong]
+    kept = rows.map(
+        _work,
+        with_indices=True,
+        remove_columns=rows.column_names,
+        features=_TOKENS,
+        fn_kwargs={"scribe": scribe, "max_tokens": lessons.max_tokens, "cut": lessons.overlong == "cut"},
+        new_fingerprint=sha256(json.dumps(key).encode()).hexdigest()[:16],
+        num_proc=processes if processes > 1 else None,
+    )
+    reasons = kept["reason"][:]
+    good = [number for number, reason in enumerate(reasons) if not reason]
+    names = rows["id"][:] if "id" in rows.column_names else [str(number) for number in range(len(rows))]
+    rejects = tuple(
+        {"row": number, "id": names[number], "reason": reason}
+        for number, reason in enumerate(reasons)
+        if reason
+    )
+    stock = Stock(kept.select(good).remove_columns("reason"), rows, rejects)
+    if not good:
+        counted = ", ".join(f"{reason}: {count}" for reason, count in stock.reasons.items()) or "it is empty"
+        raise InputError(
+            f"no conversation in {files[0]} can be learned from ({counted})", "see what is in it"
+        )
+    return stock
+
+
+def files_of(places: Sequence[str], split: str) -> list[Path]:
+    """The parquet files of a split: of an export's folder, of a curation run's, or named.
+
+    For `validation` a place that has none is passed over, for `train` it raises `InputError`.
+    """
+    found: list[Path] = []
+    for place in map(Path, places):
+        if place.is_file():
+            if split == "train":
+                found.append(place)
+            continue
+        below = (place / "sft", place / "export" / "trl" / "sft", place)
+        files = [folder / f"{split}.parquet" for folder in below]
+        file = next((file for file in files if file.is_file()), None)
+        if file is not None:
+            found.append(file)
+        elif split == "train":
+            raise InputError(
+                f"there is no sft/train.parquet in {place}",
+                "make one with: deepeyes data export RUN --format trl",
+            )
+    return found
+
+
+def write_rejects(path: Path, stocks: Sequence[tuple[str, Stock]]) -> None:
+    """All rows left out, one JSON object a line."""
+    lines = [
+        json.dumps({"split": split, **reject}) + "\n" for split, stock in stocks for reject in stock.rejects
+    ]
+    write_atomic(path, "".join(lines).encode())
+
+
+def picture(cell: Any) -> Pictures.Image:
+    """The picture in a cell of the column `images`; its pixels are read when they are needed."""
+    if not cell or not cell.get("bytes"):
+        raise ValueError("no bytes")
+    return Pictures.open(io.BytesIO(cell["bytes"]))
+
+
+def _rows(files: Sequence[Path], cache: Path) -> Dataset:
+    remedy = "give what deepeyes data export --format trl writes"
+    with boundary(InputError, f"reading {files[0]}", remedy, expected=Exception):
+        rows: Any = Dataset.from_parquet([str(file) for file in files], cache_dir=str(cache))
+    missing = {"messages", "images"} - set(rows.column_names)
+    if missing:
+        raise InputError(f"{files[0]} has no column {' and no '.join(sorted(missing))}", remedy)
+    return rows.cast_column("images", List(Image(decode=False)))
+
+
+def _work(row: dict[str, Any], number: int, *, scribe: Scribe, max_tokens: int, cut: bool) -> dict[str, Any]:
+    try:
+        sizes = [_size(cell) for cell in row["images"] or []]
+        given = row.get("given_turns") or ()
+        done = scribe.encode(row["messages"] or [], sizes, given, max_tokens=max_tokens, cut=cut)
+    except Unfit as unfit:
+        nothing: dict[str, Any] = {"input_ids": [], "labels": [], "pictures": 0, "length": 0}
+        return {**nothing, "row": number, "reason": str(unfit)}
+    length = len(done.input_ids)
+    known = {"input_ids": done.input_ids, "labels": done.labels, "pictures": done.pictures, "length": length}
+    return {**known, "row": number, "reason": ""}
+
+
+def _size(cell: Any) -> tuple[int, int]:
+    try:
+        seen = picture(cell)
+        seen.load()
+        return seen.size
+    except _BAD_PICTURE:
+        raise Unfit("a picture that cannot be read") from None

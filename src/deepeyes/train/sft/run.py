@@ -1,0 +1,190 @@
+"""One run of supervised training, from a recipe to a folder that `hf:` loads.
+
+    OUT/recipe.toml       the resolved recipe
+    OUT/rejects.jsonl     rows that were left out, and why
+    OUT/checkpoints/      where a killed run goes on
+    OUT/curves.jsonl, loss.png
+    OUT/adapter/          LoRA's weights alone
+    OUT/*.safetensors ... the model with its processor (merged, with LoRA)
+    OUT/finished.json     what came out; written last
+
+What always holds: the same command goes on where a run was killed, and comes to the same weights; a folder
+of another recipe is not touched.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+
+from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, boundary
+from deepeyes.core.images import write_atomic
+from deepeyes.models.nano.build import save_processor
+from deepeyes.train.sft.collate import Collator
+from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
+from deepeyes.train.sft.encode import Scribe
+from deepeyes.train.sft.reading import Stock, files_of, open_stock, write_rejects
+from deepeyes.train.sft.recipe import SftRecipe
+from deepeyes.train.sft.trainer import (
+    half_precision,
+    load_model,
+    load_processor,
+    make_trainer,
+    settings,
+    source,
+)
+
+RECIPE, FINISHED, REJECTS, CHECKPOINTS = "recipe.toml", "finished.json", "rejects.jsonl", "checkpoints"
+
+
+def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any]:
+    """Train, or go on training; what `finished.json` holds.
+
+    Raises:
+        ConfigError: the recipe cannot work, or `out` holds a run of another one.
+        InputError: there is nothing to learn from.
+        ModelError: there is no such model.
+    """
+    recipe.checked()
+    state = PartialState(cpu=not torch.cuda.is_available())
+    files = files_of(recipe.data.train, "train")
+    held_out = files_of(
+        recipe.data.validation or recipe.data.train, "train" if recipe.data.validation else "validation"
+    )
+    if state.is_main_process:
+        _claim(recipe, out, fresh)
+    state.wait_for_everyone()
+    if (out / FINISHED).exists():
+        return dict(json.loads((out / FINISHED).read_text("utf-8")))
+    config = settings(recipe, out, state.num_processes, evaluates=bool(held_out))
+    processor = load_processor(recipe)
+    scribe = Scribe(processor, recipe.model.max_pixels)
+    with state.main_process_first():
+        stocks = {
+            split: open_stock(some, scribe, recipe.data, out / "cache", recipe.pace.prepare)
+            for split, some in (("train", files), ("validation", held_out))
+            if some
+        }
+    if state.is_main_process:
+        write_rejects(out / REJECTS, list(stocks.items()))
+    model = load_model(recipe)
+    rows = {
+        split: stock.tokens.add_column("split", [split] * len(stock.tokens))
+        for split, stock in stocks.items()
+    }
+    collator = Collator(scribe, model, {split: stock.rows for split, stock in stocks.items()})
+    trainer = make_trainer(
+        recipe, config, model, processor, collator, rows["train"], rows.get("validation"), out
+    )
+    checkpoint = newest_checkpoint(out / CHECKPOINTS)
+    began = time.monotonic()
+    with boundary(
+        InfrastructureError, "training", "lower pace.per_device or data.max_tokens, or use LoRA",
+        expected=torch.OutOfMemoryError,
+    ):  # fmt: skip
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if "validation" in rows:
+        trainer.evaluate()
+    _write_model(recipe, trainer, processor, out)
+    if state.is_main_process:
+        plot(out, recipe.title)
+        finished = _summary(recipe, trainer, stocks, out, time.monotonic() - began)
+        write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
+    state.wait_for_everyone()
+    return dict(json.loads((out / FINISHED).read_text("utf-8")))
+
+
+def evaluate(recipe: SftRecipe, out: Path) -> str:
+    """Run the recipe's command on the finished model; what it printed, also in `evaluation.txt`."""
+    command = [word.format(model=f"hf:{out}", out=out) for word in recipe.evaluation.command]
+    if command[0] == "deepeyes":
+        command[:1] = [sys.executable, "-m", "deepeyes"]
+    with boundary(ConfigError, f"running {command[0]}", "correct evaluation.command"):
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise DeepEyesError(
+            f"evaluation.command ended with exit code {done.returncode}",
+            f"see above; the model in {out} is whole",
+        )
+    write_atomic(out / "evaluation.txt", done.stdout.encode())
+    return done.stdout
+
+
+def _claim(recipe: SftRecipe, out: Path, fresh: bool) -> None:
+    """Make `out` the folder of this recipe's run."""
+    marker = out / "identity"
+    if fresh:
+        for name in (CHECKPOINTS, "cache", "adapter"):
+            shutil.rmtree(out / name, ignore_errors=True)
+        for name in (FINISHED, "identity"):
+            (out / name).unlink(missing_ok=True)
+    if marker.exists() and marker.read_text("utf-8").strip() != recipe.identity:
+        raise ConfigError(
+            f"{out} holds a run of another recipe", "give another --out, or --fresh to begin again there"
+        )
+    if not marker.exists() and ((out / "config.json").exists() and not fresh):
+        raise ConfigError(f"{out} holds a model that is not of this run", "give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(out / RECIPE, recipe.dump().encode())
+    write_atomic(marker, f"{recipe.identity}\n".encode())
+
+
+def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> None:
+    """The weights that came out, in bf16 if the run computed in it; every process takes part."""
+    half = half_precision(recipe)
+    if recipe.lora.rank:
+        trainer.save_model(str(out / "adapter"))
+        if trainer.is_world_process_zero() and recipe.lora.merge:
+            _merge(recipe, out, half)
+    else:
+        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if trainer.is_world_process_zero():
+            if half:
+                same = {value.data_ptr(): value.to(torch.bfloat16) for value in state.values()}
+                state = {name: same[value.data_ptr()] for name, value in state.items()}
+                model.config.dtype = torch.bfloat16
+            model.config.use_cache = True
+            model.save_pretrained(out, state_dict=state)
+    if trainer.is_world_process_zero() and (not recipe.lora.rank or recipe.lora.merge):
+        save_processor(processor, out) if _nano(processor) else processor.save_pretrained(out)
+
+
+def _merge(recipe: SftRecipe, out: Path, half: bool) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText
+
+    kind = torch.bfloat16 if half else torch.float32
+    base: Any = AutoModelForImageTextToText.from_pretrained(source(recipe.model.path), dtype=kind)
+    merged: Any = PeftModel.from_pretrained(base, out / "adapter").merge_and_unload()
+    merged.save_pretrained(out)
+
+
+def _nano(processor: Any) -> bool:
+    """Whether its video part was left out; that is then written from the picture part."""
+    return getattr(processor, "video_processor", None) is None and processor.image_processor.patch_size == 14
+
+
+def _summary(
+    recipe: SftRecipe, trainer: Any, stocks: dict[str, Stock], out: Path, seconds: float
+) -> dict[str, Any]:
+    last = {key: value for line in curves(out) for key, value in line.items()}
+    return {
+        "title": recipe.title,
+        "identity": recipe.identity,
+        "steps": trainer.state.global_step,
+        "epochs": round(float(trainer.state.epoch or 0), 3),
+        "conversations": {split: len(stock.tokens) for split, stock in stocks.items()},
+        "left_out": {split: stock.reasons for split, stock in stocks.items()},
+        "loss": last.get("loss"),
+        "held_out_loss": last.get("eval_loss"),
+        "seconds": round(seconds, 1),
+    }

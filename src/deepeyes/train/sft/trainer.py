@@ -1,0 +1,184 @@
+"""A recipe as TRL's trainer: the model, what of it learns, and the settings of the loop.
+
+What always holds: the settings exist before the weights are loaded, because ZeRO-3 shares these out while
+they are read; TRL is given token ids and labels and prepares nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel
+from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers.utils import logging
+from trl import SFTConfig, SFTTrainer
+
+from deepeyes.core.errors import ConfigError, ModelError, boundary
+from deepeyes.models.nano.model import NAMES, WEIGHTS
+from deepeyes.models.transformers import do_without_torchvision
+from deepeyes.train.sft.curves import Chronicle
+from deepeyes.train.sft.recipe import SftRecipe
+
+_UNLOADABLE = (OSError, ValueError, ImportError, KeyError, RuntimeError)
+_REMEDY = "give nano, a folder, or a Hub id of an image-text-to-text model"
+
+
+def source(path: str) -> str:
+    """What the Auto classes load for a recipe's `model.path`."""
+    return str(WEIGHTS / NAMES[path]) if path in NAMES else path
+
+
+def load_processor(recipe: SftRecipe) -> Any:
+    """The model's processor, its pictures limited as the recipe says. Raises `ModelError`."""
+    do_without_torchvision()
+    with boundary(ModelError, f"loading {recipe.model.path}", _REMEDY, expected=_UNLOADABLE):
+        processor: Any = AutoProcessor.from_pretrained(source(recipe.model.path))
+    images = getattr(processor, "image_processor", None)
+    size = getattr(images, "size", None)
+    if recipe.model.max_pixels and images is not None and size:
+        low, high = size["shortest_edge"], min(size["longest_edge"], recipe.model.max_pixels)
+        if low > high:
+            raise ConfigError(
+                f"model.max_pixels = {high} is below the processor's least, {low}", "give a larger one"
+            )
+        images.size = {"shortest_edge": low, "longest_edge": high}
+    return processor
+
+
+def load_model(recipe: SftRecipe) -> Any:
+    """The weights: in float32 where all of them learn, as they are kept where only adapters do."""
+    logging.disable_progress_bar()
+    half = recipe.lora.rank > 0 and half_precision(recipe)
+    with boundary(ModelError, f"loading {recipe.model.path}", _REMEDY, expected=_UNLOADABLE):
+        model: Any = AutoModelForImageTextToText.from_pretrained(
+            source(recipe.model.path),
+            dtype=torch.bfloat16 if half else torch.float32,
+            attn_implementation=recipe.model.attention,
+        )
+    model.config.use_cache = False
+    if recipe.model.freeze_vision:
+        tower = getattr(getattr(model, "model", None), "visual", None)
+        if tower is None:
+            raise ModelError(f"{type(model).__name__} has no vision tower model.visual", _REMEDY)
+        tower.requires_grad_(False)
+    return model
+
+
+def half_precision(recipe: SftRecipe) -> bool:
+    """Whether the run computes in bf16. Raises `ConfigError` where the device cannot."""
+    if recipe.learn.precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    if recipe.learn.precision == "bf16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        raise ConfigError("this GPU has no bf16", "give learn.precision=fp32")
+    return recipe.learn.precision == "bf16"
+
+
+def settings(recipe: SftRecipe, out: Path, processes: int, *, evaluates: bool) -> SFTConfig:
+    """The loop's settings."""
+    learn, pace = recipe.learn, recipe.pace
+    return SFTConfig(
+        output_dir=str(out / "checkpoints"),
+        per_device_train_batch_size=pace.per_device,
+        per_device_eval_batch_size=pace.per_device,
+        gradient_accumulation_steps=recipe.accumulation(processes),
+        num_train_epochs=learn.epochs,
+        max_steps=learn.steps or -1,
+        learning_rate=learn.lr,
+        lr_scheduler_type=learn.schedule,
+        warmup_steps=learn.warmup,
+        weight_decay=learn.weight_decay,
+        adam_beta1=learn.betas[0],
+        adam_beta2=learn.betas[1],
+        max_grad_norm=learn.clip,
+        seed=learn.seed,
+        data_seed=learn.seed,
+        bf16=half_precision(recipe),
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=pace.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if pace.gradient_checkpointing else None,
+        train_sampling_strategy="group_by_length" if recipe.data.order == "length" else "random",
+        length_column_name="length",
+        dataloader_num_workers=pace.workers,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        save_strategy="steps",
+        save_steps=pace.save_every,
+        save_total_limit=pace.keep,
+        logging_steps=pace.log_every,
+        logging_first_step=True,
+        eval_strategy="steps" if evaluates and pace.evaluate_every else "no",
+        eval_steps=pace.evaluate_every or None,
+        prediction_loss_only=True,
+        report_to=[] if pace.report_to == "none" else [pace.report_to],
+        run_name=recipe.title,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        packing=False,
+    )
+
+
+def adapters(recipe: SftRecipe, model: Any) -> LoraConfig | None:
+    """The adapters, if the recipe wants any. Raises `ConfigError` if they would be nowhere."""
+    import re
+
+    lora = recipe.lora
+    if not lora.rank:
+        return None
+    with boundary(
+        ConfigError,
+        f"reading lora.targets = {lora.targets!r}",
+        "give a regular expression",
+        expected=re.error,
+    ):
+        pattern = re.compile(lora.targets)
+    if not any(pattern.fullmatch(name) for name, _ in model.named_modules()):
+        raise ConfigError(f"lora.targets = {lora.targets!r} names no module", "see model.named_modules()")
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+class Trainer(SFTTrainer):
+    """TRL's, without writing a card for the Hub into every checkpoint, and able to go on from one.
+
+    A checkpoint has the names of the published weights, which differ from the module's; Transformers' own
+    resuming knows only the latter, warns and goes on with the weights of the start.
+    """
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """The weights of a checkpoint, all of them."""
+        sharded = self.is_deepspeed_enabled or self.is_fsdp_enabled
+        if sharded or isinstance(self.model, PeftModel):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        here: Any = self.model
+        saved: Any = type(here).from_pretrained(resume_from_checkpoint, dtype=here.dtype)
+        here.load_state_dict(saved.state_dict())
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """The run's folder has the recipe and the data's card."""
+
+
+def make_trainer(
+    recipe: SftRecipe, config: SFTConfig, model: Any, processor: Any, collator: Callable[..., Any],
+    train: Any,
+    validation: Any, out: Path,
+) -> Trainer:  # fmt: skip
+    """TRL's trainer over prepared rows."""
+    return Trainer(
+        model=model,
+        args=config,
+        data_collator=collator,
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=processor,
+        peft_config=adapters(recipe, model),
+        callbacks=[Chronicle(out)],
+    )

@@ -1,0 +1,391 @@
+"""Supervised training: masks as made by hand, runs that end the same however often they are killed, adapters
+that come out as a model, recipes that compose.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+pytest.importorskip("trl")
+pytest.importorskip("peft")
+
+import torch
+from datasets import Dataset, Features, List, Value
+from datasets import Image as ImageColumn
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText
+
+from deepeyes.core.errors import ConfigError, DeepEyesError, InputError, ModelError
+from deepeyes.data.export.base import png
+from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer, save_processor
+from deepeyes.models.nano.pixels import to_view
+from deepeyes.train.batch import IGNORE, Turn, encode
+from deepeyes.train.sft.collate import Collator
+from deepeyes.train.sft.encode import Scribe, Unfit
+from deepeyes.train.sft.reading import files_of, open_stock
+from deepeyes.train.sft.recipe import Lessons, SftRecipe
+from deepeyes.train.sft.run import evaluate, train
+from deepeyes.train.sft.trainer import load_processor
+
+RECIPES = Path("recipes/sft")
+SIZE = NanoSize(
+    hidden=64,
+    layers=2,
+    heads=2,
+    kv_heads=1,
+    ffn=96,
+    vision_hidden=32,
+    vision_depth=2,
+    vision_heads=1,
+    vision_ffn=64,
+)
+TEXT = {"type": "text"}
+PICTURE = {"type": "image", "text": None}
+
+
+def said(role: str, *parts: str | None) -> dict[str, Any]:
+    return {"role": role, "content": [PICTURE if part is None else {**TEXT, "text": part} for part in parts]}
+
+
+def conversation(number: int) -> list[dict[str, Any]]:
+    return [
+        said("system", "Tools: python"),
+        said("user", None, f"what does sign {number} say?"),
+        said("assistant", f"<think> I look at {number} </think>\n<code> crop </code>"),
+        said("user", "Here it is: ", None, None),
+        said("assistant", f"<think> red {number} </think>\n<answer> {number * 7} </answer>"),
+    ]
+
+
+def pictures(number: int) -> list[Image.Image]:
+    sizes = ((200 + 9 * number, 150), (90, 120), (60, 60))
+    return [Image.new("RGB", size, (number * 9 % 255, 90, 40 * k)) for k, size in enumerate(sizes)]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    messages: Any = List(
+        {"role": Value("string"), "content": List({"type": Value("string"), "text": Value("string")})}
+    )
+    features = Features(
+        {
+            "messages": messages,
+            "given_turns": List(Value("int32")),
+            "images": List(ImageColumn()),
+            "id": Value("string"),
+        }
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Dataset.from_list(rows, features=features).to_parquet(str(path))
+    return path
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    images = [{"bytes": png(picture), "path": None} for picture in pictures(number)]
+    whole = {"messages": conversation(number), "given_turns": [], "images": images, "id": f"row-{number}"}
+    return {**whole, **changes}
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("start")
+    words = [str(message) for number in range(20) for message in conversation(number)]
+    tokenizer = build_tokenizer(words * 5, vocab_size=500)
+    build_model(tokenizer, SIZE, 0).save_pretrained(path)
+    save_processor(build_processor(tokenizer, SIZE), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    write(folder / "sft" / "train.parquet", [row(number) for number in range(12)])
+    write(folder / "sft" / "validation.parquet", [row(number) for number in range(20, 23)])
+    return folder
+
+
+def settings(start: Path, export: Path, *more: str) -> list[str]:
+    return [
+        f'model.path="{start}"',
+        f'data.train=["{export}"]',
+        "learn.batch=4",
+        "learn.precision=fp32",
+        "learn.lr=5e-3",
+        "pace.per_device=2",
+        "pace.report_to=none",
+        "pace.workers=0",
+        "pace.prepare=1",
+        "pace.log_every=1",
+        "evaluation.command=[]",
+        *more,
+    ]
+
+
+def recipe(start: Path, export: Path, *more: str, base: str = "nano") -> SftRecipe:
+    return SftRecipe.load(RECIPES / f"{base}.toml", settings(start, export, *more))
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return load_file(folder / "model.safetensors")
+
+
+def losses(out: Path) -> list[float]:
+    lines = (json.loads(line) for line in (out / "curves.jsonl").read_text().splitlines())
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+@pytest.fixture
+def scribe(start: Path) -> Scribe:
+    return Scribe(load_processor(SftRecipe.load(None, [f'model.path="{start}"', 'data.train=["x"]'])))
+
+
+def by_hand(scribe: Scribe, number: int, given: tuple[int, ...] = ()) -> dict[str, Any]:
+    """What the nano's own batch maker says of the same conversation."""
+    views = iter([to_view(picture, SIZE) for picture in pictures(number)])
+    turns, reply = [], -1
+    for message in conversation(number):
+        role = message["role"]
+        reply += role == "assistant"
+        role = "given" if role == "assistant" and reply in given else role
+        parts = [next(views) if part["type"] == "image" else part["text"] for part in message["content"]]
+        turns.append(Turn(role, tuple(parts)))
+    return encode(scribe.processor.tokenizer, turns)
+
+
+@pytest.mark.parametrize("given", [(), (0,), (1,)])
+def test_tokens_and_masks_are_those_made_by_hand(scribe: Scribe, given: tuple[int, ...]) -> None:
+    sizes = [picture.size for picture in pictures(3)]
+    made = scribe.encode(conversation(3), sizes, given, max_tokens=4096)
+    hand = by_hand(scribe, 3, given)
+    assert [*made.input_ids, *scribe.processor.tokenizer(scribe.owed).input_ids] == hand["input_ids"].tolist()
+    assert [*made.labels, IGNORE] == hand["labels"].tolist()
+    learned = scribe.processor.tokenizer.decode([label for label in made.labels if label != IGNORE])
+    replies = [conversation(3)[2], conversation(3)[4]]
+    assert learned == "".join(
+        reply["content"][0]["text"] + "<|im_end|>" for k, reply in enumerate(replies) if k not in given
+    )
+
+
+def test_a_batch_has_the_pixels_of_its_picture_tokens(
+    start: Path, export: Path, scribe: Scribe, tmp_path: Path
+) -> None:
+    stock = open_stock(files_of([str(export)], "train"), scribe, Lessons(train=("x",)), tmp_path)
+    model = AutoModelForImageTextToText.from_pretrained(start)
+    collator = Collator(scribe, model, {"train": stock.rows})
+    batch = collator([stock.tokens[0], stock.tokens[5]])
+    for index, number in enumerate((0, 5)):
+        hand = by_hand(scribe, number)
+        length = int(batch["attention_mask"][index].sum())
+        assert batch["input_ids"][index][:length].tolist() == hand["input_ids"][:-1].tolist()
+        assert (batch["labels"][index][length:] == IGNORE).all()
+    pixels = torch.cat([by_hand(scribe, number)["pixel_values"] for number in (0, 5)])
+    assert torch.allclose(batch["pixel_values"], pixels, atol=1e-5)
+    places = int((batch["input_ids"] == scribe.image_token_id).sum())
+    assert places == int(batch["image_grid_thw"].prod(-1).sum()) // 4
+    with pytest.raises(InputError, match="picture tokens for"):
+        collator([{**stock.tokens[0], "pictures": 2}])
+
+
+def test_a_long_conversation_is_cut_after_a_whole_reply(scribe: Scribe) -> None:
+    sizes = [picture.size for picture in pictures(1)]
+    whole = scribe.encode(conversation(1), sizes, max_tokens=4096)
+    limit = len(whole.input_ids) - 1
+    with pytest.raises(Unfit, match="too long"):
+        scribe.encode(conversation(1), sizes, max_tokens=limit)
+    cut = scribe.encode(conversation(1), sizes, max_tokens=limit, cut=True)
+    assert cut.input_ids == whole.input_ids[: len(cut.input_ids)]
+    assert cut.pictures == 1 and cut.labels[-1] != IGNORE
+
+
+def test_rows_that_cannot_be_used_are_counted_by_reason(start: Path, scribe: Scribe, tmp_path: Path) -> None:
+    spelled = conversation(1)
+    spelled[1] = said("user", None, "<|image_pad|><|im_end|>")
+    bad = [
+        row(0),
+        row(1, messages=spelled),
+        row(2, images=row(2)["images"][:2]),
+        row(3, images=[{"bytes": b"no picture", "path": None}] * 3),
+        row(4, messages=conversation(4)[:2], images=row(4)["images"][:1]),
+        row(5, messages=[]),
+        row(6, given_turns=[0, 1]),
+        row(7, messages=[said("critic", "hm")], images=[]),
+        row(8, messages=[said("user", "hm"), said("assistant", None)], images=row(8)["images"][:1]),
+    ]
+    path = write(tmp_path / "rows.parquet", bad)
+    stock = open_stock([path], scribe, Lessons(train=("x",)), tmp_path / "cache")
+    assert stock.tokens["row"][:] == [0, 1]
+    assert (torch.tensor(stock.tokens["input_ids"][1]) == scribe.image_token_id).sum() > 0
+    assert sum(stock.reasons.values()) == 7
+    assert stock.reasons["pictures do not match their places"] == 2
+    assert stock.reasons["a picture that cannot be read"] == 1
+    assert {reject["id"] for reject in stock.rejects} >= {"row-3", "row-6"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(start: Path, export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    done = train(recipe(start, export, "learn.steps=6", "pace.save_every=2", "pace.keep=9"), out)
+    assert done["steps"] == 6 and done["conversations"] == {"train": 12, "validation": 3}
+    return out
+
+
+def test_training_lowers_the_loss_and_leaves_a_folder(undisturbed: Path, start: Path) -> None:
+    seen = losses(undisturbed)
+    assert len(seen) >= 6 and seen[-1] < seen[0]
+    for name in ("recipe.toml", "rejects.jsonl", "loss.png", "finished.json", "processor_config.json"):
+        assert (undisturbed / name).exists()
+    assert SftRecipe.load(undisturbed / "recipe.toml").learn.steps == 6
+    before, after = weights(start), weights(undisturbed)
+    assert any("visual" in name and not torch.equal(before[name], after[name]) for name in after)
+    assert json.loads((undisturbed / "finished.json").read_text())["held_out_loss"] > 0
+
+
+def test_a_run_that_goes_on_ends_with_the_same_weights(
+    undisturbed: Path, start: Path, export: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(undisturbed / "checkpoints" / "checkpoint-2", out / "checkpoints" / "checkpoint-2")
+    half_written = out / "checkpoints" / "checkpoint-4"
+    half_written.mkdir()
+    (half_written / "model.safetensors").write_bytes(b"half")
+    train(recipe(start, export, "learn.steps=6", "pace.save_every=2", "pace.keep=9"), out)
+    expected = weights(undisturbed)
+    assert all(torch.equal(expected[name], value) for name, value in weights(out).items())
+
+
+def test_adapters_go_on_to_the_same_weights(start: Path, export: Path, tmp_path: Path) -> None:
+    plan = recipe(start, export, "learn.steps=4", "pace.save_every=2", "pace.keep=9", "lora.rank=4")
+    train(plan, tmp_path / "whole")
+    saved = tmp_path / "whole" / "checkpoints" / "checkpoint-2"
+    shutil.copytree(saved, tmp_path / "again" / "checkpoints" / "checkpoint-2")
+    train(plan, tmp_path / "again")
+    expected = weights(tmp_path / "whole")
+    assert all(torch.equal(expected[name], value) for name, value in weights(tmp_path / "again").items())
+
+
+def test_a_killed_process_goes_on_to_the_same_weights(
+    undisturbed: Path, start: Path, export: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    more = settings(start, export, "learn.steps=6", "pace.save_every=2", "pace.keep=9")
+    command = [
+        sys.executable,
+        "-m",
+        "deepeyes",
+        "train",
+        "sft",
+        str(RECIPES / "nano.toml"),
+        "--out",
+        str(out),
+    ]
+    command += [word for one in more for word in ("--set", one)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (out / "checkpoints" / "checkpoint-2" / "complete").exists():
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "finished.json").exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    expected = weights(undisturbed)
+    assert all(torch.equal(expected[name], value) for name, value in weights(out).items())
+    steps = [
+        json.loads(line)["step"]
+        for line in (out / "curves.jsonl").read_text().splitlines()
+        if '"loss"' in line
+    ]
+    assert steps == sorted(set(steps))
+
+
+def test_adapters_come_out_alone_and_merged(start: Path, export: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    out = tmp_path / "run"
+    train(
+        recipe(start, export, "learn.steps=3", "lora.rank=4", "lora.dropout=0", "model.freeze_vision=true"),
+        out,
+    )
+    merged = AutoModelForImageTextToText.from_pretrained(out, dtype=torch.float32)
+    base = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
+    adapted = PeftModel.from_pretrained(base, out / "adapter")
+    ids = torch.arange(20, 40)[None]
+    assert torch.allclose(merged(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-4)
+    before, after = weights(start), weights(out)
+    changed = {name for name in after if not torch.equal(before[name], after[name])}
+    assert changed and all("proj" in name and "visual" not in name for name in changed)
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_vl_7b", "qwen2_5_vl_32b", "one_gpu_lora"])
+def test_recipes_for_large_models_compose_and_take_a_step(
+    name: str, start: Path, export: Path, tmp_path: Path
+) -> None:
+    paper = SftRecipe.load(RECIPES / f"{name}.toml")
+    if name != "one_gpu_lora":
+        assert (paper.learn.batch, paper.learn.lr, paper.learn.epochs, paper.learn.schedule) == (
+            128,
+            1e-5,
+            3,
+            "cosine",
+        )
+        assert paper.model.freeze_vision and paper.model.max_pixels == 262_144 and paper.learn.warmup == 0.1
+        assert paper.data.max_tokens == (20_480 if "7b" in name else 16_384)
+        assert [paper.accumulation(processes) for processes in (8, 32)] == [16, 4]
+    small = recipe(start, export, "learn.steps=1", "learn.warmup=0", "data.max_tokens=4096", base=name)
+    assert small.pace.gradient_checkpointing
+    train(small, tmp_path)
+    before, after = weights(start), weights(tmp_path)
+    assert any(not torch.equal(before[key], after[key]) for key in after)
+    assert all(torch.equal(before[key], after[key]) for key in after if "visual" in key)
+
+
+def test_bf16_runs_and_is_kept(start: Path, export: Path, tmp_path: Path) -> None:
+    train(recipe(start, export, "learn.steps=1", "learn.precision=bf16"), tmp_path)
+    assert all(value.dtype == torch.bfloat16 for value in weights(tmp_path).values())
+
+
+def test_the_command_at_the_end_is_given_the_model(start: Path, export: Path, tmp_path: Path) -> None:
+    command = f"evaluation.command=['{sys.executable}', '-c', 'import sys; print(sys.argv[1])', '{{model}}']"
+    plan = recipe(start, export, command)
+    assert evaluate(plan, tmp_path) == f"hf:{tmp_path}\n"
+    with pytest.raises(DeepEyesError, match="exit code 3"):
+        evaluate(recipe(start, export, f"evaluation.command=['{sys.executable}', '-c', 'exit(3)']"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ("data.packing=true", ConfigError, "packing"),
+        ("learn.rate=1", ConfigError, "unknown key learn.rate"),
+        ("learn.lr=-1", ConfigError, "learn.lr"),
+        ("learn.batch=5", ConfigError, "not a multiple of 2"),
+        ("pace.report_to=wandb", ConfigError, "not installed"),
+        ('data.train=["/nowhere"]', InputError, "deepeyes data export"),
+        ("data.max_tokens=16", InputError, "too long: 12"),
+        ('model.path="/nowhere"', ModelError, "loading /nowhere"),
+        ("model.max_pixels=1000", ConfigError, "below the processor's least"),
+        ("lora={rank=4, targets='nothing'}", ConfigError, "names no module"),
+        ("lora={rank=4, targets='('}", ConfigError, "regular expression"),
+    ],
+)
+def test_bad_recipes_have_clear_errors(
+    change: str, error: type[DeepEyesError], words: str, start: Path, export: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=words):
+        train(recipe(start, export, "learn.steps=1", change), tmp_path / "run")
+
+
+def test_a_folder_of_another_recipe_is_left_alone(undisturbed: Path, start: Path, export: Path) -> None:
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(recipe(start, export, "learn.steps=6", "learn.seed=1"), undisturbed)
+    done = train(recipe(start, export, "learn.steps=6", "pace.save_every=5"), undisturbed)
+    assert done["steps"] == 6
