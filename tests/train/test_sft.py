@@ -272,6 +272,7 @@ def test_adapters_go_on_to_the_same_weights(start: Path, export: Path, tmp_path:
     assert all(torch.equal(expected[name], value) for name, value in weights(tmp_path / "again").items())
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_weights(
     undisturbed: Path, start: Path, export: Path, tmp_path: Path
 ) -> None:

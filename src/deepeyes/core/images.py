@@ -23,7 +23,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepeyes.core.errors import InputError, StorageError, boundary
@@ -139,7 +139,7 @@ def load_image(source: str | os.PathLike[str] | bytes) -> LoadedImage:
         ),
     ):
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data)) as opened:
+        with _open(name, data) as opened:
             pixels = opened.width * opened.height
             if pixels > MAX_FILE_PIXELS:
                 raise InputError(
@@ -154,6 +154,13 @@ def load_image(source: str | os.PathLike[str] | bytes) -> LoadedImage:
             upright = _upright(opened, notes)
             image = to_rgb(upright)
     return LoadedImage(image, notes)
+
+
+def _open(name: str, data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as cause:
+        raise InputError(f"reading {name} as a picture failed: unknown format", _GIVE_PICTURE) from cause
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
