@@ -74,7 +74,7 @@ def test_tiny_targets_are_small_inside_and_coloured_like_no_other_sign() -> None
 
 
 def test_answers_are_what_was_drawn() -> None:
-    for family in FAMILIES:
+    for family in ("tiny", "direct"):
         for example in make_examples(family, "train", 0, 20):
             if example.kind == "count" and example.target is None:
                 named = [thing.kind for thing in example.scene.things if f"{thing.kind}s" in example.question]

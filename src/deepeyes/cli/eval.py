@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace
 from deepeyes.eval.world import WorldPlan, is_right, run_world, world_report
+from deepeyes.world.families import FAMILIES, searched
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
 
@@ -48,8 +50,9 @@ def world(
     """Accuracy with its interval, tool-call rate, crop-hit rate, stop reasons, seconds per episode."""
     if tools not in ("on", "off"):
         raise InputError(f"--tools is {tools!r}", "give on or off")
+    families = tuple(name.strip() for name in family.split(",") if name.strip())
     plan = WorldPlan(
-        families=tuple(name.strip() for name in family.split(",") if name.strip()),
+        families=families,
         split=split,
         seed=seed,
         n=n,
@@ -58,7 +61,7 @@ def world(
         dialect=dialect,
         temperature=temperature,
         limits=parse_limits(limit),
-        search=tuple(search),
+        search=tuple(search) or _searched(families if tools == "on" else ()),
     ).checked()
     with ExitStack() as stack:
         folder = trace or Path(stack.enter_context(TemporaryDirectory(prefix="deepeyes-eval-")))
@@ -71,6 +74,11 @@ def world(
         print(json.dumps(report))
     else:
         _print(report)
+
+
+def _searched(families: Sequence[str]) -> tuple[str, ...]:
+    """The world's own index for families that cannot be solved without searching."""
+    return ("world",) if any(name in FAMILIES and searched(name) for name in families) else ()
 
 
 async def _ask_all(plan: WorldPlan, folder: Path, concurrency: int) -> list[Trace]:

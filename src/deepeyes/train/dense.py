@@ -37,7 +37,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 }
 """Label kind -> the words of its classes; class 0 of every kind is "nothing here", class k the k-th word."""
 
-VARIANTS = 40
+VARIANTS = 64
 """Backgrounds kept by size: five aspect ratios, two sizes, with and without shapes."""
 
 ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})

@@ -27,6 +27,10 @@ QUESTIONS = 3
 """Most lessons have so many: lessons of one length waste no time on padding."""
 
 
+SIDES = (448, 448, 896)
+"""Long sides of pictures with large signs: letters drawn larger and shown smaller look different."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """A conversation; the kind of each of its answers; the labels of the picture's cells (cells, kinds)."""
@@ -37,26 +41,27 @@ class Lesson:
 
 
 def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """A lesson on signs to read (six in ten), on tiny signs to find, or on shapes."""
+    """A lesson on signs to read (every second one), on tiny signs to find, or on shapes."""
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
-    if choice < 0.6:
-        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
+    if choice < 0.52:
+        side = rng.choice(SIDES)
+        scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
             draw_big_sign(rng, split, scene, (1.5, 2.3))
         about = [(sign, _about(rng, scene, sign)) for sign in scene.things]
         questions = [question for _, question in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
         more += [_besides(rng, scene, sign, kind) for sign, (kind, _, _) in about if sign.text]
-    elif choice < 0.89:
+    elif choice < 0.78:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
         more = [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.3]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
-        kind, question, text, _ = draw_shape_question(rng, scene)
-        questions, more = [(kind, question, text)], []
+        draw_shape_question(rng, scene)
+        questions, more = _about_shapes(rng, scene), []
     rng.shuffle(questions)
     rng.shuffle(more)
     questions = [*questions, *more][:QUESTIONS]
@@ -80,6 +85,20 @@ def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str
 def _about(rng: random.Random, scene: Scene, sign: Thing) -> tuple[str, str, str]:
     named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
     return ask_about_sign(rng, sign, named)
+
+
+def _about_shapes(rng: random.Random, scene: Scene) -> list[tuple[str, str, str]]:
+    """How many there are of every kind of shape, and the colour of those that are alone of their kind."""
+    kinds = [thing.kind for thing in scene.things]
+    asked = [
+        ("count", phrases.ask(rng, phrases.SHAPE_COUNT, shape=kind), str(kinds.count(kind)))
+        for kind in sorted(set(kinds))
+    ]
+    return asked + [
+        ("colour", phrases.ask(rng, phrases.SHAPE_COLOUR, shape=thing.kind), thing.colour)
+        for thing in scene.things
+        if kinds.count(thing.kind) == 1
+    ]
 
 
 def _besides(rng: random.Random, scene: Scene, sign: Thing, asked: str) -> tuple[str, str, str]:

@@ -18,15 +18,23 @@ def draw_background(
     """An RGB picture of `size` (width, height): a window of a photograph of `split`, or clutter drawn from
     `rng`.
 
+    Photographs of the train split come in other colours and other light as often as in their own: a few dozen
+    are too few for a model to learn what a background is.
+
     Without `shapes` the clutter holds lines and stains only, nothing that could be counted as a shape.
     """
     photos = photo_names(split)
     if photos and rng.random() < _PHOTO_SHARE:
-        return _photo_window(rng, _photo(split, rng.choice(photos), max(size) <= 800), size)
+        photo = _photo(split, rng.choice(photos), max(size) <= 800)
+        return (
+            _other_light(rng, _photo_window(rng, photo, size))
+            if split == "train"
+            else _photo_window(rng, photo, size)
+        )
     return _clutter(rng, size, shapes)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=1600)
 def background_variant(variant: int, split: str, size: tuple[int, int], shapes: bool) -> Image.Image:
     """Background number `variant`, kept: training draws many pictures on few hundred backgrounds. Copy before
     drawing.
@@ -59,6 +67,19 @@ def _photo_window(rng: random.Random, photo: Image.Image, size: tuple[int, int])
     left, top = rng.uniform(0, photo.width - width), rng.uniform(0, photo.height - height)
     window = photo.resize(size, Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
     return window.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else window
+
+
+def _other_light(rng: random.Random, image: Image.Image) -> Image.Image:
+    """Half of the time as it is; else with its channels swapped and each bent by a curve of its own."""
+    if rng.random() < 0.5:
+        return image
+    channels = list(image.split())
+    rng.shuffle(channels)
+    curves: list[int] = []
+    for _ in channels:
+        gamma, low, high = rng.uniform(0.6, 1.7), rng.uniform(0, 70), rng.uniform(170, 255)
+        curves += [round(low + (high - low) * (value / 255) ** gamma) for value in range(256)]
+    return Image.merge("RGB", channels).point(curves)
 
 
 def _clutter(rng: random.Random, size: tuple[int, int], shapes: bool) -> Image.Image:

@@ -10,18 +10,21 @@ from .families import Example, make_examples
 
 def to_task(example: Example, store: ImageStore) -> Task:
     """The example as a task, its picture put into `store`; `truth["box"]` is the thing asked about, in its
-    pixels.
+    pixels; `meta` names the real things it is about and the tools without which it cannot be solved.
     """
     truth = {"box": [round(side, 1) for side in example.target.box]} if example.target else {}
+    about = {"entities": list(example.entities), "tools": list(example.tools)}
     return Task(
         id=example.id,
         question=example.question,
         images=(store.put(example.scene.image),),
         answer=example.answer,
+        answers=example.answers,
         family=example.family,
         split=example.split,
         kind=example.kind,
         truth=truth,
+        meta={name: value for name, value in about.items() if value},
         source="world",
     )
 

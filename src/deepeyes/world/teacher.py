@@ -10,10 +10,11 @@ Such a look is `given`: a model sees it but is not taught to write it.
 """
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from .families import Example
+from .example import Example, Reply, ViewSize
+from .scene import Thing
+
+__all__ = ["Reply", "ViewSize", "solve"]
 
 WINDOW = (1.6, 1.1)
 """Width and height of the crop, in cells."""
@@ -28,55 +29,60 @@ NOW_CLEAR = ("Now it is clear.", "The crop shows it.", "Now I can see it.")
 SEEN = "I can see it."
 
 
-OFF = (0.25, 0.35)
+OFF = (0.2, 0.2)
 """Shares of the first looks that are a little off and that miss."""
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the teacher writes in one turn; `given` where it is not to be imitated."""
-
-    text: str
-    given: bool = False
-
-
-ViewSize = Callable[[int, int], tuple[int, int]]
-"""(width, height) of a picture -> (columns, rows) of cells in which the model sees it."""
-
-
 def solve(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
-    """The teacher's replies in order."""
-    if example.family != "tiny":
-        return [Reply(answer(SEEN, example.answer))]
-    grid = cells(*example.scene.image.size)
-    place = place_in_cells(example, grid)
-    last = Reply(answer(rng.choice(NOW_CLEAR), example.answer))
-    choice = rng.random()
+    """The replies of the teacher of the example's family, in order."""
+    if example.teach is None:
+        raise ValueError(f"{example.id} has no teacher")
+    return example.teach(rng, example, cells)
+
+
+def look_mended(
+    rng: random.Random,
+    target: Thing,
+    size: tuple[int, int],
+    cells: ViewSize,
+    *,
+    thought: str = "",
+    shown: int = 2,
+    name: str = "",
+    steady: bool = False,
+) -> list[Reply]:
+    """One turn that crops `target` out of image_1, which is of `size`; or, as often as `OFF` says, a first
+    look that is a little off, or one that misses and a second one that mends it.
+
+    The first crop comes back as image number `shown`; it is kept in the variable `name` if there is one.
+    A `steady` look is never off.
+    """
+    grid = cells(*size)
+    place = to_cells(target.centre, size, grid)
+    choice = 1.0 if steady else rng.random()
     missing = choice < OFF[1]
-    first = off(rng, example, grid, missing=missing) if choice < sum(OFF) else None
+    first = off(rng, target, size, grid, missing=missing) if choice < sum(OFF) else None
     if first is None:
-        return [Reply(look(rng, place, grid)), last]
-    opening = Reply(look(rng, first, grid), given=True)
+        return [Reply(look(rng, place, grid, thought, name))]
+    opening = Reply(look(rng, first, grid, thought, name), given=True)
     if not missing:
-        return [opening, last]
-    u, v = example.scene.image.width / grid[0], example.scene.image.height / grid[1]
+        return [opening]
+    u, v = size[0] / grid[0], size[1] / grid[1]
     crop = cells(round(WINDOW[0] * u), round(WINDOW[1] * v))
     seen = [(p - f + w / 2) / w * n for p, f, w, n in zip(place, first, WINDOW, crop, strict=True)]
-    return [opening, Reply(look_again((seen[0], seen[1]), crop)), last]
+    return [opening, Reply(look_again((seen[0], seen[1]), crop, shown, name))]
 
 
 def off(
-    rng: random.Random, example: Example, grid: tuple[int, int], *, missing: bool
+    rng: random.Random, target: Thing, size: tuple[int, int], grid: tuple[int, int], *, missing: bool
 ) -> tuple[float, float] | None:
-    """A place near the thing asked about whose window holds all of it or, `missing`, only a part of it.
+    """A place near `target` whose window holds all of it or, `missing`, only a part of it.
 
     None if two hundred tries find none.
     """
-    assert example.target is not None
-    place = place_in_cells(example, grid)
-    size = example.scene.image.size
-    left, top = to_cells(example.target.box[:2], size, grid)
-    right, bottom = to_cells(example.target.box[2:], size, grid)
+    place = to_cells(target.centre, size, grid)
+    left, top = to_cells(target.box[:2], size, grid)
+    right, bottom = to_cells(target.box[2:], size, grid)
     for _ in range(200):
         x, y = round(place[0] + rng.uniform(-0.9, 0.9), 1), round(place[1] + rng.uniform(-0.75, 0.75), 1)
         if not (0.1 <= x <= grid[0] - 0.1 and 0.1 <= y <= grid[1] - 0.1):
@@ -89,13 +95,6 @@ def off(
     return None
 
 
-def place_in_cells(example: Example, grid: tuple[int, int]) -> tuple[float, float]:
-    """Centre of the thing asked about, in cells."""
-    if example.target is None:
-        raise ValueError(f"{example.id} asks about no single thing")
-    return to_cells(example.target.centre, example.scene.image.size, grid)
-
-
 def to_cells(point: tuple[float, float], size: tuple[int, int], grid: tuple[int, int]) -> tuple[float, float]:
     """A point in pixels of a picture of `size` (width, height), in cells of `grid`."""
     return point[0] / size[0] * grid[0], point[1] / size[1] * grid[1]
@@ -106,30 +105,43 @@ def decimal(value: float, cells: int) -> str:
     return f"{min(max(value, 0.1), cells - 0.1, 9.9):.1f}"
 
 
-def look(rng: random.Random, place: tuple[float, float], grid: tuple[int, int]) -> str:
-    """A turn that crops a window round `place` out of the full picture."""
+def look(
+    rng: random.Random,
+    place: tuple[float, float],
+    grid: tuple[int, int],
+    thought: str = "",
+    name: str = "",
+) -> str:
+    """A turn that crops a window round `place` out of the full picture, and keeps it as `name` if given."""
     x, y = decimal(place[0], grid[0]), decimal(place[1], grid[1])
     half_width, half_height = f"{WINDOW[0] / 2:g}", f"{WINDOW[1] / 2:g}"
     return (
-        f"<think>{rng.choice(TOO_SMALL)}</think>\n<code>\n```python\n"
+        f"<think>{thought or rng.choice(TOO_SMALL)}</think>\n<code>\n```python\n"
         f"u, v = image_1.width / {grid[0]}, image_1.height / {grid[1]}\n"
         f"x, y = {x} * u, {y} * v\n"
         f"w, h = {half_width} * u, {half_height} * v\n"
-        "image_1.crop((x - w, y - h, x + w, y + h))\n```\n</code>"
+        f"{_crop(name)}\n```\n</code>"
     )
 
 
-def look_again(place: tuple[float, float], grid: tuple[int, int]) -> str:
-    """A turn that moves the window to `place`, in cells of the crop that the look before it returned."""
+def look_again(place: tuple[float, float], grid: tuple[int, int], shown: int = 2, name: str = "") -> str:
+    """A turn that moves the window to `place`, in cells of the crop that the look before it returned as image
+    number `shown`.
+    """
     x, y = decimal(place[0], grid[0]), decimal(place[1], grid[1])
     return (
         f"<think>{CUT_OFF}</think>\n<code>\n```python\n"
-        f"u, v = image_2.width / {grid[0]}, image_2.height / {grid[1]}\n"
+        f"u, v = image_{shown}.width / {grid[0]}, image_{shown}.height / {grid[1]}\n"
         f"x, y = x - w + {x} * u, y - h + {y} * v\n"
-        "image_1.crop((x - w, y - h, x + w, y + h))\n```\n</code>"
+        f"{_crop(name)}\n```\n</code>"
     )
 
 
 def answer(thought: str, text: str) -> str:
     """A turn that answers."""
     return f"<think>{thought}</think>\n<answer>{text}</answer>"
+
+
+def _crop(name: str) -> str:
+    crop = "image_1.crop((x - w, y - h, x + w, y + h))"
+    return f"{name} = {crop}\n{name}" if name else crop

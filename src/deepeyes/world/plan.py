@@ -1,0 +1,142 @@
+"""Plans: what a teacher does step by step where one look is not enough, and the turns that come of it.
+
+A family that solves by plan draws, with each example, the steps that lead to its answer; `play` writes them
+in the dialect. What always holds: one action a turn; what a step showed is said in the thought of the next
+turn, so that the numbers which the code computes with were read before; at most one first try goes wrong, is
+noticed, and is mended; the wrong try is `given`, seen but not to be imitated.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+
+from .example import Example, Reply, ViewSize
+from .scene import Thing
+from .teacher import answer, look_mended
+
+NEXT = "Next."
+COMPUTE = "I compute."
+DONE = "That is the result."
+FIND = "I search the picture."
+ASK = "I look it up."
+VAGUE = "That is not about it. I name it."
+CUT = "I cut it out."
+SCENE = "That is not it. I cut it out."
+WRONG_TRIES = 0.25
+"""Share of the searches that begin with a wrong try: the whole scene, or a query that names nothing."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Crop `thing` out of the picture; it `shows` something worth saying. `name`: the variable it goes to."""
+
+    thing: Thing
+    shows: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Run these lines of Python, the last of which prints the answer."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Find:
+    """Search for a picture; the best hit `shows` what it is."""
+
+    image: str
+    shows: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Search pages; the best ones `shows` the fact. `vague` is the query that forgets to name the thing."""
+
+    query: str
+    shows: str
+    vague: str
+
+
+Step = Look | Compute | Find | Ask
+
+
+def compute(numbers: list[str], expression: str) -> Compute:
+    """Compute `expression` of the names a, b, c, ..., which stand for `numbers` in order."""
+    named = [f"{name} = {number}" for name, number in zip("abcdef", numbers, strict=False)]
+    return Compute((*named, f"print({expression})"))
+
+
+def play(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
+    """The turns of the example's plan, and the answer."""
+    replies: list[Reply] = []
+    said, shown = "", 2
+    slips = _slips(rng, example)
+    for number, step in enumerate(example.steps):
+        if slips == number:
+            replies.append(_wrong_try(step, said))
+            shown += 5 if isinstance(step, Look) else 0
+            said = SCENE if isinstance(step, Look) else VAGUE
+        turns = _turns(rng, step, said, shown, example, cells)
+        replies += turns
+        shown += len(turns)
+        said = _seen(step)
+    last = DONE if isinstance(example.steps[-1], Compute) else said
+    return [*replies, Reply(answer(last, example.answer))]
+
+
+def _turns(
+    rng: random.Random, step: Step, said: str, shown: int, example: Example, cells: ViewSize
+) -> list[Reply]:
+    """The turns of one step, in whose first thought stands what was `said` of the step before."""
+    if isinstance(step, Look):
+        thought = said if said == SCENE else f"{said} {NEXT}" if said else CUT if step.name else ""
+        return look_mended(
+            rng,
+            step.thing,
+            example.scene.image.size,
+            cells,
+            thought=thought,
+            shown=shown,
+            name=step.name,
+            steady=bool(said),
+        )
+    if isinstance(step, Compute):
+        code = "\n".join(step.lines)
+        return [Reply(f"<think>{said} {COMPUTE}</think>\n<code>\n```python\n{code}\n```\n</code>")]
+    if isinstance(step, Find):
+        return [Reply(_call(f"{said} {FIND}".strip(), "image_search", image=step.image))]
+    return [Reply(_call(said if said == VAGUE else f"{said} {ASK}", "search", query=step.query))]
+
+
+def _slips(rng: random.Random, example: Example) -> int | None:
+    """Number of the step before which a wrong try is made, if there is one."""
+    if not example.steps or rng.random() >= WRONG_TRIES:
+        return None
+    places = [
+        number
+        for number, step in enumerate(example.steps)
+        if isinstance(step, Ask) or (isinstance(step, Look) and step.name)
+    ]
+    return rng.choice(places) if places else None
+
+
+def _wrong_try(step: Step, said: str) -> Reply:
+    if isinstance(step, Ask):
+        return Reply(_call(f"{said} {ASK}", "search", query=step.vague), given=True)
+    return Reply(_call(FIND, "image_search", image="image_1"), given=True)
+
+
+def _seen(step: Step) -> str:
+    """What is said of a step's result in the turn after it."""
+    if isinstance(step, Compute) or not step.shows:
+        return ""
+    return f"It is {step.shows}." if isinstance(step, Find) else f"It says {step.shows}."
+
+
+def _call(thought: str, tool: str, **arguments: str) -> str:
+    call = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
+    return f"<think>{thought}</think>\n<tool_call>\n{call}\n</tool_call>"

@@ -1,0 +1,121 @@
+"""Families over sheets and real things: numbers recomputed, splits apart, plans that lead to the answer."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepeyes.agent.loop import run_episode
+from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.data.teachers import replies_for
+from deepeyes.grading.rules import grade
+from deepeyes.models.scripted import ScriptedModel
+from deepeyes.sandbox import Sandbox
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
+from deepeyes.world.families import FAMILIES, make_examples, searched
+from deepeyes.world.pack.entity import split_of
+from deepeyes.world.plan import Ask, Compute, Find, Look
+from deepeyes.world.strings import SPLITS
+from deepeyes.world.tasks import to_task
+
+pytest.importorskip("matplotlib")
+
+NANO = VisionSpec(factor=28, min_pixels=3136, max_pixels=37632)
+REAL = ("chart", "table", "search", "integration")
+NUMBERS = ("chart", "table", "geometry")
+
+
+@pytest.mark.parametrize("family", REAL)
+def test_real_things_belong_to_the_split(family: str) -> None:
+    for split in SPLITS:
+        asked = {name for example in make_examples(family, split, 0, 12) for name in example.entities}
+        assert asked and {split_of(name) for name in asked} == {split}
+
+
+@pytest.mark.parametrize("family", NUMBERS)
+def test_answers_follow_from_the_numbers_in_the_picture(family: str) -> None:
+    for example in make_examples(family, "validation", 0, 30):
+        looks = [step for step in example.steps if isinstance(step, Look)]
+        sums = [step for step in example.steps if isinstance(step, Compute)]
+        read = [float(look.thing.text) for look in looks]
+        if not sums:
+            assert example.kind == "read" and float(example.answer) == read[0]
+            continue
+        assert recomputed(example.kind, example.question, read) == pytest.approx(
+            float(example.answer), abs=0.006
+        )
+
+
+def recomputed(kind: str, question: str, read: list[float]) -> float:
+    """The answer by a second way, from the kind of question and the numbers in the order they are read."""
+    match kind:
+        case "sum":
+            return sum(read)
+        case "mean":
+            return float(np.mean(read))
+        case "compare":
+            return abs(read[0] - read[1])
+        case "percent":
+            return 100 * read[0] / read[1]
+        case "perimeter":
+            return 2 * sum(read)
+        case "diagonal" | "longest side":
+            return float(np.hypot(*read))
+        case "circumference":
+            return 2 * 3.1416 * read[0]
+        case "third angle":
+            return 180 - sum(read)
+        case "fourth angle":
+            return 360 - sum(read)
+        case "area" if len(read) == 1:
+            return 3.1416 * read[0] ** 2
+        case "area" if len(read) == 3:
+            return (read[0] + read[1]) * read[2] / 2
+        case "area":
+            half = "triangle" in question
+            return read[0] * read[1] / (2 if half else 1)
+    raise AssertionError(f"{kind}: {question}")
+
+
+@pytest.mark.parametrize("family", NUMBERS)
+def test_numbers_stand_where_their_boxes_say(family: str) -> None:
+    for example in make_examples(family, "validation", 1, 6):
+        image = example.scene.image
+        for look in (step for step in example.steps if isinstance(step, Look)):
+            left, top, right, bottom = look.thing.box
+            assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
+            inside = np.asarray(image.crop((int(left), int(top), round(right), round(bottom))).convert("L"))
+            assert int(inside.max()) - int(inside.min()) > 60, "nothing is written there"
+
+
+def test_searches_name_the_thing_and_never_the_answer() -> None:
+    for family in ("search", "integration"):
+        for example in make_examples(family, "validation", 0, 20):
+            assert [type(step) for step in example.steps if isinstance(step, Find | Ask)] == [Find, Ask]
+            ask = next(step for step in example.steps if isinstance(step, Ask))
+            find = next(step for step in example.steps if isinstance(step, Find))
+            assert find.shows in ask.query and find.shows not in example.question
+            assert example.answer.casefold() not in example.question.casefold().split()
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if not searched(name)])
+async def test_the_teacher_solves_what_needs_no_search(family: str, tmp_path: Path) -> None:
+    async with Sandbox.start() as sandbox:
+        for example in make_examples(family, "validation", 4, 3):
+            images = ImageStore(None)
+            task = to_task(example, images)
+            texts = [reply.text for reply in replies_for(example, NANO)]
+            model = ScriptedModel(texts, name="teacher", prompt="brief", vision=NANO)
+            trace = await run_episode(task, model, ToolSet([PythonTool(sandbox)]), images=images)
+            assert grade(task, trace.answer).score == 1
+            assert all(turn.observation and turn.observation.status == "ok" for turn in trace.tool_turns)
+
+
+def test_pictures_can_be_drawn_at_any_seed() -> None:
+    for family in FAMILIES:
+        seed = random.Random(family).randrange(10**6)
+        for example in make_examples(family, "train", seed, 3):
+            assert isinstance(example.scene.image, Image.Image) and example.scene.image.mode == "RGB"
