@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from deepeyes.cli.engines import open_engines
 from deepeyes.core.actions import ToolCall
 from deepeyes.search.base import Document
 from deepeyes.search.record.recording import RecordedReader, Recording
 from deepeyes.search.record.tape import Tape
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.world.engines import open_engines
 
 PAGE = Document("https://example.org/moon", "The Moon", "The Moon has water.", "2024", "https://example.org")
 

@@ -9,6 +9,8 @@ from deepeyes.core.trace import Trace
 from deepeyes.data.synthesize import is_sound, replies_for, teach, write_shard
 from deepeyes.eval.crops import contains, find_crop
 from deepeyes.sandbox import Sandbox
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
 from deepeyes.world.families import make_example
 
 VISION = VisionSpec(factor=28, min_pixels=4 * 784, max_pixels=48 * 784)
@@ -18,9 +20,9 @@ async def test_the_teachers_last_crop_shows_all_of_the_sign() -> None:
     looks: list[int] = []
     async with Sandbox.start() as sandbox:
         for index in range(10):
-            images = ImageStore(None)
+            images, tools = ImageStore(None), ToolSet([PythonTool(sandbox)])
             example = make_example("tiny", "validation", 0, index)
-            trace = await teach(example, replies_for(example, VISION), sandbox, VISION, images)
+            trace = await teach(example, replies_for(example, VISION), tools, VISION, images)
             assert is_sound(trace)
             looks.append(len(trace.tool_turns))
             observation = trace.tool_turns[-1].observation
@@ -39,8 +41,9 @@ def test_a_first_look_that_is_off_is_not_imitated() -> None:
 
 async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
     async with Sandbox.start() as sandbox:
-        kept, tried = await write_shard(tmp_path / "tiny.pt", "tiny", "train", 0, range(2), sandbox, VISION)
-        await write_shard(tmp_path / "direct.pt", "direct", "train", 0, range(2), sandbox, VISION)
+        tools = ToolSet([PythonTool(sandbox)])
+        kept, tried = await write_shard(tmp_path / "tiny.pt", "tiny", "train", 0, range(2), tools, VISION)
+        await write_shard(tmp_path / "direct.pt", "direct", "train", 0, range(2), tools, VISION)
     assert (kept, tried) == (2, 2)
     conversations = torch.load(tmp_path / "tiny.pt", weights_only=True)
     roles = [role for role, _ in conversations[0]]

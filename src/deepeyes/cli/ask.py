@@ -18,7 +18,6 @@ from rich.console import Console
 
 from deepeyes.agent.events import OnEvent
 from deepeyes.agent.loop import run_episode
-from deepeyes.cli.engines import HELP
 from deepeyes.cli.live import LiveEpisode
 from deepeyes.cli.outcome import complain, summary
 from deepeyes.cli.rig import rig, run
@@ -27,6 +26,7 @@ from deepeyes.core.limits import Limits, parse_limits
 from deepeyes.core.task import Task, check_question
 from deepeyes.core.trace import Trace, TraceWriter
 from deepeyes.view.visible import visible
+from deepeyes.world.engines import HELP
 
 app = typer.Typer(add_completion=False)
 

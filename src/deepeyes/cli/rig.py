@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from deepeyes.cli.engines import open_engines
 from deepeyes.core.errors import Interrupted, SandboxUnavailable
 from deepeyes.dialects.base import Dialect, get_dialect
 from deepeyes.models.base import ChatModel
 from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
+from deepeyes.world.engines import BRIEF_CHARS, SNIPPET_CHARS, open_engines
 
 T = TypeVar("T")
 
@@ -51,11 +51,16 @@ async def rig(
         if not tools:
             yield Rig(chat, ToolSet(), speech)
             return
-        async with open_engines(search, tell=_say) as engines, Sandbox.start() as sandbox:
+        brief = (speech.name.partition("/")[2] if speech else chat.prompt) == "brief"
+        chars = BRIEF_CHARS if brief else SNIPPET_CHARS
+        async with (
+            open_engines(search, snippet_chars=chars, tell=_say) as engines,
+            Sandbox.start() as sandbox,
+        ):
             for note in engines.notes:
                 print(f"note: {note}", file=sys.stderr)
             python = PythonTool(sandbox)
-            yield Rig(chat, ToolSet([python, *engines.tools(python)]), speech)
+            yield Rig(chat, ToolSet([python, *engines.tools(python, brief=brief)]), speech)
     except SandboxUnavailable as error:
         raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
     finally:

@@ -16,11 +16,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deepeyes.cli.engines import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 from deepeyes.cli.rig import run
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.search.base import Document, Hit
 from deepeyes.view.visible import visible
+from deepeyes.world.engines import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 
 app = typer.Typer(add_completion=False, help="Search texts and pictures, offline or through a provider.")
 

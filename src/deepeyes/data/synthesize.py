@@ -21,8 +21,8 @@ from deepeyes.data.teachers import replies_for
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
-from deepeyes.tools.python import PythonSandbox, PythonTool
 from deepeyes.world.families import Example, make_example
+from deepeyes.world.plan import Ask, Find
 from deepeyes.world.tasks import to_task
 from deepeyes.world.teacher import Reply
 
@@ -37,18 +37,20 @@ async def write_shard(
     split: str,
     seed: int,
     indices: Sequence[int],
-    sandbox: PythonSandbox,
+    tools: ToolSet,
     vision: VisionSpec,
 ) -> tuple[int, int]:
-    """Let the teacher solve the examples `indices` and write what is right to `path`; (kept, tried)."""
+    """Let the teacher solve the examples `indices` with `tools` and write what is right to `path`; (kept,
+    tried).
+    """
     kept: list[Trace] = []
     conversations: list[Conversation] = []
     for index in indices:
         images = ImageStore(None)
         example = make_example(family, split, seed, index)
         replies = replies_for(example, vision)
-        trace = await teach(example, replies, sandbox, vision, images)
-        if is_sound(trace):
+        trace = await teach(example, replies, tools, vision, images)
+        if is_sound(trace) and is_supported(example, trace):
             kept.append(trace)
             given = {turn for turn, reply in enumerate(replies) if reply.given}
             conversations.append(conversation_of(trace, images, given))
@@ -62,25 +64,48 @@ async def write_shard(
 
 
 async def teach(
-    example: Example, replies: Sequence[Reply], sandbox: PythonSandbox, vision: VisionSpec, images: ImageStore
+    example: Example, replies: Sequence[Reply], tools: ToolSet, vision: VisionSpec, images: ImageStore
 ) -> Trace:
     """One episode of the teacher on `example`, graded; a model with this `vision` is to learn from it."""
     task = to_task(example, images)
     texts = [reply.text for reply in replies]
     teacher = ScriptedModel(texts, name="teacher", prompt="brief", vision=vision)
-    trace = await run_episode(task, teacher, ToolSet([PythonTool(sandbox)]), images=images)
+    trace = await run_episode(task, teacher, tools, images=images)
     return trace.graded(grade(task, trace.answer))
 
 
 def is_sound(trace: Trace) -> bool:
-    """Answered, right, and every piece of code ran without an error and showed a picture."""
+    """Answered, right, and every call of a tool ran without an error and gave something back."""
     right = (
         trace.stop_reason is StopReason.answered and trace.verdict is not None and trace.verdict.score == 1
     )
     return right and all(
-        turn.observation is not None and turn.observation.status == "ok" and turn.observation.images
+        turn.observation is not None
+        and turn.observation.status == "ok"
+        and (turn.observation.images or turn.observation.stdout)
         for turn in trace.tool_turns
     )
+
+
+def is_supported(example: Example, trace: Trace) -> bool:
+    """Whether the searches told what the teacher says they did: the thing's name in the title of the most
+    alike picture, the facts in the pages found. A model cannot learn to say what nothing told it.
+    """
+    found = {turn.observation.tool: turn.observation.stdout for turn in trace.tool_turns if turn.observation}
+    for step in example.steps:
+        if isinstance(step, Find) and step.shows not in _best(found.get("image_search", "")):
+            return False
+        if isinstance(step, Ask):
+            pages = found.get("search", "").replace(",", "")
+            shown = step.shows.replace(",", "")
+            if shown not in pages and not all(part in pages for part in shown.split(" and ")):
+                return False
+    return True
+
+
+def _best(listed: str) -> str:
+    """The line of the first hit."""
+    return next((line for line in listed.splitlines() if line.startswith("1. ")), "")
 
 
 def conversation_of(trace: Trace, images: ImageStore, given: Set[int] = frozenset()) -> Conversation:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from deepeyes.core.images import to_rgb
 from deepeyes.search.base import Hit, ImageSearch
@@ -21,6 +22,8 @@ from deepeyes.tools.base import Episode, ToolResult
 from deepeyes.tools.search import one_line
 
 RESULTS = 5
+BRIEF_RESULTS, BRIEF_SIDE = 2, 112
+"""For a model with the brief prompt: titles alone, and the best picture at this many pixels a side."""
 MIN_SIDE = 8
 """Pixels; a smaller picture looks like too many others."""
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
@@ -51,10 +54,18 @@ class ImageSearchTool:
         "additionalProperties": False,
     }
 
-    def __init__(self, engine: ImageSearch, python: Pictures | None = None, results: int = RESULTS) -> None:
+    def __init__(
+        self,
+        engine: ImageSearch,
+        python: Pictures | None = None,
+        results: int = RESULTS,
+        *,
+        brief: bool = False,
+    ) -> None:
         self._engine = engine
         self._python = python
-        self._results = results
+        self._results = min(results, BRIEF_RESULTS) if brief else results
+        self._brief = brief
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         name = str(arguments.get("image") or "image_1").strip()
@@ -71,7 +82,9 @@ class ImageSearchTool:
             )
         start = time.perf_counter()
         hits = (await self._engine.search(to_rgb(picture), self._results))[: self._results]
-        text = told(one_line(name, 100), hits, first=len(episode.images) + 1)
+        if self._brief:
+            hits = [replace(hit, image=_small(hit.image) if n == 0 else None) for n, hit in enumerate(hits)]
+        text = told(one_line(name, 100), hits, first=len(episode.images) + 1, brief=self._brief)
         shown = tuple(hit.image for hit in hits if hit.image is not None)
         return ToolResult(stdout=text, images=shown, seconds=time.perf_counter() - start)
 
@@ -85,10 +98,17 @@ class ImageSearchTool:
         return f"There is no picture {one_line(name, 60)!r} (pictures of this conversation: {there}{hint})."
 
 
-def told(name: str, hits: Sequence[Hit], first: int) -> str:
+def _small(image: Image.Image | None) -> Image.Image | None:
+    """A copy of at most `BRIEF_SIDE` pixels a side."""
+    return ImageOps.contain(image, (BRIEF_SIDE, BRIEF_SIDE)) if image is not None else None
+
+
+def told(name: str, hits: Sequence[Hit], first: int, *, brief: bool = False) -> str:
     """The hits as the model reads them; their pictures follow as image_<first>, image_<first + 1> ..."""
     if not hits:
         return f"No picture like {name} was found. Cut out one thing alone and search that.\n"
+    if brief:
+        return "".join(f"{n}. {one_line(hit.title, _TITLE_CHARS)}\n" for n, hit in enumerate(hits, start=1))
     lines: list[str] = []
     for number, hit in enumerate(hits, start=1):
         shown = f"image_{first}" if hit.image is not None else "no picture"

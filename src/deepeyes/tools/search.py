@@ -16,6 +16,8 @@ from deepeyes.search.text.words import MAX_QUERY_CHARS, tidy
 from deepeyes.tools.base import Episode, ToolResult
 
 RESULTS = 5
+BRIEF_RESULTS = 1
+"""For a model with the brief prompt, which also gets neither links nor dates."""
 _TITLE_CHARS = 200
 _SNIPPET_CHARS = 600
 
@@ -35,9 +37,10 @@ class SearchTool:
         "additionalProperties": False,
     }
 
-    def __init__(self, engine: TextSearch, results: int = RESULTS) -> None:
+    def __init__(self, engine: TextSearch, results: int = RESULTS, *, brief: bool = False) -> None:
         self._engine = engine
-        self._results = results
+        self._results = min(results, BRIEF_RESULTS) if brief else results
+        self._brief = brief
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         given = str(arguments["query"])
@@ -47,7 +50,8 @@ class SearchTool:
         start = time.perf_counter()
         query = tidy(given)
         hits = await self._engine.search(query, self._results)
-        return ToolResult(stdout=told(query, hits[: self._results]), seconds=time.perf_counter() - start)
+        text = told(query, hits[: self._results], brief=self._brief)
+        return ToolResult(stdout=text, seconds=time.perf_counter() - start)
 
 
 def query_problem(query: str) -> str:
@@ -60,11 +64,16 @@ def query_problem(query: str) -> str:
     return "" if tidy(query) else "The query is empty: say what to look for."
 
 
-def told(query: str, hits: Sequence[Hit]) -> str:
+def told(query: str, hits: Sequence[Hit], *, brief: bool = False) -> str:
     """The hits as the model reads them."""
     asked = one_line(query, _TITLE_CHARS)
     if not hits:
         return f'Nothing was found for "{asked}". Try other or fewer words.\n'
+    if brief:
+        return "".join(
+            f"{number}. {one_line(hit.title, _TITLE_CHARS)}\n{one_line(hit.snippet, _SNIPPET_CHARS)}\n"
+            for number, hit in enumerate(hits, start=1)
+        )
     count = "1 result" if len(hits) == 1 else f"{len(hits)} results"
     return "\n".join([f'{count} for "{asked}":\n', *(_entry(n, hit) for n, hit in enumerate(hits, start=1))])
 

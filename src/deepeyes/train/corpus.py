@@ -1,20 +1,27 @@
-"""The text the nano tokenizer is made from: every wording of the world and the teacher, in the dialect's own
-frame.
+"""The text the nano tokenizer is made from: every wording of the world and its teachers, in the dialect's own
+frame, and what searches tell.
 """
 
 import random
 from collections.abc import Iterator
 
 from deepeyes.world import phrases, teacher
+from deepeyes.world.families import make_example
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.scene import ASPECTS, SHAPES
 from deepeyes.world.strings import ALPHABET, draw_string
 
+from .reading import draw_reading
+
+PLANNED = ("chart", "table", "geometry", "search", "integration")
+
 
 def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
-    """`rounds` little conversations' worth of text."""
+    """`rounds` little conversations' worth of text; every tenth with questions of the families that are
+    solved by plan.
+    """
     rng = random.Random(f"corpus/{seed}")
-    for _ in range(rounds):
+    for number in range(rounds):
         grid = (rng.randint(5, 9), rng.randint(5, 9))
         colour, shape = rng.choice(COLOURS), rng.choice(SHAPES)
         named = phrases.name_of(rng, rng.choice((colour, None)))
@@ -25,8 +32,19 @@ def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
         for wordings in (phrases.SHAPE_COLOUR, phrases.SHAPE_COUNT):
             yield phrases.ask(rng, wordings, shape=shape)
         yield teacher.look(rng, (rng.uniform(0, grid[0]), rng.uniform(0, grid[1])), grid)
-        yield "Tools: python, search, image_search\nOutput:\nimage_2"
+        yield "Tools: python, search, image_search, open_page\nOutput:\nimage_2"
         for text in (draw_string(rng, "train"), colour, rng.choice(ALPHABET), shape):
             yield teacher.answer(teacher.SEEN, text)
         yield teacher.answer(rng.choice(teacher.NOW_CLEAR), colour)
         yield teacher.answer(teacher.SEEN, "4.6, 3.2")
+        for _, asked, told in draw_reading(rng, "train")[:1]:
+            yield from (part for turn in (asked, told) for part in turn.parts if isinstance(part, str))
+        if number % 10 == 0:
+            yield from _planned(rng, seed, number, grid)
+
+
+def _planned(rng: random.Random, seed: int, number: int, grid: tuple[int, int]) -> Iterator[str]:
+    """A question of a family that is solved by plan, and its teacher's turns."""
+    example = make_example(rng.choice(PLANNED), "train", seed, number)
+    yield example.question
+    yield from (reply.text for reply in teacher.solve(rng, example, lambda _width, _height: grid))

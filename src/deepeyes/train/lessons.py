@@ -17,11 +17,13 @@ from deepeyes.world.families import ask_about_sign, draw_big_sign, draw_shape_qu
 from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, finish
 from deepeyes.world.teacher import SEEN, answer, decimal, to_cells
 
-from .batch import Turn
-from .dense import VARIANTS, label_cells
+from .batch import IGNORE, Turn
+from .dense import LABELS, VARIANTS, label_cells
+from .reading import draw_reading
+from .sheets import draw_sheet
 
-KINDS = ("says", "colour", "count", "where", "blind")
-"""What a question of a lesson may ask for; "blind" is anything about a sign too small to read."""
+SHEET, PAGE = 0.15, 0.12
+"""Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3
 """Most lessons have so many: lessons of one length waste no time on padding."""
@@ -41,7 +43,21 @@ class Lesson:
 
 
 def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """A lesson on signs to read (every second one), on tiny signs to find, or on shapes."""
+    """A lesson on a scene, on a sheet, or in reading."""
+    choice = rng.random()
+    if choice >= SHEET + PAGE:
+        return _draw_scene(rng, size, split)
+    said = draw_sheet(rng, size, split) if choice < SHEET else draw_reading(rng, split)
+    turns = tuple(turn for _, asked, told in said for turn in (asked, told))
+    views = [part for turn in turns for part in turn.parts if not isinstance(part, str)]
+    cells = sum(columns * rows for columns, rows in map(grid_of, views))
+    return Lesson(turns, tuple(kind for kind, _, _ in said), torch.full((cells, len(LABELS)), IGNORE))
+
+
+def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
+    """Signs to read (every second time), tiny signs to find, or shapes. "blind" is what is asked about a sign
+    too small to read.
+    """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     if choice < 0.52:

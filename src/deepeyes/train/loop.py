@@ -26,7 +26,9 @@ from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import write_atomic
 
 Tensors = dict[str, torch.Tensor]
-Draw = Callable[[int, int], Tensors]
+Draw = Callable[[int, int], list[Tensors]]
+"""(step, samples) -> the step's batch, in parts that are run one after the other: rows of like length go
+together."""
 
 BLOCK = 256
 """Batches that are kept to be learned from again, in the same order, before new ones are drawn."""
@@ -84,7 +86,7 @@ def train_stage(
     evaluate: Callable[[], dict[str, float]] | None = None,
     title: str = "",
 ) -> None:
-    """Train `module`, whose forward(**batch) gives (loss, metrics), on `draw(step, samples)`; leave the
+    """Train `module`, whose forward(**batch) gives (loss, metrics), on what `draw` draws; leave the
     average in it.
 
     `folder` gets `checkpoint.pt` (removed at the end) and `curves.jsonl`.
@@ -107,9 +109,9 @@ def train_stage(
     ) as progress:  # fmt: skip
         bar = progress.add_task(title, total=plan.steps, completed=start, note="")
         for step, drawn in _ahead(reused(draw, plan.reuse), range(start, plan.steps), plan.batch // world):
-            batch = {key: value.to(device) for key, value in drawn.items()}
-            loss, metrics = module(**batch)
-            loss.backward()
+            for part, share in zip(drawn, shares(drawn), strict=True):
+                loss, metrics = module(**{key: value.to(device) for key, value in part.items()})
+                (share * loss).backward()
             _share_gradients(module, world)
             torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
             for optimizer in optimizers:
@@ -152,16 +154,18 @@ def train_stage(
 
 def reused(draw: Draw, times: int) -> Draw:
     """The same as `draw`, but blocks of batches come `times` times before the next block is drawn."""
-    kept: dict[int, Tensors] = {}
+    kept: dict[int, list[Tensors]] = {}
 
-    def recall(step: int, samples: int) -> Tensors:
+    def recall(step: int, samples: int) -> list[Tensors]:
         block, place = step // (BLOCK * times), step % BLOCK
         number = block * BLOCK + place
         if number not in kept:
             for old in [key for key in kept if key // BLOCK < block]:
                 del kept[old]
-            kept[number] = {name: _narrow(value) for name, value in draw(number, samples).items()}
-        return {name: _wide(value) for name, value in kept[number].items()}
+            kept[number] = [
+                {name: _narrow(value) for name, value in part.items()} for part in draw(number, samples)
+            ]
+        return [{name: _wide(value) for name, value in part.items()} for part in kept[number]]
 
     return draw if times == 1 else recall
 
@@ -174,7 +178,15 @@ def _wide(value: torch.Tensor) -> torch.Tensor:
     return value.float() if value.is_floating_point() else value
 
 
-def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, Tensors]]:
+def shares(parts: list[Tensors]) -> list[float]:
+    """How much of the labels each part of a batch holds: the sum of means is then the mean over all."""
+    if len(parts) == 1:
+        return [1.0]
+    counts = [int((part["labels"] >= 0).sum()) for part in parts]
+    return [count / sum(counts) for count in counts]
+
+
+def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, list[Tensors]]]:
     """Every step with its batch, drawn by a thread while the step before it learns or waits."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(draw, steps.start, samples) if steps else None

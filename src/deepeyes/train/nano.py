@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
@@ -35,6 +35,10 @@ from deepeyes.models.nano.build import (
 )
 from deepeyes.models.nano.model import WEIGHTS
 from deepeyes.sandbox import Sandbox
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
+from deepeyes.world.engines import BRIEF_CHARS, WORLD, open_engines
+from deepeyes.world.families import searched
 
 from .batch import Turn, collate, encode
 from .corpus import corpus
@@ -58,12 +62,11 @@ class SpeakPlan(Plan):
 
 
 class TracePlan(BaseModel):
-    """How many traces the teacher makes, in shards of `shard` examples."""
+    """How many examples of each family the teacher works through, in shards of `shard`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tiny: int = 2500
-    direct: int = 600
+    examples: dict[str, int]
     shard: int = 50
 
 
@@ -72,8 +75,15 @@ class ColdPlan(SpeakPlan):
     lessons.
     """
 
-    tiny: float = 0.45
-    direct: float = 0.15
+    shares: dict[str, float]
+    ablations: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Cold starts to compare with: on the traces of these families alone, in the place of all."""
+
+    def only(self, families: tuple[str, ...]) -> "ColdPlan":
+        """The same plan on these families: as many traces, as much of each as before among themselves."""
+        kept = {family: self.shares[family] for family in families}
+        more = sum(self.shares.values()) / sum(kept.values())
+        return self.model_copy(update={"shares": {family: share * more for family, share in kept.items()}})
 
 
 class Recipe(BaseModel):
@@ -89,21 +99,23 @@ class Recipe(BaseModel):
     cold: ColdPlan
 
 
-def run(recipe: Recipe, out: Path) -> None:
-    """Run the stages that `out` does not hold yet."""
+def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
+    """Run the stages that `out` does not hold yet; with an `ablation`, its cold start beside the others."""
     torch.set_num_threads(1)
     if not (out / "dense" / "model.safetensors").exists():
         run_dense(recipe, out / "dense")
     if not (out / "base" / "model.safetensors").exists():
         run_lessons(recipe, "base", recipe.base, out / "dense", out / "base")
     make_traces(recipe, out / "traces")
-    if not (out / "cold" / "model.safetensors").exists():
-        run_cold(recipe, out / "base", out / "traces", out / "cold")
+    last = out / (f"cold-{ablation}" if ablation else "cold")
+    plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
+    if not (last / "model.safetensors").exists():
+        run_cold(recipe, plan, out / "base", out / "traces", last)
 
 
 def run_dense(recipe: Recipe, out: Path) -> None:
     """Stage 1: a fresh model whose vision tower knows what it sees."""
-    tokenizer = build_tokenizer(corpus(recipe.seed))
+    tokenizer = build_tokenizer(corpus(recipe.seed), recipe.size.vocabulary)
     model = build_model(tokenizer, recipe.size, recipe.seed)
     torch.nn.init.normal_(model.get_input_embeddings().weight, std=0.3)
     module = DenseWarmup(model, tokenizer)
@@ -116,8 +128,8 @@ def run_dense(recipe: Recipe, out: Path) -> None:
             "labels": torch.cat([row[2] for row in rows]),
         }
 
-    def draw(step: int, samples: int) -> Tensors:
-        return batch(random.Random(f"dense/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")
+    def draw(step: int, samples: int) -> list[Tensors]:
+        return [batch(random.Random(f"dense/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")]
 
     @torch.no_grad()
     def evaluate() -> dict[str, float]:
@@ -141,9 +153,9 @@ def run_lessons(recipe: Recipe, stage: str, plan: SpeakPlan, start: Path, out: P
             ls.kinds for ls in lessons
         ]
 
-    def draw(step: int, samples: int) -> Tensors:
+    def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"{stage}/{recipe.seed}/{step}/{rank_and_world()[0]}")
-        return batch(rng, samples, "train")[0]
+        return [batch(rng, samples, "train")[0]]
 
     def evaluate() -> dict[str, float]:
         return exactness(speak, tokenizer, *batch(random.Random("base/held-out"), 300, "validation"))
@@ -160,9 +172,14 @@ def make_traces(recipe: Recipe, out: Path) -> None:
     vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
 
     async def work() -> None:
-        async with Sandbox.start() as sandbox:
-            for path, family, indices in missing:
-                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, sandbox, vision)
+        async with Sandbox.start() as sandbox, open_engines([WORLD], snippet_chars=BRIEF_CHARS) as engines:
+            python = PythonTool(sandbox)
+            alone = ToolSet([python])
+            every = ToolSet([python, *engines.tools(python, brief=True)])
+            for number, (path, family, indices) in enumerate(missing):
+                # Where no search is needed there may be one all the same.
+                tools = every if searched(family) or number % 2 else alone
+                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, tools, vision)
                 sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
     if missing:
@@ -174,34 +191,34 @@ def shards(plan: TracePlan, folder: Path) -> list[tuple[Path, str, range]]:
     """Every shard's file, family and the numbers of its examples."""
     return [
         (folder / f"{family}-{first:06d}.pt", family, range(first, min(first + plan.shard, count)))
-        for family, count in (("tiny", plan.tiny), ("direct", plan.direct))
+        for family, count in plan.examples.items()
         for first in range(0, count, plan.shard)
     ]
 
 
-def run_cold(recipe: Recipe, start: Path, traces: Path, out: Path) -> None:
-    """Stage 4: the base model learns from the traces when to use the sandbox and how."""
-    speak, tokenizer = load(start, recipe.cold.dense_weight)
+def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Path) -> None:
+    """Stage 4: the base model learns from the traces which tool to use when, and how."""
+    speak, tokenizer = load(start, plan.dense_weight)
     image_token = speak.dense.model.config.image_token_id
-    stock: dict[str, list[Conversation]] = {"tiny": [], "direct": []}
+    stock: dict[str, list[Conversation]] = {family: [] for family in plan.shares}
     for path, family, _ in shards(recipe.traces, traces):
-        stock[family] += torch.load(path, weights_only=True)
+        if family in stock:
+            stock[family] += torch.load(path, weights_only=True)
+    families, weights = [*stock, ""], [*plan.shares.values(), 1 - sum(plan.shares.values())]
 
-    def batch(rng: random.Random, samples: int) -> Tensors:
-        rows: list[Tensors] = []
-        for _ in range(samples):
-            choice = rng.random()
-            if choice < recipe.cold.tiny + recipe.cold.direct:
-                conversation = rng.choice(stock["tiny" if choice < recipe.cold.tiny else "direct"])
-                rows.append(encode(tokenizer, [as_turn(role, parts) for role, parts in conversation]))
-            else:
-                rows.append(encode(tokenizer, draw_lesson(rng, recipe.size, "train").turns))
-        return collate(tokenizer, rows, image_token)
+    def row(rng: random.Random) -> Tensors:
+        family = rng.choices(families, weights)[0]
+        if not family:
+            return encode(tokenizer, draw_lesson(rng, recipe.size, "train").turns)
+        return encode(tokenizer, [as_turn(role, parts) for role, parts in rng.choice(stock[family])])
 
-    def draw(step: int, samples: int) -> Tensors:
-        return batch(random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples)
+    def draw(step: int, samples: int) -> list[Tensors]:
+        rng = random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}")
+        rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row["input_ids"]))
+        parts = [rows[: samples // 2], rows[samples // 2 :]] if samples > 1 else [rows]
+        return [collate(tokenizer, part, image_token) for part in parts]
 
-    train_stage(speak, draw, recipe.cold, out, title="cold start")
+    train_stage(speak, draw, plan, out, title="cold start")
     save(out, speak.dense, tokenizer, recipe.size)
 
 
@@ -255,6 +272,7 @@ def main() -> None:
     parser.add_argument(
         "--install", action="store_true", help="afterwards, make this the model that `nano` is"
     )
+    parser.add_argument("--ablation", default="", help="the cold start of this name instead of the full one")
     arguments = parser.parse_args()
     if "RANK" not in os.environ and not torch.cuda.is_available() and arguments.processes > 1:
         command = [
@@ -265,13 +283,14 @@ def main() -> None:
             f"--nproc-per-node={arguments.processes}",
         ]
         command += ["-m", "deepeyes.train.nano", str(arguments.recipe), "--out", str(arguments.out)]
+        command += ["--ablation", arguments.ablation] if arguments.ablation else []
         status = subprocess.call(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
         if status == 0 and arguments.install:
             install(arguments.recipe, arguments.out)
         raise SystemExit(status)
     with arguments.recipe.open("rb") as file:
         recipe = Recipe.model_validate(tomllib.load(file))
-    run(recipe, arguments.out)
+    run(recipe, arguments.out, arguments.ablation)
     if arguments.install:
         install(arguments.recipe, arguments.out)
 

@@ -19,6 +19,7 @@ from .pack import Entity, open_pack
 from .pack.entity import split_of
 
 LONGEST_NAME = 16
+EXACT = ("brand", "element")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def _known(kind: str) -> tuple[tuple[Real, bytes], ...]:
             names[entity.name.casefold()] = names.get(entity.name.casefold(), 0) + 1
             if not _plain_name(entity.name):
                 continue
-            gist = _gist(kind, pack.picture_bytes(entity, 0)) if entity.pictures else b""
+            first = entity.pictures and (kind != "country" or entity.pictures[0].title.startswith("Flag of"))
+            gist = _gist(kind, pack.picture_bytes(entity, 0)) if first else b""
             found.append((_real(entity), gist))
     return tuple((thing, gist) for thing, gist in found if names[thing.name.casefold()] == 1)
 
@@ -108,15 +110,17 @@ def _stated(value: float | str, text: str) -> bool:
 
 
 def _gist(kind: str, data: bytes) -> bytes:
-    """What decides whether two pictures are alike: all of the file for logos, a thumbnail for the rest."""
-    if kind == "brand":
+    """What decides whether two pictures are alike: all of the file for logos and for the tiles of elements,
+    which differ in their letters alone; a thumbnail for the rest.
+    """
+    if kind in EXACT:
         return sha256(data).digest()
     return _on_white(data).resize((12, 12), Image.Resampling.BOX).tobytes()
 
 
 def _alike(kind: str, gists: tuple[bytes, ...]) -> list[bool]:
     """For each gist whether another one is like it."""
-    if kind == "brand":
+    if kind in EXACT:
         return [gists.count(gist) > 1 for gist in gists]
     rows = np.array([np.frombuffer(gist, np.uint8) for gist in gists], np.float32)
     away = [np.abs(rows - row).mean(axis=1) for row in rows]

@@ -18,6 +18,8 @@ __all__ = ["Reply", "ViewSize", "solve"]
 
 WINDOW = (1.6, 1.1)
 """Width and height of the crop, in cells."""
+MARGIN = 0.04
+"""Cells around a thing that is cut out: what is searched for is the thing, not what lies around it."""
 
 TOO_SMALL = (
     "It is too small to read. I zoom in.",
@@ -54,27 +56,42 @@ def look_mended(
     """One turn that crops `target` out of image_1, which is of `size`; or, as often as `OFF` says, a first
     look that is a little off, or one that misses and a second one that mends it.
 
-    The first crop comes back as image number `shown`; it is kept in the variable `name` if there is one.
-    A `steady` look is never off.
+    The first crop comes back as image number `shown`. With a `name` it is kept in that variable, and is as
+    large as the target instead of `WINDOW`. A `steady` look is never off.
     """
     grid = cells(*size)
     place = to_cells(target.centre, size, grid)
+    window = fitting(target, size, grid) if name else WINDOW
     choice = 1.0 if steady else rng.random()
     missing = choice < OFF[1]
-    first = off(rng, target, size, grid, missing=missing) if choice < sum(OFF) else None
+    first = off(rng, target, size, grid, window, missing=missing) if choice < sum(OFF) else None
     if first is None:
-        return [Reply(look(rng, place, grid, thought, name))]
-    opening = Reply(look(rng, first, grid, thought, name), given=True)
+        return [Reply(look(rng, place, grid, thought, name, window))]
+    opening = Reply(look(rng, first, grid, thought, name, window), given=True)
     if not missing:
         return [opening]
     u, v = size[0] / grid[0], size[1] / grid[1]
-    crop = cells(round(WINDOW[0] * u), round(WINDOW[1] * v))
-    seen = [(p - f + w / 2) / w * n for p, f, w, n in zip(place, first, WINDOW, crop, strict=True)]
+    crop = cells(round(window[0] * u), round(window[1] * v))
+    seen = [(p - f + w / 2) / w * n for p, f, w, n in zip(place, first, window, crop, strict=True)]
     return [opening, Reply(look_again((seen[0], seen[1]), crop, shown, name))]
 
 
+def fitting(target: Thing, size: tuple[int, int], grid: tuple[int, int]) -> tuple[float, float]:
+    """Width and height in cells of a window that holds `target` and little else, in steps of 0.2."""
+    left, top = to_cells(target.box[:2], size, grid)
+    right, bottom = to_cells(target.box[2:], size, grid)
+    width, height = (max(round((side / 2 + MARGIN) * 10), 2) / 5 for side in (right - left, bottom - top))
+    return width, height
+
+
 def off(
-    rng: random.Random, target: Thing, size: tuple[int, int], grid: tuple[int, int], *, missing: bool
+    rng: random.Random,
+    target: Thing,
+    size: tuple[int, int],
+    grid: tuple[int, int],
+    window: tuple[float, float] = WINDOW,
+    *,
+    missing: bool,
 ) -> tuple[float, float] | None:
     """A place near `target` whose window holds all of it or, `missing`, only a part of it.
 
@@ -87,8 +104,8 @@ def off(
         x, y = round(place[0] + rng.uniform(-0.9, 0.9), 1), round(place[1] + rng.uniform(-0.75, 0.75), 1)
         if not (0.1 <= x <= grid[0] - 0.1 and 0.1 <= y <= grid[1] - 0.1):
             continue
-        wide = min(right, x + WINDOW[0] / 2) - max(left, x - WINDOW[0] / 2)
-        high = min(bottom, y + WINDOW[1] / 2) - max(top, y - WINDOW[1] / 2)
+        wide = min(right, x + window[0] / 2) - max(left, x - window[0] / 2)
+        high = min(bottom, y + window[1] / 2) - max(top, y - window[1] / 2)
         seen = max(wide, 0) * max(high, 0) / ((right - left) * (bottom - top))
         if (0.15 < seen < 0.97) if missing else seen >= 0.999:
             return x, y
@@ -111,10 +128,11 @@ def look(
     grid: tuple[int, int],
     thought: str = "",
     name: str = "",
+    window: tuple[float, float] = WINDOW,
 ) -> str:
-    """A turn that crops a window round `place` out of the full picture, and keeps it as `name` if given."""
+    """A turn that crops a `window` round `place` out of the full picture, and keeps it as `name` if given."""
     x, y = decimal(place[0], grid[0]), decimal(place[1], grid[1])
-    half_width, half_height = f"{WINDOW[0] / 2:g}", f"{WINDOW[1] / 2:g}"
+    half_width, half_height = f"{window[0] / 2:g}", f"{window[1] / 2:g}"
     return (
         f"<think>{thought or rng.choice(TOO_SMALL)}</think>\n<code>\n```python\n"
         f"u, v = image_1.width / {grid[0]}, image_1.height / {grid[1]}\n"

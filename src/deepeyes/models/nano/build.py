@@ -59,6 +59,7 @@ class NanoSize(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    vocabulary: int = 768
     hidden: int = 128
     layers: int = 4
     heads: int = 4

@@ -46,7 +46,7 @@ SUMS = (
         "country",
         ("birth rate", "death rate"),
         "birth rate minus death rate",
-        "birth rate death rate",
+        "population growth birth rate death rate",
         "round(a - b, 2)",
         lambda a, b: round(a - b, 2),
     ),
@@ -86,7 +86,7 @@ SUMS = (
         "element",
         ("melting point", "boiling point"),
         "boiling point minus melting point in K",
-        "melting point boiling point",
+        "density melting point boiling point",
         "round(b - a, 2)",
         lambda a, b: round(b - a, 2),
     ),
@@ -134,7 +134,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
     steps = (
         Look(target, "", "crop"),
         Find("crop", thing.name),
-        Ask(f"{thing.name} {asked.query}", " and ".join(numbers), asked.query),
+        Ask(f"{asked.query} {thing.name}", " and ".join(numbers), asked.query),
         compute(numbers, asked.expression),
     )
     return Drawn(finish(rng, scene), thing.kind, question, answer, target, (), steps, (thing.id,))

@@ -59,7 +59,7 @@ LOOKUPS: dict[str, tuple[Lookup, ...]] = {
         Lookup("boiling point", "boiling point in K", "boiling point"),
         Lookup("density", "density", "density"),
         Lookup("atomic radius", "atomic radius in pm", "atomic radius"),
-        Lookup("discovered", "year of discovery", "discovered in"),
+        Lookup("discovered", "year of discovery", "discovered by"),
     ),
     "monument": (
         Lookup("country", "country", "country"),

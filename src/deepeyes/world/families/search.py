@@ -31,7 +31,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
     image = other_copy(rng, picture_of(thing), rng.randint(*SIDE))
     question = phrases.ask(rng, WORDINGS, fact=lookup.asked, it=NOUNS[thing.kind])
     answer = thing.written(lookup.fact)
-    steps = (Find("image_1", thing.name), Ask(f"{thing.name} {lookup.query}", answer, lookup.query))
+    steps = (Find("image_1", thing.name), Ask(f"{lookup.query} {thing.name}", answer, lookup.query))
     return Drawn(Scene(image), thing.kind, question, answer, None, (), steps, (thing.id,))
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 OFF = "off"
 WORLD = "world"
+SNIPPET_CHARS, BRIEF_CHARS = 300, 200
+"""Characters of a snippet, and for a model with the brief prompt."""
 GISTS = "gists.npy"
 """Beside a pack: vectors of its passages, so that its index is built in seconds."""
 HELP = (
@@ -42,17 +44,19 @@ class Engines:
     pages: PageReader | None = None
     notes: tuple[str, ...] = ()
 
-    def tools(self, python: Pictures | None) -> list[Tool]:
-        """The tools over what is there; `python` knows the sandbox's variables."""
+    def tools(self, python: Pictures | None, *, brief: bool = False) -> list[Tool]:
+        """The tools over what is there; `python` knows the sandbox's variables; `brief` results are for a
+        model with the brief prompt.
+        """
         from deepeyes.tools.image_search import ImageSearchTool
         from deepeyes.tools.open_page import OpenPageTool
         from deepeyes.tools.search import SearchTool
 
         tools: list[Tool] = []
         if self.text is not None:
-            tools.append(SearchTool(self.text))
+            tools.append(SearchTool(self.text, brief=brief))
         if self.images is not None:
-            tools.append(ImageSearchTool(self.images, python))
+            tools.append(ImageSearchTool(self.images, python, brief=brief))
         if self.pages is not None:
             tools.append(OpenPageTool(self.pages))
         return tools
@@ -74,7 +78,7 @@ class FirstReader:
 
 @asynccontextmanager
 async def open_engines(
-    specs: Sequence[str], *, snippet_chars: int = 300, tell: OnProgress | None = None
+    specs: Sequence[str], *, snippet_chars: int = SNIPPET_CHARS, tell: OnProgress | None = None
 ) -> AsyncGenerator[Engines]:
     """What `specs` name, opened together. Raises `ConfigError` or `InputError` for what cannot be opened."""
     async with AsyncExitStack() as stack:

@@ -1,0 +1,95 @@
+"""Lessons in reading: a page's snippet as a search gives it, and a question that it answers.
+
+The snippets are of real pages of the training split, but every digit in them is drawn anew and the thing has
+another's name: what is said must be read, it cannot be remembered.
+"""
+
+import functools
+import random
+import re
+
+from deepeyes.world import phrases
+from deepeyes.world.families.lookups import LOOKUPS, WORDINGS
+from deepeyes.world.real import Real, listed
+from deepeyes.world.teacher import SEEN, answer
+
+from .batch import Turn
+
+PAGES = 3
+"""Snippets of one lesson."""
+CHARS = (60, 200)
+TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
+WHO = ("What is first?", "What is the best hit?", "Which is the first?", "Name the best hit.")
+
+
+def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]:
+    """Snippets with a question each; now and then a list of titles, whose first names the thing."""
+    said: list[tuple[str, Turn, Turn]] = []
+    while len(said) < PAGES:
+        if rng.random() < 0.3:
+            names = rng.sample(_names(split), 2)
+            lines = [f"{n}. {rng.choice(TITLES).format(name)}\n" for n, name in enumerate(names, start=1)]
+            asked = "".join(lines) + rng.choice(WHO)
+            said.append(("title", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, names[0]),))))
+            continue
+        page = _page(rng, split)
+        if page is not None:
+            text, question, fact = page
+            asked = f"{text}{question}"
+            said.append(("fact", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, fact),))))
+    return said
+
+
+def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
+    """A snippet under its title, a question about it and the answer."""
+    kind = rng.choice(tuple(LOOKUPS))
+    thing = rng.choice(listed(kind, split))
+    lookups = [lookup for lookup in LOOKUPS[kind] if lookup.fact in thing.facts]
+    if not lookups:
+        return None
+    lookup = rng.choice(lookups)
+    found = _window(rng, thing, lookup.fact)
+    if found is None:
+        return None
+    before, value, after = found
+    if re.search(r"\d", value):
+        digits = rng.choices("123456789", k=10)
+        changed = str.maketrans("1234567890", "".join(digits))
+        before, value, after = (part.translate(changed) for part in (before, value, after))
+    name = rng.choice(_names(split))
+    title = rng.choice((f"{name}: Properties", f"{name}: People and Society", name))
+    text = re.sub(r"\s+", " ", f"{before}{value}{after}").replace(thing.name, name)
+    question = phrases.ask(rng, WORDINGS, fact=lookup.asked, it=name)
+    number = value.replace(",", "") if re.fullmatch(r"[\d,.\-]+", value) else value
+    return f"1. {title}\n... {text} ...\n", question, number
+
+
+def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] | None:
+    """The text before a fact's value on its page, the value as it stands there, and the text after it."""
+    text, value = thing.page[fact], thing.facts[fact]
+    forms = [thing.written(fact), f"{value:,}" if isinstance(value, int) else ""]
+    if isinstance(value, float) and value.is_integer():
+        forms.append(f"{int(value):,}")
+    label = fact.split()[0].lower()
+    spots = [
+        (match.start(), form)
+        for form in forms
+        if form
+        for match in re.finditer(rf"(?<![\d.,]){re.escape(form)}(?![\d]|[.,]\d)", text)
+        if label in text[max(match.start() - 80, 0) : match.start()].lower()
+    ]
+    if not spots:
+        return None
+    at, form = spots[0]
+    chars = rng.randint(*CHARS)
+    first = max(at - rng.randint(25, max(chars - 25, 26)), 0)
+    first = text.find(" ", first) + 1 if first > 0 and text.find(" ", first) < at else first
+    last = min(first + max(chars, at + len(form) - first + 10), len(text))
+    return text[first:at], form, text[at + len(form) : last]
+
+
+@functools.cache
+def _names(split: str) -> tuple[str, ...]:
+    """Names of places and brands: thousands, so that none is learned by heart."""
+    cities = [thing.name.partition(",")[0] for thing in listed("city", split)]
+    return tuple(dict.fromkeys([*cities, *(thing.name for thing in listed("brand", split))]))
