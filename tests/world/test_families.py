@@ -15,9 +15,10 @@ from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
-from deepeyes.world.families import FAMILIES, make_examples, searched
+from deepeyes.world.families import FAMILIES, Example, make_examples, searched
 from deepeyes.world.pack.entity import split_of
-from deepeyes.world.plan import Ask, Compute, Find, Look
+from deepeyes.world.plan import Ask, Compute, Find, Read
+from deepeyes.world.scene import Thing
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
 
@@ -38,15 +39,19 @@ def test_real_things_belong_to_the_split(family: str) -> None:
 @pytest.mark.parametrize("family", NUMBERS)
 def test_answers_follow_from_the_numbers_in_the_picture(family: str) -> None:
     for example in make_examples(family, "validation", 0, 30):
-        looks = [step for step in example.steps if isinstance(step, Look)]
         sums = [step for step in example.steps if isinstance(step, Compute)]
-        read = [float(look.thing.text) for look in looks]
+        read = [float(thing.text) for thing in numbers(example)]
         if not sums:
             assert example.kind == "read" and float(example.answer) == read[0]
             continue
         assert recomputed(example.kind, example.question, read) == pytest.approx(
             float(example.answer), abs=0.006
         )
+
+
+def numbers(example: Example) -> tuple[Thing, ...]:
+    """What the teacher reads in the picture."""
+    return next(step for step in example.steps if isinstance(step, Read)).things
 
 
 def recomputed(kind: str, question: str, read: list[float]) -> float:
@@ -84,8 +89,8 @@ def recomputed(kind: str, question: str, read: list[float]) -> float:
 def test_numbers_stand_where_their_boxes_say(family: str) -> None:
     for example in make_examples(family, "validation", 1, 6):
         image = example.scene.image
-        for look in (step for step in example.steps if isinstance(step, Look)):
-            left, top, right, bottom = look.thing.box
+        for thing in numbers(example):
+            left, top, right, bottom = thing.box
             assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
             inside = np.asarray(image.crop((int(left), int(top), round(right), round(bottom))).convert("L"))
             assert int(inside.max()) - int(inside.min()) > 60, "nothing is written there"

@@ -18,17 +18,12 @@ from deepeyes.cli.rig import rig, run
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
-from deepeyes.core.trace import IMAGES_FOLDER, Trace
+from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.eval.world import WorldPlan, is_right, run_world, world_report
 from deepeyes.world.engines import HELP
 from deepeyes.world.families import FAMILIES, searched
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
-
-
-@app.callback()
-def _group() -> None:  # pyright: ignore[reportUnusedFunction]
-    """Makes `world` a verb of its own although it is the only one."""
 
 
 @app.command()
@@ -74,6 +69,32 @@ def world(
         print(json.dumps(report))
     else:
         _print(report)
+
+
+@app.command()
+def tools(
+    folders: list[Path] = typer.Argument(metavar="DIR...", help="Folders that --trace wrote."),
+    plot: Path | None = typer.Option(None, help="Draw it: a .png or .svg file."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Which tools the model called, by family: crop, mark, numerical analysis, image search, text search."""
+    from deepeyes.eval.toolmix import plot as draw
+    from deepeyes.eval.toolmix import report, tool_mix
+
+    mixes = tool_mix(trace for folder in folders for trace in read_traces(folder))
+    if plot is not None:
+        draw(mixes, plot)
+    told = report(mixes)
+    if as_json:
+        print(json.dumps(told))
+        return
+    table = Table(box=None)
+    names = list(dict.fromkeys(name for row in told.values() for name in row))
+    for name in ("family", *names):
+        table.add_column(name.replace("_", " "), justify="left" if name == "family" else "right")
+    for family, row in told.items():
+        table.add_row(family, *("" if row.get(name) is None else f"{row[name]:g}" for name in names))
+    Console().print(table)
 
 
 def _searched(families: Sequence[str]) -> tuple[str, ...]:

@@ -127,6 +127,21 @@ def serve(
     run(work(), "the server has ended")
 
 
+@app.command()
+def contamination(
+    traces: Path = typer.Argument(help="Folder that --trace wrote."),
+    benchmark: Path = typer.Argument(
+        metavar="QUESTIONS.jsonl",
+        help="One JSON object a line: question, and if known id, answer, answers, image.",
+    ),
+    as_json: bool = _JSON,
+) -> None:
+    """Which episodes saw a benchmark's questions or pictures in what their searches found."""
+    from deepeyes.cli.contamination import report
+
+    print(report(traces, benchmark, as_json))
+
+
 def read_documents(path: Path) -> Iterator[Document]:
     """The documents of a JSON Lines file: ours, or `{"id", "contents": "\\"Title\\"\\ntext"}`."""
     with boundary(InputError, f"reading {path}", "give a UTF-8 file", expected=(OSError, UnicodeError)):

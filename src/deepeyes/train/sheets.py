@@ -1,5 +1,5 @@
 """Lessons on charts, tables and figures: where the numbers stand that a question is about, and what they say
-when one looks closely.
+when they are large or one looks closely.
 """
 
 import random
@@ -11,7 +11,7 @@ from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn
 from deepeyes.world.families import FAMILIES
-from deepeyes.world.plan import Look
+from deepeyes.world.plan import Read
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, decimal, to_cells
 
@@ -20,6 +20,7 @@ from .batch import Turn
 SHEETS = ("chart", "table", "geometry")
 CROPS = 3
 """Numbers of one sheet that are looked at."""
+NUMBERS = ("Which numbers?", "Read the numbers.", "Which numbers matter?", "What are the numbers?")
 PLACES = ("Where to look?", "Where are the numbers?", "Which places matter?", "Where must one look?")
 
 Said = list[tuple[str, Turn, Turn]]
@@ -29,24 +30,33 @@ Said = list[tuple[str, Turn, Turn]]
 def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> Said:
     """A sheet and a question, and the places where its numbers are; or crops of it and what they say."""
     drawn = FAMILIES[rng.choice(SHEETS)].draw(rng, split)
-    return _places(rng, drawn, size) if rng.random() < 0.6 else _numbers(rng, drawn, size)
+    read = next(step for step in drawn.steps if isinstance(step, Read))
+    return _whole(rng, drawn, read, size) if read.large or rng.random() < 0.6 else _crops(rng, drawn, size)
 
 
-def _places(rng: random.Random, drawn: Drawn, size: NanoSize) -> Said:
+def _whole(rng: random.Random, drawn: Drawn, read: Read, size: NanoSize) -> Said:
     image = drawn.scene.image
     view = to_view(image, size)
     grid = grid_of(view)
-    spots = [to_cells(step.thing.centre, image.size, grid) for step in drawn.steps if isinstance(step, Look)]
-    told = " and ".join(f"{decimal(x, grid[0])}, {decimal(y, grid[1])}" for x, y in spots)
-    asked = Turn("user", (view, told_size(1, image, view), f"{drawn.question} {rng.choice(PLACES)}"))
+    if read.large:
+        kind, request, told = (
+            "numbers",
+            rng.choice(NUMBERS),
+            " and ".join(thing.text for thing in read.things),
+        )
+    else:
+        kind, request = "places", rng.choice(PLACES)
+        spots = [to_cells(thing.centre, image.size, grid) for thing in read.things]
+        told = " and ".join(f"{decimal(x, grid[0])}, {decimal(y, grid[1])}" for x, y in spots)
+    asked = Turn("user", (view, told_size(1, image, view), f"{drawn.question} {request}"))
     blind = Turn("user", (drawn.question,))
     return [
-        ("places", asked, Turn("assistant", (answer(SEEN, told),))),
+        (kind, asked, Turn("assistant", (answer(SEEN, told),))),
         ("blind", blind, Turn("assistant", (answer(SEEN, drawn.answer),))),
     ]
 
 
-def _numbers(rng: random.Random, drawn: Drawn, size: NanoSize) -> Said:
+def _crops(rng: random.Random, drawn: Drawn, size: NanoSize) -> Said:
     said: Said = []
     things = [thing for thing in drawn.scene.things if thing.text]
     for number, thing in enumerate(rng.sample(things, min(CROPS, len(things))), start=1):
@@ -54,7 +64,7 @@ def _numbers(rng: random.Random, drawn: Drawn, size: NanoSize) -> Said:
         view = to_view(crop, size)
         question = phrases.ask(rng, phrases.SAYS, it="the number")
         asked = Turn("user", (view, told_size(number, crop, view), question))
-        said.append(("number", asked, Turn("assistant", (answer(SEEN, thing.text.rstrip("\u00b0")),))))
+        said.append(("number", asked, Turn("assistant", (answer(SEEN, thing.text),))))
     return said
 
 

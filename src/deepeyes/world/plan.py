@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from .example import Example, Reply, ViewSize
 from .scene import Thing
-from .teacher import answer, look_mended
+from .teacher import answer, look_mended, survey, to_cells
 
-NEXT = "Next."
 COMPUTE = "I compute."
 DONE = "That is the result."
 FIND = "I search the picture."
@@ -35,6 +34,16 @@ class Look:
     thing: Thing
     shows: str
     name: str = ""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read the numbers that `things` say: from afar where they are `large`, else in a crop each, which one
+    cell cuts out together.
+    """
+
+    things: tuple[Thing, ...]
+    large: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Ask:
     vague: str
 
 
-Step = Look | Compute | Find | Ask
+Step = Look | Read | Compute | Find | Ask
 
 
 def compute(numbers: list[str], expression: str) -> Compute:
@@ -93,7 +102,7 @@ def _turns(
 ) -> list[Reply]:
     """The turns of one step, in whose first thought stands what was `said` of the step before."""
     if isinstance(step, Look):
-        thought = said if said == SCENE else f"{said} {NEXT}" if said else CUT if step.name else ""
+        thought = said if said == SCENE else CUT if step.name else ""
         return look_mended(
             rng,
             step.thing,
@@ -104,6 +113,14 @@ def _turns(
             name=step.name,
             steady=bool(said),
         )
+    if isinstance(step, Read):
+        if step.large:
+            return []
+        size = example.scene.image.size
+        if len(step.things) == 1:
+            return look_mended(rng, step.things[0], size, cells, shown=shown)
+        grid = cells(*size)
+        return [Reply(survey(rng, [to_cells(thing.centre, size, grid) for thing in step.things], grid))]
     if isinstance(step, Compute):
         code = "\n".join(step.lines)
         return [Reply(f"<think>{said} {COMPUTE}</think>\n<code>\n```python\n{code}\n```\n</code>")]
@@ -132,6 +149,9 @@ def _wrong_try(step: Step, said: str) -> Reply:
 
 def _seen(step: Step) -> str:
     """What is said of a step's result in the turn after it."""
+    if isinstance(step, Read):
+        *most, last = (thing.text for thing in step.things)
+        return f"It says {', '.join(most)} and {last}." if most else f"It says {last}."
     if isinstance(step, Compute) or not step.shows:
         return ""
     return f"It is {step.shows}." if isinstance(step, Find) else f"It says {step.shows}."

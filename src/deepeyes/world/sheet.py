@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 INK = (0.1, 0.1, 0.12)
 NUMBER = 0.36
 """Size of a number that is to be read in a crop: pixels an em, in units."""
+LARGE = 1.15
+"""Size of a number that can be read from afar."""
 CAPTION = 0.22
 """Size of words that go with it, in units."""
 _DPI = 100

@@ -10,6 +10,7 @@ Such a look is `given`: a model sees it but is not taught to write it.
 """
 
 import random
+from collections.abc import Sequence
 
 from .example import Example, Reply, ViewSize
 from .scene import Thing
@@ -139,6 +140,19 @@ def look(
         f"x, y = {x} * u, {y} * v\n"
         f"w, h = {half_width} * u, {half_height} * v\n"
         f"{_crop(name)}\n```\n</code>"
+    )
+
+
+def survey(rng: random.Random, places: Sequence[tuple[float, float]], grid: tuple[int, int]) -> str:
+    """A turn that crops a window round each of `places` out of the full picture, all in one cell."""
+    spots = ", ".join(f"({decimal(x, grid[0])}, {decimal(y, grid[1])})" for x, y in places)
+    half_width, half_height = f"{WINDOW[0] / 2:g}", f"{WINDOW[1] / 2:g}"
+    return (
+        f"<think>{rng.choice(TOO_SMALL)}</think>\n<code>\n```python\n"
+        f"u, v = image_1.width / {grid[0]}, image_1.height / {grid[1]}\n"
+        f"w, h = {half_width} * u, {half_height} * v\n"
+        f"for x, y in ({spots}):\n"
+        f"    display(image_1.crop((x * u - w, y * v - h, x * u + w, y * v + h)))\n```\n</code>"
     )
 
 

@@ -160,7 +160,7 @@ def contamination(
 ) -> Contamination:
     """Read what searching tools returned in `traces`; with `images`, the store of the run, also pictures.
 
-    What a model asked is no finding: the line of a result that repeats the query is left out. Raises
+    What a model asked is no finding: a line that repeats the query is left out. Raises
     `InputError` if a picture is not in `images`.
     """
     episodes = searched = 0
@@ -169,12 +169,18 @@ def contamination(
         found = [turn.observation for turn in trace.tool_turns if turn.observation]
         found = [each for each in found if each.tool in SEARCHING and each.status == "ok"]
         episodes, searched = episodes + 1, searched + bool(found)
-        matches = [benchmark.in_text(each.stdout.partition("\n")[2]) for each in found]
+        matches = [benchmark.in_text(_results(each.stdout)) for each in found]
         if images is not None:
             matches += [benchmark.in_picture(images.get(part.ref)) for each in found for part in each.images]
         if kept := tuple(dict.fromkeys(match for match in matches if match is not None)):
             seen[trace.id] = kept
     return Contamination(episodes, searched, seen)
+
+
+def _results(told: str) -> str:
+    """What a search told, without the line before the first hit."""
+    first, _, rest = told.partition("\n")
+    return told if first.startswith("1. ") else rest
 
 
 def picture_hash(image: Image.Image) -> Bytes | None:

@@ -1,6 +1,7 @@
 """`chart`: real facts as bars or points, each with its number; read one, or compare and compute with several.
 
-The numbers stand in the picture as small as the signs of `tiny`: they are read in a crop, one crop a number.
+In one half of what is to be computed the numbers are large enough to be read at once; else they stand in the
+picture as small as the signs of `tiny`, and are read in crops.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.plan import Look, play
+from deepeyes.world.plan import Read, play
 from deepeyes.world.scene import Scene, Thing
-from deepeyes.world.sheet import CAPTION, INK, Sheet, tint
+from deepeyes.world.sheet import CAPTION, INK, LARGE, NUMBER, Sheet, tint
 
-from .facts import SUMS, Facts, ask_sum, draw_facts
+from .facts import COMPUTED, LARGE_SHARE, SUMS, Facts, ask_sum, draw_facts
 
 READ = (
     "What is the value of {it}?",
@@ -31,27 +32,28 @@ READ = (
 
 
 def draw(rng: random.Random, split: str) -> Drawn:
-    """A chart of four to six things, and a question about one, two or three of them."""
-    facts = draw_facts(rng, split, rng.randint(4, 6), 1)
+    """A chart of two to six things, and a question about one, two or three of them."""
+    asked = rng.choice(SUMS) if rng.random() < COMPUTED else None
+    large = asked is not None and rng.random() < LARGE_SHARE
+    facts = draw_facts(rng, split, rng.randint(asked.numbers, 3) if asked and large else rng.randint(4, 6), 1)
     colours = rng.sample([name for name in COLOURS if name != "white"], len(facts.things))
-    style = rng.choice(("bar", "bar", "flat bar", "point"))
+    style = rng.choice(("bar", "flat bar") if large else ("bar", "bar", "flat bar", "point"))
     noun = "point" if style == "point" else "bar"
-    scene = _drawn(rng, facts, colours, style)
+    scene = _drawn(rng, facts, colours, style, large=large)
     things = scene.things
-    asked = rng.choice(SUMS) if rng.random() < 0.7 else None
     chosen = rng.sample(range(len(things)), asked.numbers if asked else 1)
     ids = tuple(facts.things[place].id for place in chosen)
     if asked is None:
         target = things[chosen[0]]
         question = phrases.ask(rng, READ, it=f"the {target.colour} {noun}")
-        return Drawn(scene, "read", question, target.text, target, (), (Look(target, target.text),), ids)
+        return Drawn(scene, "read", question, target.text, target, (), (Read((target,)),), ids)
     named = [(f"the {things[place].colour} {noun}", int(things[place].text)) for place in chosen]
     question, answer, order, sums = ask_sum(rng, asked, named)
-    looks = [Look(things[chosen[place]], things[chosen[place]].text) for place in order]
-    return Drawn(scene, asked.kind, question, answer, None, (), (*looks, sums), ids)
+    read = Read(tuple(things[chosen[place]] for place in order), large)
+    return Drawn(scene, asked.kind, question, answer, None, (), (read, sums), ids)
 
 
-def _drawn(rng: random.Random, facts: Facts, colours: list[str], style: str) -> Scene:
+def _drawn(rng: random.Random, facts: Facts, colours: list[str], style: str, *, large: bool) -> Scene:
     sheet = Sheet(rng)
     flat = style == "flat bar"
     left, bottom = (0.20, 0.05) if flat else (0.04, 0.12)
@@ -59,7 +61,7 @@ def _drawn(rng: random.Random, facts: Facts, colours: list[str], style: str) -> 
     values = [row[0] for row in facts.values]
     fills = [tint(rng, colour) for colour in colours]
     places = list(range(len(values)))
-    thick, top = rng.uniform(0.45, 0.7), max(values) * 1.22
+    thick, top = rng.uniform(0.45, 0.7), max(values) * ((1.65 if flat else 1.5) if large else 1.22)
     if flat:
         axes.barh(places, values, height=thick, color=fills, edgecolor=INK)
         axes.set(xlim=(0, top), ylim=(len(values) - 0.5, -0.5))
@@ -96,7 +98,7 @@ def _drawn(rng: random.Random, facts: Facts, colours: list[str], style: str) -> 
         gap = lift * sheet.unit
         spot = (x + gap, y) if flat else (x, y - gap)
         anchor: dict[str, Any] = {"ha": "left", "va": "center"} if flat else {"ha": "center", "va": "bottom"}
-        written = sheet.write(str(value), spot, **anchor)
+        written = sheet.write(str(value), spot, LARGE if large else NUMBER, **anchor)
         things.append(Thing("number", colour, written.box, text=str(value)))
     return sheet.scene(things)
 

@@ -48,6 +48,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "city": (Column("population", "People (10000)", 1e4),),
 }
+COMPUTED, LARGE_SHARE = 0.8, 0.6
+"""Shares of the questions that ask for a computation, and of those whose numbers can be read from afar."""
 SHORT = 10
 """Characters of the longest name in a chart or table."""
 

@@ -1,7 +1,8 @@
 """`geometry`: coloured figures with their lengths and angles written on them; lengths, angles and areas are
 to be computed.
 
-Figures are drawn to no scale that could be measured: the numbers are what counts, and they are read in crops.
+Figures are drawn to no scale that could be measured: the numbers are what counts. In one half of the pictures
+they are large, else they are read in crops.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.plan import Look, compute, play
+from deepeyes.world.plan import Read, compute, play
 from deepeyes.world.scene import Thing
-from deepeyes.world.sheet import NUMBER, Sheet, tint
+from deepeyes.world.sheet import LARGE, NUMBER, Sheet, tint
 from deepeyes.world.strings import split_of
 
 Point = tuple[float, float]
@@ -130,7 +131,8 @@ def draw(rng: random.Random, split: str) -> Drawn:
     """One or two figures, and a question about one of them."""
     question = rng.choice(QUESTIONS)
     figures = [question.figure]
-    if rng.random() < 0.5:
+    large = rng.random() < 0.5
+    if not large and rng.random() < 0.5:
         figures.append(rng.choice([q.figure for q in QUESTIONS if q.figure is not question.figure]))
     colours = rng.sample([name for name in COLOURS if name != "white"], len(figures))
     sheet = Sheet(rng)
@@ -138,7 +140,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
     asked: list[Thing] = []
     places = rng.sample(range(2), len(figures))
     for figure, colour, place in zip(figures, colours, places, strict=True):
-        drawn = _put(rng, sheet, figure, colour, place if len(figures) > 1 else None, split)
+        drawn = _put(rng, sheet, figure, colour, place if len(figures) > 1 else None, split, large=large)
         asked = asked or drawn
         things += drawn
     numbers = [int(thing.text) for thing in asked]
@@ -148,23 +150,33 @@ def draw(rng: random.Random, split: str) -> Drawn:
         words += f" Use {PI} for pi."
     answer = str(question.value(*numbers))
     sums = compute([thing.text for thing in asked], question.expression)
-    steps = (*(Look(thing, thing.text) for thing in asked), sums)
     target = asked[0] if len(asked) == 1 else None
+    steps = (Read(tuple(asked), large), sums)
     return Drawn(sheet.scene(things), question.asked, words, answer, target, steps=steps)
 
 
 def _put(
-    rng: random.Random, sheet: Sheet, figure: Figure, colour: str, half: int | None, split: str
+    rng: random.Random,
+    sheet: Sheet,
+    figure: Figure,
+    colour: str,
+    half: int | None,
+    split: str,
+    *,
+    large: bool,
 ) -> list[Thing]:
     """Draw a figure into the left (0) or right (1) half of the sheet, or the middle; the numbers on it."""
-    room = sheet.width * (0.45 if half is not None else 0.6), sheet.height * 0.82
+    room = (
+        sheet.width * (0.75 if large else 0.45 if half is not None else 0.6),
+        sheet.height * (0.68 if large else 0.82),
+    )
     wide, high = room[0] * rng.uniform(0.8, 1), room[1] * rng.uniform(0.7, 1)
     if figure is CIRCLE:
         wide = high = min(wide, high)
     centre = {None: 0.5, 0: 0.25, 1: 0.75}[half] * sheet.width
     left, top = centre - wide / 2, (sheet.height - high) * rng.uniform(0.3, 0.7)
     if half is None:
-        left += sheet.width * rng.uniform(-0.15, 0.15)
+        left += sheet.width * rng.uniform(-0.15, 0.15) * (0.5 if large else 1)
 
     def at(point: Point) -> Point:
         return left + point[0] * wide, top + point[1] * high
@@ -180,7 +192,7 @@ def _put(
     plate = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "0.3", "linewidth": 1.5}
     things: list[Thing] = []
     for number, label in zip(numbers, figure.labels, strict=True):
-        written = sheet.write(f"{number}{figure.sign}", at(label), NUMBER, bbox=plate)
+        written = sheet.write(f"{number}{figure.sign}", at(label), LARGE if large else NUMBER, bbox=plate)
         things.append(Thing("number", colour, written.box, text=str(number)))
     return things
 

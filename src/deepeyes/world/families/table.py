@@ -11,11 +11,11 @@ import random
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.plan import Look, play
+from deepeyes.world.plan import Read, play
 from deepeyes.world.scene import Scene, Thing
-from deepeyes.world.sheet import CAPTION, Sheet, ink_on, tint
+from deepeyes.world.sheet import CAPTION, LARGE, NUMBER, Sheet, ink_on, tint
 
-from .facts import SUMS, Facts, ask_sum, draw_facts
+from .facts import COMPUTED, LARGE_SHARE, SUMS, Facts, ask_sum, draw_facts
 
 READ = (
     "What number is in {it}?",
@@ -32,23 +32,24 @@ Cell = tuple[int, int]
 
 
 def draw(rng: random.Random, split: str) -> Drawn:
-    """A table of three to five rows and two or three columns, and a question about one to three cells."""
-    columns = rng.randint(2, 3)
-    rows = rng.randint(3, 8 - columns - 1)
+    """A table of two to five rows and two or three columns, and a question about one to three cells."""
+    asked = rng.choice(SUMS) if rng.random() < COMPUTED else None
+    large = asked is not None and rng.random() < LARGE_SHARE
+    columns = 2 if large else rng.randint(2, 3)
+    rows = rng.randint(asked.numbers, 3) if asked and large else rng.randint(3, 8 - columns - 1)
     facts = draw_facts(rng, split, rows, columns)
     colours = rng.sample(COLOURS, rows + columns)
-    scene, cells = _drawn(rng, facts, colours)
-    asked = rng.choice([each for each in SUMS if each.numbers <= rows]) if rng.random() < 0.7 else None
+    scene, cells = _drawn(rng, facts, colours, LARGE if large else NUMBER)
     chosen = _chosen(rng, rows, columns, asked.numbers if asked else 1)
     named = [(_name(colours, rows, cell), int(cells[cell].text)) for cell in chosen]
     ids = tuple(dict.fromkeys(facts.things[row].id for row, _ in chosen))
     if asked is None:
         target = cells[chosen[0]]
         question = phrases.ask(rng, READ, it=named[0][0])
-        return Drawn(scene, "read", question, target.text, target, (), (Look(target, target.text),), ids)
+        return Drawn(scene, "read", question, target.text, target, (), (Read((target,)),), ids)
     question, answer, order, sums = ask_sum(rng, asked, named)
-    looks = [Look(cells[chosen[place]], cells[chosen[place]].text) for place in order]
-    return Drawn(scene, asked.kind, question, answer, None, (), (*looks, sums), ids)
+    read = Read(tuple(cells[chosen[place]] for place in order), large)
+    return Drawn(scene, asked.kind, question, answer, None, (), (read, sums), ids)
 
 
 def _name(colours: list[str], rows: int, cell: Cell) -> str:
@@ -64,12 +65,14 @@ def _chosen(rng: random.Random, rows: int, columns: int, number: int) -> list[Ce
     return [(row, column) for row in rng.sample(range(rows), number)]
 
 
-def _drawn(rng: random.Random, facts: Facts, colours: list[str]) -> tuple[Scene, dict[Cell, Thing]]:
+def _drawn(
+    rng: random.Random, facts: Facts, colours: list[str], size: float
+) -> tuple[Scene, dict[Cell, Thing]]:
     sheet = Sheet(rng)
     rows, columns = len(facts.things), len(facts.columns)
     margin = 0.25 * sheet.unit
     across = (sheet.width - 2 * margin) / (columns + 1)
-    high = min((sheet.height - 2 * margin) / (rows + 1), 1.3 * sheet.unit)
+    high = min((sheet.height - 2 * margin) / (rows + 1), 1.45 * sheet.unit)
     top = (sheet.height - high * (rows + 1)) / 2
     band = rng.choice((0.9, 0.96, 1.0))
     cells: dict[Cell, Thing] = {}
@@ -87,7 +90,7 @@ def _drawn(rng: random.Random, facts: Facts, colours: list[str]) -> tuple[Scene,
         sheet.write(thing.name, box(row + 1, 0, tint(rng, colour)), CAPTION * 1.2, ink_on(colour))
         for column in range(columns):
             spot = box(row + 1, column + 1, (1, 1, 1) if row % 2 else (band, band, band))
-            cells[row, column] = sheet.write(str(facts.values[row][column]), spot)
+            cells[row, column] = sheet.write(str(facts.values[row][column]), spot, size)
     return sheet.scene(list(cells.values())), cells
 
 
