@@ -17,6 +17,7 @@ from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_proces
 from deepeyes.models.nano.engine import Engine
 from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
 from deepeyes.models.nano.pixels import patchify, to_view
+from deepeyes.models.registry import resolve_model
 from deepeyes.train.corpus import corpus
 
 SIZE = NanoSize(
@@ -187,5 +188,6 @@ async def test_a_cancelled_wait_frees_the_row(model: NanoModel) -> None:
 def test_unknown_names_and_missing_weights_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="use one of nano"):
         load_nano("nano-huge")
-    with pytest.raises(ModelError, match="make nano"):
-        load_nano("nano", folder=tmp_path)
+    for ask in (lambda: load_nano("nano", folder=tmp_path), lambda: resolve_model(f"nano:{tmp_path}")):
+        with pytest.raises(ModelError, match="make nano"):
+            ask()

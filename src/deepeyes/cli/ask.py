@@ -53,7 +53,7 @@ def ask(
     image: Path = typer.Argument(help="The picture: PNG, JPEG, WebP, GIF, TIFF or BMP."),
     question: str = typer.Argument(help="What you want to know about it."),
     model: str = typer.Option(
-        "nano", help="nano, nano-base, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE."
+        "nano", help="nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE."
     ),
     tools: bool = typer.Option(True, "--tools/--no-tools", help="Whether the model may run Python."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),

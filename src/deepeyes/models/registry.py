@@ -1,14 +1,15 @@
 """One string picks a model.
 
-Forms: `nano` (the default, the best so far), `nano-base` (before any tool traces), `hf:PATH_OR_ID`
-(in-process with Transformers), `openai:MODEL@BASE_URL` (any chat-completions server), `scripted:FILE`. What
-a server or a folder does not tell can follow after `#`:
+Forms: `nano` (the default, the best so far), `nano-base` (before any tool traces), `nano:FOLDER` (a
+checkpoint of the nano recipe's), `hf:PATH_OR_ID` (in-process with Transformers), `openai:MODEL@BASE_URL`
+(any chat-completions server), `scripted:FILE`. What a server or a folder does not tell can follow after `#`:
 `openai:served-nano@http://127.0.0.1:8000/v1#prompt=brief,max_pixels=37632`. Nothing heavy is imported for a
 form that is not asked for.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from deepeyes.core.errors import ModelError, boundary
 from deepeyes.core.images import VisionSpec
 from deepeyes.models.base import ChatModel
 
-FORMS = "use nano, nano-base, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE"
+FORMS = "use nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE"
 _INSTALL = "install what it needs: pip install 'deepeyes[nano]'"
 _VISION = {"factor": int, "min_pixels": int, "max_pixels": int}
 _OPENAI = {"prompt": str, "dialect_name": str, "seconds": float, "retries": int, **_VISION}
@@ -29,10 +30,10 @@ def resolve_model(spec: str, **options: Any) -> ChatModel:
     """The model that `spec` names; `options` go to its constructor. Raises `ModelError`."""
     kind, _, rest = spec.strip().partition(":")
     rest, _, settings = rest.partition("#")
-    if kind in ("nano", "nano-base") and not rest:
+    if kind == "nano" or (kind == "nano-base" and not rest):
         with boundary(ModelError, f"loading the model {kind}", _INSTALL, expected=ImportError):
             from deepeyes.models.nano import load_nano
-        return load_nano(kind, **options)
+        return load_nano(spec.strip(), folder=Path(rest) if rest else None, **options)
     if kind == "hf" and rest:
         with boundary(ModelError, f"loading the model {spec}", _INSTALL, expected=ImportError):
             from deepeyes.models.transformers import TransformersModel

@@ -38,7 +38,7 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
             raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
         folder = WEIGHTS / NAMES[name]
     if not (folder / "model.safetensors").exists():
-        raise ModelError(f"{name} has no weights in {folder.name}/", "build them with `make nano`")
+        raise ModelError(f"{name} has no weights in {folder}", "build them with `make nano`")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     logging.disable_progress_bar()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
