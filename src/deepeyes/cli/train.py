@@ -21,12 +21,15 @@ def nano(
     recipe: Path = typer.Argument(RECIPE, help="The stages and their settings."),
     out: Path = typer.Option(Path("runs/nano"), help="Folder of checkpoints; a killed run goes on."),
     install: bool = typer.Option(False, "--install", help="Afterwards, make this the model that `nano` is."),
+    ablation: str = typer.Option("", help="The cold start of this name in the recipe, beside the full one."),
 ) -> None:
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
     command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
-    _call([*command, "--install"] if install else command, out)
+    command += ["--install"] if install else []
+    command += ["--ablation", ablation] if ablation else []
+    _call(command, out)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import VisionSpec
 from deepeyes.data.synthesize import Conversation, write_shard
 from deepeyes.models.nano.build import (
@@ -101,6 +102,10 @@ class Recipe(BaseModel):
 
 def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
     """Run the stages that `out` does not hold yet; with an `ablation`, its cold start beside the others."""
+    if ablation and ablation not in recipe.cold.ablations:
+        raise ConfigError(
+            f"the recipe has no ablation {ablation!r}", f"it has {', '.join(recipe.cold.ablations) or 'none'}"
+        )
     torch.set_num_threads(1)
     if not (out / "dense" / "model.safetensors").exists():
         run_dense(recipe, out / "dense")
