@@ -265,6 +265,68 @@ async def test_run_slots_are_first_come_first_served() -> None:
     assert most == 2 and order == list(range(8)) and slots.running == 0
 
 
+async def test_starts_go_ahead_of_cells_that_have_not_begun() -> None:
+    slots, order = RunSlots(1), []
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def cell(name: str) -> None:
+        async with slots.hold():
+            order.append(name)
+            begun.set()
+            await go_on.wait()
+
+    first = asyncio.create_task(cell("first"))
+    await begun.wait()
+    second = asyncio.create_task(cell("second"))
+    with slots.start():
+        with slots.start():
+            go_on.set()
+            await first
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        order.append("starts")
+    await second
+    assert order == ["first", "starts", "second"] and slots.running == 0
+
+
+async def test_starts_hold_a_cell_back_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepeyes.sandbox.slots._AHEAD_SECONDS", 0.05)
+    slots = RunSlots(1)
+    async with asyncio.timeout(10):
+        with slots.start():  # one that does not end
+            async with slots.hold():
+                assert slots.running == 1
+
+        async def stream() -> None:
+            while True:
+                with slots.start():
+                    await asyncio.sleep(0.03)
+
+        streams = [asyncio.create_task(stream()) for _ in range(4)]
+        await asyncio.sleep(0)
+        async with slots.hold():
+            assert slots.running == 1
+        for task in streams:
+            task.cancel()
+        await asyncio.gather(*streams, return_exceptions=True)
+
+
+async def test_a_cell_cancelled_while_it_waits_gives_its_slot_back() -> None:
+    slots = RunSlots(1)
+
+    async def cell() -> None:
+        async with slots.hold():
+            pass
+
+    with slots.start():
+        waiting = asyncio.create_task(cell())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    async with asyncio.timeout(10), slots.hold():
+        assert slots.running == 1
+
+
 def test_limits_are_checked() -> None:
     with pytest.raises(ValidationError):
         SandboxLimits(memory_mib=1)

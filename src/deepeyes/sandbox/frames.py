@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .pictures import Pixels
 
 MAX_HEADER = 4 << 20
 MAX_BLOB_BYTES = 128 << 20
@@ -22,6 +24,7 @@ MAX_SIDE = 16384
 LENGTH = struct.Struct("!I")
 
 Blob = bytes | bytearray | memoryview
+Outgoing = Blob | Pixels
 _Size = Annotated[int, Field(ge=0, le=MAX_BLOB_BYTES)]
 _Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
 _Text = Annotated[str, Field(max_length=1 << 20)]
@@ -59,10 +62,15 @@ class Reply(BaseModel):
         return self
 
 
-def encode(header: Mapping[str, object], blobs: Sequence[Blob] = ()) -> list[Blob]:
+def encode(header: Mapping[str, object], blobs: Sequence[Outgoing] = ()) -> Iterator[Blob]:
     """The parts of a frame, to be sent in order."""
     encoded = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}).encode()
-    return [LENGTH.pack(len(encoded)) + encoded, *blobs]
+    yield LENGTH.pack(len(encoded)) + encoded
+    for blob in blobs:
+        if isinstance(blob, Pixels):
+            yield from blob
+        else:
+            yield blob
 
 
 def header_length(prefix: bytes | bytearray) -> int:

@@ -15,7 +15,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Self
 
 from PIL import Image
@@ -23,7 +23,8 @@ from PIL import Image
 from . import canary, frames, tiers, zygote
 from .control import Control, ZygoteDied
 from .limits import Preload, SandboxLimits
-from .session import Session, check_names, pack_images
+from .pictures import check_names, pack_images
+from .session import Session
 from .slots import RunSlots
 from .watcher import watch
 
@@ -65,10 +66,10 @@ class Sandbox:
     ) -> AsyncGenerator[Self]:
         """Start a zygote in the strongest tier that passes its probes, and end it with the block.
 
-        `slots` is how many cells run at once (default: cores + 1); beyond `max_sessions` the session idle
-        for longest is closed. `min_isolation` refuses weaker tiers, `tier` asks for exactly one.
-        SandboxUnavailable says what failed and the cure. `without` leaves layers out (`zygote.LAYERS`) to
-        study what each is good for; never for use: no canary runs then.
+        `slots` is how many cells run at once (default: cores + 1), sessions that start going first; beyond
+        `max_sessions` the session idle for longest is closed. `min_isolation` refuses weaker tiers, `tier`
+        asks for exactly one. SandboxUnavailable says what failed and the cure. `without` leaves layers out
+        (`zygote.LAYERS`) to study what each is good for; never for use: no canary runs then.
         """
         cores = os.cpu_count() or 1
         choice = await tiers.choose(preload, min_isolation, tier, without=without)
@@ -200,6 +201,9 @@ class Sandbox:
                 if server is not None or not remaining:
                     raise
         raise ZygoteDied("no session could be started")
+
+    def session_starting(self) -> AbstractContextManager[None]:
+        return self._slots.start()
 
     @asynccontextmanager
     async def cell_running(self) -> AsyncGenerator[None]:

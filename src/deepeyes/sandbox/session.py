@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from keyword import iskeyword
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -24,6 +24,7 @@ from deepeyes.core.errors import InfrastructureError, InputError
 from . import folders, frames
 from .control import Control, ZygoteDied
 from .limits import SandboxLimits
+from .pictures import check_names, pack_images
 from .result import CellResult
 
 if TYPE_CHECKING:
@@ -176,8 +177,11 @@ class Session:
         if self.lost:
             raise SessionLost(self.lost, "open a new session")
         self.last_used = time.monotonic()
-        if self._socket is not None:
-            return
+        if self._socket is None:
+            with self._sandbox.session_starting():
+                await self._begin()
+
+    async def _begin(self) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._socket = ours
@@ -230,7 +234,7 @@ class Session:
         await self._small({"kind": "images", "images": meta}, raw)
 
     async def _small(
-        self, header: dict[str, Any], blobs: list[bytes]
+        self, header: dict[str, Any], blobs: Sequence[frames.Outgoing]
     ) -> tuple[frames.Reply, list[bytearray]]:
         if self.lost:
             raise SessionLost(self.lost, "open a new session")
@@ -253,7 +257,7 @@ class Session:
         return SessionLost(why, "open a new session")
 
     async def _exchange(
-        self, header: dict[str, Any], blobs: list[bytes], deadline: float
+        self, header: dict[str, Any], blobs: Sequence[frames.Outgoing], deadline: float
     ) -> tuple[frames.Reply, list[bytearray]]:
         """Send a request, wait for its answer. A cancelled or failed exchange ends the session."""
         assert self._socket is not None
@@ -336,19 +340,6 @@ async def end_process(pidfd: int, number: signal.Signals) -> None:
     finally:
         loop.remove_reader(pidfd)
         os.close(pidfd)
-
-
-def pack_images(images: Mapping[str, Image.Image]) -> tuple[list[list[str | int]], list[bytes]]:
-    """[name, width, height] and raw RGB of each picture."""
-    rgb = {name: image if image.mode == "RGB" else image.convert("RGB") for name, image in images.items()}
-    meta: list[list[str | int]] = [[name, image.width, image.height] for name, image in rgb.items()]
-    return meta, [image.tobytes() for image in rgb.values()]
-
-
-def check_names(images: Mapping[str, object]) -> None:
-    for name in images:
-        if not name.isidentifier() or iskeyword(name):
-            raise InputError(f"an image cannot be bound to {name!r}", "use a variable name such as image_1")
 
 
 def _file_name(name: str) -> str:

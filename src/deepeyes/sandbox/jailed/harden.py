@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+from functools import cache
 from typing import Any
 
 from . import kernel, landlock, seccomp
@@ -44,7 +45,9 @@ def apply(config: dict[str, Any], limits: dict[str, Any], box: str, host_id: int
         seccomp.install(filter_code())
 
 
+@cache
 def filter_code() -> bytes:
+    """The system-call filter of this machine, put together once and inherited by every fork."""
     return seccomp.assemble(seccomp.program(platform.machine()))
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import sys
 from typing import Any, NoReturn
@@ -34,6 +35,7 @@ from .requests import CHANNEL, Session, do_small_request, images_from, run_cell,
 
 _FIRST_REQUEST = 1
 """The supervisor numbers its requests from here; the first brings the session's images."""
+_LULL_SECONDS = 0.5
 _FOLDERS = ("tmp", "shm", "home", "cache")
 
 
@@ -110,6 +112,8 @@ def _open_session(
 
 def _serve(session: Session) -> NoReturn:
     wire.send(CHANNEL, {"kind": "ready", "id": _FIRST_REQUEST})
+    # The runner can wait for the first request, but not for long: other sessions may be starting.
+    select.select([CHANNEL], [], [], _LULL_SECONDS)
     while True:
         board = _fork_runner(session)
         if board is None or board.head != os.getpid():

@@ -22,7 +22,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import head, jail, keeper, kernel, landlock, link, maker, preload, requests, usage, wire
+from . import harden, head, jail, keeper, kernel, landlock, link, maker, preload, requests, usage, wire
 
 _MADV_COLLAPSE = 25
 _HUGE = 2 << 20
@@ -53,6 +53,7 @@ def _set_up(control: socket.socket, to_maker: socket.socket, config: dict[str, A
     if config["tier"] == "full":
         jail.enter(config)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C on the terminal is the supervisor's business
+    harden.filter_code()
     gc.freeze()
     if os.fork() == 0:
         control.close()
