@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from deepeyes.core.errors import (
     DeepEyesError,
     InfrastructureError,
 )
-from deepeyes.core.images import ImageStore
+from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.task import Task, check_question
@@ -74,8 +74,7 @@ async def run_episode(
         clock = asyncio.timeout(limits.episode_seconds)
         try:
             async with clock:
-                shown = await asyncio.to_thread(lambda: [record.show(images.get(ref)) for ref in task.images])
-                record.pending = run.opening(question, shown)
+                record.pending = run.opening(question, await _shown(record, task.images))
                 stop = await run.turns()
         except TimeoutError:
             if not clock.expired():
@@ -105,6 +104,17 @@ async def run_episode(
         if failure is not None:
             raise failure
         return trace
+
+
+async def _shown(record: Record, refs: Sequence[ImageRef]) -> list[ImagePart]:
+    """The task's pictures; in a thread, unless all of them are read and rendered already."""
+
+    def show() -> list[ImagePart]:
+        return [record.show(record.images.get(ref), ref) for ref in refs]
+
+    held = (record.images.held(ref) for ref in refs)
+    ready = all(image is not None and record.vision.has_view(image) for image in held)
+    return show() if ready else await asyncio.to_thread(show)
 
 
 @dataclass
@@ -203,7 +213,10 @@ class _Run:
                 ) from error
 
         result = await patiently(use, self.record.limits, self.record.notes)
-        seen = await asyncio.to_thread(self.record.observe, call.name, result)
+        if result.images:  # to name and render them takes time that other episodes could use
+            seen = await asyncio.to_thread(self.record.observe, call.name, result)
+        else:
+            seen = self.record.observe(call.name, result)
         self.tell(events.Output(seen.tool, seen.status, seen.stdout, seen.stderr, seen.seconds))
         for part in seen.images:
             size, view = (part.ref.width, part.ref.height), (part.view_width, part.view_height)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from PIL import Image
 
 from deepeyes.core.actions import Action
-from deepeyes.core.images import ImageStore, VisionSpec, to_rgb
+from deepeyes.core.images import ImageRef, ImageStore, VisionSpec, to_rgb
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.task import Task
@@ -46,12 +46,15 @@ class Record:
     _clock: float = field(default_factory=time.perf_counter)
     _started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
-    def show(self, image: Image.Image) -> ImagePart:
-        """Give `image` the next name, keep it for sandbox and trace, and render the model's view of it."""
+    def show(self, image: Image.Image, ref: ImageRef | None = None) -> ImagePart:
+        """Give `image` the next name, keep it for sandbox and trace, and render the model's view of it.
+
+        `ref` is given for a picture that `images` holds already: naming it again would cost a hash of it.
+        """
         rgb = to_rgb(image)
         name = f"image_{len(self.episode.images) + 1}"
         self.episode.images[name] = rgb
-        return ImagePart.of(name, rgb, self.images.put(rgb), self.vision)
+        return ImagePart.of(name, rgb, ref or self.images.put(rgb), self.vision)
 
     def observe(self, tool: str, result: ToolResult) -> Observation:
         """A tool's result within the limits, its pictures named."""

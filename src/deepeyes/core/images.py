@@ -75,6 +75,10 @@ class VisionSpec(BaseModel):
         rgb = to_rgb(image)
         return rgb if rgb.size == size else rgb.resize(size, Image.Resampling.BICUBIC)
 
+    def has_view(self, image: Image.Image) -> bool:
+        """Whether `view` has nothing to render."""
+        return image.mode == "RGB" and image.size == self.view_size(*image.size)
+
 
 def view_size(
     width: int, height: int, *, factor: int = 28, min_pixels: int = 56 * 56, max_pixels: int = 1280 * 28 * 28
@@ -217,6 +221,12 @@ class ImageStore:
         raise InputError(
             f"picture {ref.sha256[:12]} is not in the store", "keep the images folder beside its JSONL file"
         )
+
+    def held(self, ref: ImageRef) -> Image.Image | None:
+        """The picture if it is in memory: what `get` would give without reading a file."""
+        if ref.sha256 in self._memory:
+            return self._memory[ref.sha256]
+        return None if self._parent is None else self._parent.held(ref)
 
     def __contains__(self, ref: ImageRef) -> bool:
         path = self.path(ref)

@@ -85,8 +85,8 @@ def _decode(source: Path | bytes) -> Image.Image:
 
 
 class RecentImages(ImageStore):
-    """An `ImageStore` that keeps the pictures it read last, so that eight tries at one question decode (and,
-    in a `scratch` store, name) its picture once. Safe to read from threads.
+    """An `ImageStore` that keeps the pictures it read last, so that eight tries at one question decode its
+    picture once. Safe to read from threads.
     """
 
     def __init__(self, folder: str | Path, max_pixels: int = 48_000_000) -> None:
@@ -97,23 +97,5 @@ class RecentImages(ImageStore):
         read = super().get
         return self._recent.get(ref.sha256, lambda: read(ref), lambda image: image.width * image.height)
 
-    def scratch(self) -> ImageStore:
-        """A store in memory on top of this one, for what an episode adds."""
-        return _Scratch(self)
-
-
-class _Scratch(ImageStore):
-    """One episode's store. A picture that it got from below, as it was, is not hashed again."""
-
-    def __init__(self, below: ImageStore) -> None:
-        super().__init__(None, parent=below)
-        self._got: list[tuple[Image.Image, ImageRef]] = []
-
-    def get(self, ref: ImageRef) -> Image.Image:
-        image = super().get(ref)
-        self._got.append((image, ref))
-        return image
-
-    def put(self, image: Image.Image) -> ImageRef:
-        known = next((ref for got, ref in self._got if got is image), None)
-        return known or super().put(image)
+    def held(self, ref: ImageRef) -> Image.Image | None:
+        return self._recent.held(ref.sha256)

@@ -24,6 +24,14 @@ class Recent(Generic[V]):
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def held(self, key: Hashable) -> V | None:
+        """The value of `key` if it is remembered; asking for it counts as use."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
     def get(self, key: Hashable, make: Callable[[], V], weight: Callable[[V], float]) -> V:
         """The value of `key`, made if it is not remembered; what `make` raises is passed on."""
         with self._lock:

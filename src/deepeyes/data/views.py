@@ -41,6 +41,10 @@ class _Seen(VisionSpec):
         of, view = self._views.get(id(image), lambda: (image, render(image)), _pixels)
         return view if of is image else render(image)
 
+    def has_view(self, image: Image.Image) -> bool:
+        known = self._views.held(id(image))
+        return known is not None and known[0] is image
+
 
 class Remembering:
     """`model`, seeing through a memory."""
