@@ -21,9 +21,9 @@ from deepeyes.data.mix import Mixed, Split
 from deepeyes.data.odds import Benefit, Difficult
 from deepeyes.data.openended import OpenEnded
 from deepeyes.data.stage import AsColumns, Stage, apply, to_columns
-from deepeyes.data.toolmix import use_of
 from deepeyes.data.verifiable import Verifiable
 from deepeyes.dialects.deepeyes_v2_parse import parse
+from deepeyes.eval.toolmix import use_of
 
 REF = ImageRef(sha256="a" * 64, width=9, height=9)
 

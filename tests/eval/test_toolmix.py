@@ -12,7 +12,7 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, Turn
-from deepeyes.eval.toolmix import ToolMix, call_class, plot, report, tool_mix
+from deepeyes.eval.toolmix import ToolMix, plot, report, tool_mix, use_of
 
 SHOWN = (
     ImagePart(
@@ -38,7 +38,7 @@ def trace(name: str, family: str, *turns: Turn, stop: StopReason = StopReason.an
     ("turn", "meant"),
     [
         (python("image_1.crop((0, 0, 9, 9))", shows=True), "crop"),
-        (python("image_1.crop((0, 0, 9"), "numerical analysis"),
+        (python("image_1.crop((0, 0, 9"), "other"),
         (python("import numpy as np\nImage.fromarray(np.asarray(image_1)[3:9, 4:8])", shows=True), "crop"),
         (
             python("ImageDraw.Draw(image_1).rectangle((1, 2, 3, 4))\nimage_1.crop((1, 2, 3, 4))", shows=True),
@@ -48,11 +48,11 @@ def trace(name: str, family: str, *turns: Turn, stop: StopReason = StopReason.an
         (python("print(12 * 7)"), "numerical analysis"),
         (tool("image_search"), "image search"),
         (tool("search"), "text search"),
-        (tool("open_page"), "other"),
+        (tool("open_page"), "other tool"),
     ],
 )
 def test_a_call_has_one_class(turn: Turn, meant: str) -> None:
-    assert call_class(turn) == meant
+    assert use_of(turn) == meant
 
 
 def test_shares_are_of_calls_and_rates_of_episodes() -> None:

@@ -83,7 +83,9 @@ def test_a_server_model():
     assert isinstance(model, OpenAIModel) and model.model == "org/Some-VL"
 
 
-@pytest.mark.parametrize("spec", ["", "gpt", "nano-base:x", "hf:", "scripted:", "openai:", "NANO", "nano-baes"])
+@pytest.mark.parametrize(
+    "spec", ["", "gpt", "nano-base:x", "hf:", "scripted:", "openai:", "NANO", "nano-baes"]
+)
 def test_unknown_models_list_the_forms(spec: str):
     forms = "use nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE"
     with pytest.raises(ModelError, match=forms):

@@ -1,8 +1,9 @@
 """What a model does with its tools: every call put into one class, and how often each is used by family.
 
-The classes are those of the DeepEyesV2 paper's Figure 6: crop, mark, numerical analysis, image search, text
-search, other. What always holds: code is classed by what it calls (read, never run), and only code that does
-nothing to a picture and shows none is numerical analysis; a call counts whether or not it worked.
+The classes are those of arXiv 2511.05271, appendix A.6 and Figure 6: crop, numerical analysis, mark, other
+code, image search, text search. Code is read by its syntax tree, never run: drawing on a picture is a mark,
+cutting a piece out a crop, any other work that shows a picture is other, the rest is numerical analysis. What
+always holds: a call counts whether or not it worked.
 """
 
 from __future__ import annotations
@@ -12,30 +13,45 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.eval.stats import share
 
-CLASSES = ("crop", "mark", "numerical analysis", "image search", "text search", "other")
-COLOURS = ("#4477aa", "#66ccee", "#228833", "#ee6677", "#aa3377", "#bbbbbb")
-"""One a class, told apart by the colour-blind too."""
-_MARKS = frozenset(
-    (
-        "Draw",
-        "rectangle",
-        "line",
-        "circle",
-        "ellipse",
-        "polygon",
-        "polylines",
-        "arrowedLine",
-        "putText",
-        "text",
-    )
+Use = Literal["crop", "numerical analysis", "mark", "other", "image search", "text search", "other tool"]
+USES: tuple[Use, ...] = (
+    *("crop", "numerical analysis", "mark", "other", "image search", "text search", "other tool"),
 )
-_TOOLS = {"image_search": "image search", "search": "text search"}
+COLOURS = ("#4477aa", "#228833", "#66ccee", "#bbbbbb", "#ee6677", "#aa3377", "#777777")
+"""One a class, told apart by the colour-blind too."""
+
+_MARKS = {"line", "rectangle", "ellipse", "polygon", "arc", "point", "rounded_rectangle", "add_patch"}
+_MARKS |= {"axhline", "axvline", "annotate", "axhspan", "axvspan", "scatter"}
+
+
+def use_of(turn: Turn) -> Use | None:
+    """The class of a turn's call; None for a turn that called no tool."""
+    if turn.observation is None or not turn.observation.tool:
+        return None
+    if turn.code is None:
+        searches: dict[str, Use] = {"image_search": "image search", "search": "text search"}
+        return searches.get(turn.observation.tool, "other tool")
+    try:
+        tree = ast.parse(turn.code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "other"
+    called = {node.func.attr for node in ast.walk(tree) if _is_method(node)}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    if called & _MARKS:
+        return "mark"
+    if "crop" in called or _cuts(tree):
+        return "crop"
+    return "other" if turn.observation.images else "numerical analysis"
+
+
+def uses_of(traces: Iterable[Trace]) -> Counter[str]:
+    """How many calls there are of each class."""
+    return Counter(use for trace in traces for turn in trace.turns if (use := use_of(turn)) is not None)
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,7 @@ class ToolMix:
     def shares(self) -> dict[str, float]:
         """Share of each class among the calls; empty without calls."""
         total = self.calls.total()
-        return {name: self.calls[name] / total for name in CLASSES if self.calls[name]}
+        return {name: self.calls[name] / total for name in USES if self.calls[name]}
 
 
 def tool_mix(traces: Iterable[Trace]) -> list[ToolMix]:
@@ -65,46 +81,10 @@ def tool_mix(traces: Iterable[Trace]) -> list[ToolMix]:
             family,
             len(its),
             sum(bool(trace.tool_turns) for trace in its),
-            Counter(call_class(turn) for trace in its for turn in trace.tool_turns),
+            uses_of(its),
         )
         for family, its in families.items()
     ]
-
-
-def call_class(turn: Turn) -> str:
-    """The class of a turn that called a tool."""
-    seen = turn.observation
-    if seen is None or seen.tool != "python":
-        return _TOOLS.get(seen.tool if seen else "", "other")
-    names = _called(turn.code or "")
-    if names & _MARKS:
-        return "mark"
-    if "crop" in names:
-        return "crop"
-    return "other" if seen.images else "numerical analysis"
-
-
-def _called(code: str) -> set[str]:
-    """Names of what the code calls, without what they belong to; a two-sided slice counts as a crop."""
-    try:
-        nodes = list(ast.walk(ast.parse(code)))
-    except (SyntaxError, ValueError, RecursionError):
-        return set()
-    names = {
-        node.func.attr
-        for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    }
-    names |= {
-        node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    cut = any(
-        isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Tuple)
-        and sum(isinstance(part, ast.Slice) for part in node.slice.elts) > 1
-        for node in nodes
-    )
-    return names | ({"crop"} if cut else set())
 
 
 def report(mixes: Sequence[ToolMix]) -> dict[str, Any]:
@@ -133,7 +113,7 @@ def plot(mixes: Sequence[ToolMix], path: Path, title: str = "Tool calls by famil
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(drawn)), layout="constrained")
     axes = figure.subplots()
     left = [0.0] * len(drawn)
-    for name, colour in zip(CLASSES, COLOURS, strict=True):
+    for name, colour in zip(USES, COLOURS, strict=True):
         widths = [100 * mix.shares.get(name, 0.0) for mix in drawn]
         if not any(widths):
             continue
@@ -156,3 +136,17 @@ def plot(mixes: Sequence[ToolMix], path: Path, title: str = "Tool calls by famil
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
+
+
+def _is_method(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+
+
+def _cuts(tree: ast.AST) -> bool:
+    """A slice of rows and columns of an array: `pixels[10:90, 20:60]`."""
+    return any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Tuple)
+        and sum(isinstance(side, ast.Slice) and side.upper is not None for side in node.slice.elts) >= 2
+        for node in ast.walk(tree)
+    )

@@ -22,7 +22,7 @@ from .dense import LABELS, VARIANTS, label_cells
 from .reading import draw_reading
 from .sheets import draw_sheet
 
-SHEET, PAGE = 0.15, 0.12
+SHEET, PAGE = 0.2, 0.3
 """Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3

@@ -42,7 +42,7 @@ def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]
 
 def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
     """A snippet under its title, a question about it and the answer."""
-    kind = rng.choice(tuple(LOOKUPS))
+    kind = rng.choice([kind for kind in LOOKUPS if listed(kind, split)])
     thing = rng.choice(listed(kind, split))
     lookups = [lookup for lookup in LOOKUPS[kind] if lookup.fact in thing.facts]
     if not lookups:

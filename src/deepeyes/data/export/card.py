@@ -19,7 +19,7 @@ from deepeyes.data.export.base import SPLITS, Finished
 from deepeyes.data.folder import StageCount
 from deepeyes.data.funnel import by_number, counts_of, plot_funnel
 from deepeyes.data.item import Item
-from deepeyes.data.toolmix import USES, tool_mix
+from deepeyes.eval.toolmix import USES, uses_of
 
 CARD_FILE = "README.md"
 _SAMPLES = 6
@@ -38,7 +38,7 @@ def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int])
     for split in SPLITS:
         for item, trace in done.traced(split):
             lengths.add(trace)
-            mix.setdefault(item.task.family, Counter()).update(tool_mix([trace]))
+            mix.setdefault(item.task.family, Counter()).update(uses_of([trace]))
             if len(samples) < _SAMPLES and item.task.images and item.task.family not in families:
                 families.add(item.task.family)
                 samples.append((item, trace))
