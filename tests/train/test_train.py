@@ -103,6 +103,16 @@ def test_what_a_reading_lesson_asks_for_stands_in_its_page_and_nowhere_else() ->
     assert len({str(told.parts[0]) for _, _, told in said}) > 0.7 * len(said), "answers could be guessed"
 
 
+def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
+    speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.3)
+    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
+    sheet = next(lesson for lesson in drawn if lesson.kinds[0] in ("places", "number", "numbers"))
+    batch = collate(tokenizer, [encode(tokenizer, sheet.turns)], pad)
+    loss, metrics = speak(**batch, cells=sheet.cells)
+    assert torch.isfinite(loss) and "char" not in metrics
+
+
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(tokenizer) -> None:
     torch.manual_seed(0)
     speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.0)

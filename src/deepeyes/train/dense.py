@@ -159,6 +159,8 @@ class DenseWarmup(nn.Module):
             classes = torch.cat([self.nothing[kind], embedding[words]])
             logits = self.scale * vectors @ classes.T
             target = labels[:, column]
+            if not bool((target >= 0).any()):
+                continue
             weight = torch.ones(len(words) + 1, device=logits.device)
             weight[0] = 0.2
             loss = loss + cross_entropy(logits, target, weight)

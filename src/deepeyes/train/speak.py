@@ -48,7 +48,8 @@ class Speak(nn.Module):
         if self.dense_weight == 0 or "cells" not in batch:
             return speech, metrics
         seen, accuracy = self.dense.score(torch.cat(tuple(self._features)), batch["cells"])
-        return speech + self.dense_weight * seen, {**metrics, "char": accuracy["char"]}
+        metrics |= {kind: accuracy[kind] for kind in ("char",) if kind in accuracy}
+        return speech + self.dense_weight * seen, metrics
 
 
 @torch.no_grad()
