@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -48,6 +49,7 @@ from .lessons import draw_lesson
 from .loop import Plan, Tensors, meet, rank_and_world, train_stage
 from .speak import Speak, exactness
 
+Row = TypeVar("Row")
 HEADS = Path("heads") / "vision.safetensors"
 """Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
 
@@ -151,19 +153,28 @@ def run_lessons(recipe: Recipe, stage: str, plan: SpeakPlan, start: Path, out: P
     speak, tokenizer = load(start, plan.dense_weight)
     image_token = speak.dense.model.config.image_token_id
 
-    def batch(rng: random.Random, samples: int, split: str) -> tuple[Tensors, list[tuple[str, ...]]]:
-        lessons = [draw_lesson(rng, recipe.size, split) for _ in range(samples)]
-        tensors = collate(tokenizer, [encode(tokenizer, lesson.turns) for lesson in lessons], image_token)
-        return {**tensors, "cells": torch.cat([lesson.cells for lesson in lessons])}, [
-            ls.kinds for ls in lessons
+    def batch(
+        rng: random.Random, samples: int, split: str, parts: int
+    ) -> tuple[list[Tensors], list[tuple[str, ...]]]:
+        drawn = (draw_lesson(rng, recipe.size, split) for _ in range(samples))
+        rows = [(encode(tokenizer, lesson.turns), lesson) for lesson in drawn]
+        rows.sort(key=lambda row: len(row[0]["input_ids"]))
+        tensors = [
+            {
+                **collate(tokenizer, [row for row, _ in part], image_token),
+                "cells": torch.cat([lesson.cells for _, lesson in part]),
+            }
+            for part in halves(rows, parts)
         ]
+        return tensors, [lesson.kinds for _, lesson in rows]
 
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"{stage}/{recipe.seed}/{step}/{rank_and_world()[0]}")
-        return [batch(rng, samples, "train")[0]]
+        return batch(rng, samples, "train", parts=2)[0]
 
     def evaluate() -> dict[str, float]:
-        return exactness(speak, tokenizer, *batch(random.Random("base/held-out"), 300, "validation"))
+        (whole,), kinds = batch(random.Random("base/held-out"), 300, "validation", parts=1)
+        return exactness(speak, tokenizer, whole, kinds)
 
     train_stage(speak, draw, plan, out, evaluate=evaluate, title=stage)
     save(out, speak.dense, tokenizer, recipe.size)
@@ -220,11 +231,16 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}")
         rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row["input_ids"]))
-        parts = [rows[: samples // 2], rows[samples // 2 :]] if samples > 1 else [rows]
-        return [collate(tokenizer, part, image_token) for part in parts]
+        return [collate(tokenizer, part, image_token) for part in halves(rows, 2)]
 
     train_stage(speak, draw, plan, out, title="cold start")
     save(out, speak.dense, tokenizer, recipe.size)
+
+
+def halves(rows: list[Row], parts: int) -> list[list[Row]]:
+    """`rows` in `parts` runs of like number, none of them empty."""
+    size = -(-len(rows) // parts)
+    return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
 def as_turn(role: str, parts: list[str | torch.Tensor]) -> Turn:

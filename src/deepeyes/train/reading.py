@@ -19,14 +19,23 @@ PAGES = 3
 """Snippets of one lesson."""
 CHARS = (60, 200)
 TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
+AGAIN = ("Say it again.", "Repeat it.", "Write it once more.", "Copy it.")
 WHO = ("What is first?", "What is the best hit?", "Which is the first?", "Name the best hit.")
 
 
 def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]:
-    """Snippets with a question each; now and then a list of titles, whose first names the thing."""
+    """Snippets with a question each, lists of titles whose first names the thing, and lines to repeat: many
+    words copied in one lesson are what teaches to copy a few.
+    """
     said: list[tuple[str, Turn, Turn]] = []
     while len(said) < PAGES:
-        if rng.random() < 0.3:
+        choice = rng.random()
+        if choice < 0.3:
+            line = _line(rng, split)
+            asked = f"{line}\n{rng.choice(AGAIN)}"
+            said.append(("line", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, line),))))
+            continue
+        if choice < 0.5:
             names = rng.sample(_names(split), 2)
             lines = [f"{n}. {rng.choice(TITLES).format(name)}\n" for n, name in enumerate(names, start=1)]
             asked = "".join(lines) + rng.choice(WHO)
@@ -38,6 +47,14 @@ def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]
             asked = f"{text}{question}"
             said.append(("fact", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, fact),))))
     return said
+
+
+def _line(rng: random.Random, split: str) -> str:
+    """Words and numbers in no order."""
+    names = rng.sample(_names(split), rng.randint(1, 3))
+    numbers = [f"{rng.randrange(10 ** rng.randint(1, 6)):,}" for _ in range(rng.randint(1, 3))]
+    words = [*names, *numbers, *(str(rng.randrange(1000) / 10) for _ in range(rng.randint(0, 2)))]
+    return " ".join(rng.sample(words, len(words)))
 
 
 def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:

@@ -32,20 +32,26 @@ class Speak(nn.Module):
             lambda _m, _i, out: self._features.append(out.pooler_output)
         )
 
+    def hidden(self, batch: Tensors) -> torch.Tensor:
+        """Vectors (batch, tokens, hidden) after the last layer, of a collated batch."""
+        self._features.clear()
+        keys = ("input_ids", "attention_mask", "mm_token_type_ids")
+        keys += ("pixel_values", "image_grid_thw") if len(batch["pixel_values"]) else ()
+        device = self.dense.model.device
+        return self.dense.model.model(**{key: batch[key].to(device) for key in keys}).last_hidden_state
+
     def logits(self, batch: Tensors) -> torch.Tensor:
         """Next-token logits (batch, tokens, vocabulary) of a collated batch."""
-        self._features.clear()
-        keys = ("input_ids", "attention_mask", "mm_token_type_ids", "pixel_values", "image_grid_thw")
-        device = self.dense.model.device
-        return self.dense.model(**{key: batch[key].to(device) for key in keys}).logits
+        return self.dense.model.lm_head(self.hidden(batch))
 
     def forward(self, **batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """A collated batch, with or without `cells` (all pictures' cells, kinds) -> loss () and metrics."""
-        logits = self.logits(batch)[:, :-1]
         labels = batch["labels"][:, 1:]
-        speech = cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
+        learned = labels != IGNORE  # most tokens are read only: nobody asks what follows them
+        logits = self.dense.model.lm_head(self.hidden(batch)[:, :-1][learned])
+        speech = cross_entropy(logits, labels[learned])
         metrics = {"speech": speech.detach()}
-        if self.dense_weight == 0 or "cells" not in batch:
+        if self.dense_weight == 0 or "cells" not in batch or not self._features:
             return speech, metrics
         seen, accuracy = self.dense.score(torch.cat(tuple(self._features)), batch["cells"])
         metrics |= {kind: accuracy[kind] for kind in ("char",) if kind in accuracy}
