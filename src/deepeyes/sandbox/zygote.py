@@ -192,6 +192,7 @@ def _launch(launch: Launch, control: socket.socket, maker: socket.socket) -> sub
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages: every fork copies fewer page tables
     }
     return subprocess.Popen(
         [*launch.wrapper, *command],

@@ -1,5 +1,5 @@
-"""The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> base -> cold
-start.
+"""The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> copy -> base ->
+cold start.
 
 Run as `python -m deepeyes.train.nano RECIPE --out DIR`. On a CPU it starts one process a core under
 `torchrun`; with a GPU it is one process. A stage that has left its checkpoint is not run again; one that was
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,11 +46,12 @@ from deepeyes.world.families import searched
 from .batch import Turn, collate, encode
 from .corpus import corpus
 from .dense import DenseWarmup, draw_dense
-from .lessons import draw_lesson
+from .lessons import Lesson, draw_copy, draw_lesson
 from .loop import Plan, Tensors, meet, rank_and_world, train_stage
 from .speak import Speak, exactness
 
 Row = TypeVar("Row")
+DrawLesson = Callable[[random.Random, NanoSize, str], Lesson]
 HEADS = Path("heads") / "vision.safetensors"
 """Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
 
@@ -97,6 +99,7 @@ class Recipe(BaseModel):
     seed: int
     size: NanoSize
     dense: Plan
+    copy_: SpeakPlan = Field(alias="copy")
     base: SpeakPlan
     traces: TracePlan
     cold: ColdPlan
@@ -111,8 +114,10 @@ def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
     torch.set_num_threads(1)
     if not (out / "dense" / "model.safetensors").exists():
         run_dense(recipe, out / "dense")
+    if not (out / "copy" / "model.safetensors").exists():
+        run_lessons(recipe, "copy", recipe.copy_, draw_copy, out / "dense", out / "copy")
     if not (out / "base" / "model.safetensors").exists():
-        run_lessons(recipe, "base", recipe.base, out / "dense", out / "base")
+        run_lessons(recipe, "base", recipe.base, draw_lesson, out / "copy", out / "base")
     make_traces(recipe, out / "traces")
     last = out / (f"cold-{ablation}" if ablation else "cold")
     plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
@@ -148,15 +153,17 @@ def run_dense(recipe: Recipe, out: Path) -> None:
     save(out, module, tokenizer, recipe.size)
 
 
-def run_lessons(recipe: Recipe, stage: str, plan: SpeakPlan, start: Path, out: Path) -> None:
-    """Stage 2: the model that answers at once learns from lessons."""
+def run_lessons(
+    recipe: Recipe, stage: str, plan: SpeakPlan, draw_one: DrawLesson, start: Path, out: Path
+) -> None:
+    """Stages 2 and 3: the model learns to speak, from one kind of lesson or from all."""
     speak, tokenizer = load(start, plan.dense_weight)
     image_token = speak.dense.model.config.image_token_id
 
     def batch(
         rng: random.Random, samples: int, split: str, parts: int
     ) -> tuple[list[Tensors], list[tuple[str, ...]]]:
-        drawn = (draw_lesson(rng, recipe.size, split) for _ in range(samples))
+        drawn = (draw_one(rng, recipe.size, split) for _ in range(samples))
         rows = [(encode(tokenizer, lesson.turns), lesson) for lesson in drawn]
         rows.sort(key=lambda row: len(row[0]["input_ids"]))
         tensors = [
@@ -181,7 +188,7 @@ def run_lessons(recipe: Recipe, stage: str, plan: SpeakPlan, start: Path, out: P
 
 
 def make_traces(recipe: Recipe, out: Path) -> None:
-    """Stage 3: the teacher's traces, really executed; every process makes its share of the shards."""
+    """Stage 4: the teacher's traces, really executed; every process makes its share of the shards."""
     rank, world = rank_and_world()
     missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard[0].exists()]
     limit = recipe.size.max_tokens * CELL**2
@@ -213,7 +220,7 @@ def shards(plan: TracePlan, folder: Path) -> list[tuple[Path, str, range]]:
 
 
 def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Path) -> None:
-    """Stage 4: the base model learns from the traces which tool to use when, and how."""
+    """Stage 5: the base model learns from the traces which tool to use when, and how."""
     speak, tokenizer = load(start, plan.dense_weight)
     image_token = speak.dense.model.config.image_token_id
     stock: dict[str, list[Conversation]] = {family: [] for family in plan.shares}

@@ -30,12 +30,10 @@ def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]
     said: list[tuple[str, Turn, Turn]] = []
     while len(said) < PAGES:
         choice = rng.random()
-        if choice < 0.3:
-            line = _line(rng, split)
-            asked = f"{line}\n{rng.choice(AGAIN)}"
-            said.append(("line", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, line),))))
+        if choice < 0.2:
+            said.append(draw_line(rng, split, rng.randint(2, 5)))
             continue
-        if choice < 0.5:
+        if choice < 0.45:
             names = rng.sample(_names(split), 2)
             lines = [f"{n}. {rng.choice(TITLES).format(name)}\n" for n, name in enumerate(names, start=1)]
             asked = "".join(lines) + rng.choice(WHO)
@@ -49,12 +47,17 @@ def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]
     return said
 
 
-def _line(rng: random.Random, split: str) -> str:
-    """Words and numbers in no order."""
-    names = rng.sample(_names(split), rng.randint(1, 3))
-    numbers = [f"{rng.randrange(10 ** rng.randint(1, 6)):,}" for _ in range(rng.randint(1, 3))]
-    words = [*names, *numbers, *(str(rng.randrange(1000) / 10) for _ in range(rng.randint(0, 2)))]
-    return " ".join(rng.sample(words, len(words)))
+def draw_line(rng: random.Random, split: str, words: int) -> tuple[str, Turn, Turn]:
+    """Names and numbers in no order, to be said again."""
+    drawn = (rng.choice(_names(split)) if rng.random() < 0.6 else _number(rng) for _ in range(words))
+    line = " ".join(drawn)
+    asked = f"{line}\n{rng.choice(AGAIN)}"
+    return "line", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, line),))
+
+
+def _number(rng: random.Random) -> str:
+    whole = rng.randrange(10 ** rng.randint(1, 6))
+    return f"{whole:,}" if rng.random() < 0.7 else f"{whole / 100:g}"
 
 
 def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
