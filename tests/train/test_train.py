@@ -14,13 +14,15 @@ from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.train import loop
 from deepeyes.train.batch import IGNORE, Turn, collate, encode
 from deepeyes.train.corpus import corpus
-from deepeyes.train.dense import LABELS, DenseWarmup, draw_dense, label_cells
+from deepeyes.train.dense import LABELS, DenseWarmup, draw_dense, label_cells, label_sheet
 from deepeyes.train.lessons import draw_lesson
 from deepeyes.train.loop import Plan, rate, train_stage
+from deepeyes.train.nano import ColdPlan
 from deepeyes.train.reading import draw_reading
 from deepeyes.train.speak import Speak, exactness
-from deepeyes.world.families import draw_big_sign
+from deepeyes.world.families import FAMILIES, draw_big_sign
 from deepeyes.world.palette import COLOURS
+from deepeyes.world.plan import Read
 from deepeyes.world.scene import empty_scene
 from deepeyes.world.strings import ALPHABET
 
@@ -91,7 +93,7 @@ def test_cell_labels_say_which_character_stands_where() -> None:
 def test_lessons_know_the_kind_of_every_answer() -> None:
     kinds = {kind for seed in range(200) for kind in draw_lesson(random.Random(seed), SIZE, "train").kinds}
     scenes = {"says", "colour", "count", "where", "blind"}
-    assert kinds == scenes | {"places", "number", "numbers"} | {"fact", "title", "line"}
+    assert kinds == scenes | {"places", "number", "numbers", "crop"} | {"fact", "title", "line"}
 
 
 def test_what_a_reading_lesson_asks_for_stands_in_its_page_and_nowhere_else() -> None:
@@ -107,7 +109,7 @@ def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
     speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.3)
     pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
-    sheet = next(lesson for lesson in drawn if lesson.kinds[0] in ("places", "number", "numbers"))
+    sheet = next(lesson for lesson in drawn if lesson.kinds[0] == "crop")
     batch = collate(tokenizer, [encode(tokenizer, sheet.turns)], pad)
     loss, metrics = speak(**batch, cells=sheet.cells)
     assert torch.isfinite(loss) and "char" not in metrics
@@ -116,6 +118,27 @@ def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
     loss, _ = speak(**batch, cells=torch.zeros(0, len(LABELS), dtype=torch.long))
     loss.backward()
     assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("family", ("chart", "table"))
+def test_a_large_number_is_labelled_with_its_digits_and_the_colours_it_is_asked_by(family: str) -> None:
+    def large(seed: int):
+        drawn = FAMILIES[family].draw(random.Random(seed), "train")
+        return drawn if any(isinstance(step, Read) and step.large for step in drawn.steps) else None
+
+    for drawn in filter(None, map(large, range(12))):
+        grid = grid_of(to_view(drawn.scene.image, SIZE))
+        labels = label_sheet(drawn.scene, grid).view(grid[1], grid[0], len(LABELS))
+        kind = dict(zip(LABELS, labels.unbind(-1), strict=True))
+        for thing in drawn.scene.things:
+            assert thing.colour in thing.name and thing.ink in thing.name
+            char, box = thing.glyphs[-1]
+            x = int((box[0] + box[2]) / 2 / drawn.scene.image.width * grid[0])
+            y = int((box[1] + box[3]) / 2 / drawn.scene.image.height * grid[1])
+            assert ALPHABET[kind["char"][y, x] - 1] == char == thing.text[-1]
+            assert COLOURS[kind["colour_word"][y, x] - 1] == thing.colour
+            assert not thing.ink or COLOURS[kind["ink"][y, x] - 1] == thing.ink
+        assert (kind["colour"] == IGNORE).any() and (kind["char"] >= 0).all()
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(tokenizer) -> None:
@@ -187,8 +210,15 @@ def draw(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
     return [{"x": x, "y": x.flip(1) + 1}]
 
 
-def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    plan = Plan(steps=30, batch=4, save_every=0, warmup=3)
+@pytest.mark.parametrize(
+    "plan",
+    (
+        Plan(steps=30, batch=4, save_every=0, warmup=3),
+        ColdPlan(steps=30, batch=4, save_every=0, warmup=3, shares={"a": 1}, ablations={"b": ("a",)}),
+    ),
+    ids=("dense", "cold"),
+)
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, plan: Plan) -> None:
     whole = Line()
     train_stage(whole, draw, plan, tmp_path / "whole")
 

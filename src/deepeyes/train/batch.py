@@ -73,19 +73,20 @@ def encode(tokenizer: PreTrainedTokenizerFast, turns: Sequence[Turn]) -> dict[st
 def collate(
     tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, torch.Tensor]], image_token: int
 ) -> dict[str, torch.Tensor]:
-    """Pad conversations on the right into one batch, with the `mm_token_type_ids` that Qwen2.5-VL wants."""
+    """Pad conversations on the right into one batch, with the `mm_token_type_ids` that Qwen2.5-VL wants.
+
+    There is no mask: attention looks back only, so what pads the end of a row changes nothing before it.
+    """
     pad = torch.nn.utils.rnn.pad_sequence
     ids = pad(
         [row["input_ids"] for row in rows], batch_first=True, padding_value=int(tokenizer.pad_token_id or 0)
     )
     labels = pad([row["labels"] for row in rows], batch_first=True, padding_value=IGNORE)
     replies = pad([row["replies"] for row in rows], batch_first=True, padding_value=-1)
-    mask = pad([torch.ones_like(row["input_ids"]) for row in rows], batch_first=True)
     return {
         "input_ids": ids,
         "labels": labels,
         "replies": replies,
-        "attention_mask": mask,
         "mm_token_type_ids": (ids == image_token).int(),
         "pixel_values": torch.cat([row["pixel_values"] for row in rows]),
         "image_grid_thw": torch.cat([row["image_grid_thw"] for row in rows]),

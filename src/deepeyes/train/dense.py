@@ -17,10 +17,12 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGenera
 
 from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
-from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs
+from deepeyes.world.families import FAMILIES, draw_content, draw_shape_question, draw_tiny_signs
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, finish
 from deepeyes.world.strings import ALPHABET
+
+from .batch import IGNORE
 
 LABELS: dict[str, tuple[str, ...]] = {
     "char": tuple(ALPHABET),
@@ -40,6 +42,9 @@ LABELS: dict[str, tuple[str, ...]] = {
 VARIANTS = 64
 """Backgrounds kept by size: five aspect ratios, two sizes, with and without shapes."""
 
+SHEETS = ("chart", "table", "geometry")
+"""Families whose pictures are sheets with numbers."""
+
 ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
 """Kinds read straight off the token's vector; the others go through a linear map of their own."""
 
@@ -52,10 +57,14 @@ def draw_dense(
     """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
-    if choice < 0.7:
+    if choice < 0.25:
+        scene = FAMILIES[rng.choice(SHEETS)].draw(rng, split).scene
+        view = to_view(scene.image, size)
+        return *patchify(view), label_sheet(scene, grid_of(view))
+    if choice < 0.78:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
         fill_with_signs(rng, split, scene)
-    elif choice < 0.9:
+    elif choice < 0.92:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.randint(2, 8))
     else:
@@ -122,6 +131,20 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
         labels[i, j, kinds["sub_x"]] = int(x % 1 * 10) + 1
         labels[i, j, kinds["sub_y"]] = int(y % 1 * 10) + 1
     return labels.reshape(rows * columns, len(LABELS))
+
+
+def label_sheet(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
+    """Labels as of `label_cells` for a chart, a table or a figure.
+
+    A number has the colour by which it is asked for: in tables the row's, and as its ink the column's. Which
+    colour the cells around it have is not asked.
+    """
+    labels = label_cells(scene, grid)
+    kinds = [place for place, kind in enumerate(LABELS) if kind in ("colour", "colour_word", "ink")]
+    empty = labels[:, kinds[0]] == 0
+    for place in kinds:
+        labels[empty, place] = IGNORE
+    return labels
 
 
 class DenseWarmup(nn.Module):

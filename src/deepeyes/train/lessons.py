@@ -17,12 +17,12 @@ from deepeyes.world.families import ask_about_sign, draw_big_sign, draw_shape_qu
 from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, finish
 from deepeyes.world.teacher import SEEN, answer, decimal, to_cells
 
-from .batch import IGNORE, Turn
-from .dense import LABELS, VARIANTS, label_cells
+from .batch import Turn
+from .dense import VARIANTS, label_cells
 from .reading import draw_line, draw_reading
-from .sheets import draw_sheet
+from .sheets import draw_sheet, unlabelled
 
-SHEET, PAGE = 0.2, 0.3
+SHEET, PAGE = 0.33, 0.22
 """Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3
@@ -50,7 +50,7 @@ def draw_copy(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     only lesson a fresh model can do it after some 250 batches, among other lessons it does not after 1,000.
     """
     kind, asked, told = draw_line(rng, split, COPIED)
-    return Lesson((asked, told), (kind,), torch.zeros(0, len(LABELS), dtype=torch.long))
+    return Lesson((asked, told), (kind,), unlabelled(0))
 
 
 def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
@@ -58,11 +58,12 @@ def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     choice = rng.random()
     if choice >= SHEET + PAGE:
         return _draw_scene(rng, size, split)
-    said = draw_sheet(rng, size, split) if choice < SHEET else draw_reading(rng, split)
+    if choice < SHEET:
+        said, cells = draw_sheet(rng, size, split)
+    else:
+        said, cells = draw_reading(rng, split), unlabelled(0)
     turns = tuple(turn for _, asked, told in said for turn in (asked, told))
-    views = [part for turn in turns for part in turn.parts if not isinstance(part, str)]
-    cells = sum(columns * rows for columns, rows in map(grid_of, views))
-    return Lesson(turns, tuple(kind for kind, _, _ in said), torch.full((cells, len(LABELS)), IGNORE))
+    return Lesson(turns, tuple(kind for kind, _, _ in said), cells)
 
 
 def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:

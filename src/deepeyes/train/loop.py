@@ -200,7 +200,7 @@ def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, list[T
 
 def _same_plan(path: Path, checkpoint: Path, plan: Plan) -> None:
     """Write the plan beside the results; refuse to go on with a run that was begun under another one."""
-    if checkpoint.exists() and path.exists() and json.loads(path.read_text()) != plan.model_dump():
+    if checkpoint.exists() and path.exists() and json.loads(path.read_text()) != plan.model_dump(mode="json"):
         raise ConfigError(
             f"{path.parent} was begun with another plan",
             "give the old recipe, or remove the folder to start over",

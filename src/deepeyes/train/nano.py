@@ -52,6 +52,8 @@ from .speak import Speak, exactness
 
 Row = TypeVar("Row")
 DrawLesson = Callable[[random.Random, NanoSize, str], Lesson]
+PARTS = 4
+"""Parts of a batch, each of rows of like length: little of it is padding then."""
 HEADS = Path("heads") / "vision.safetensors"
 """Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
 
@@ -171,13 +173,13 @@ def run_lessons(
                 **collate(tokenizer, [row for row, _ in part], image_token),
                 "cells": torch.cat([lesson.cells for _, lesson in part]),
             }
-            for part in halves(rows, parts)
+            for part in runs(rows, parts)
         ]
         return tensors, [lesson.kinds for _, lesson in rows]
 
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"{stage}/{recipe.seed}/{step}/{rank_and_world()[0]}")
-        return batch(rng, samples, "train", parts=2)[0]
+        return batch(rng, samples, "train", PARTS)[0]
 
     def evaluate() -> dict[str, float]:
         (whole,), kinds = batch(random.Random("base/held-out"), 300, "validation", parts=1)
@@ -238,13 +240,13 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}")
         rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row["input_ids"]))
-        return [collate(tokenizer, part, image_token) for part in halves(rows, 2)]
+        return [collate(tokenizer, part, image_token) for part in runs(rows, PARTS)]
 
     train_stage(speak, draw, plan, out, title="cold start")
     save(out, speak.dense, tokenizer, recipe.size)
 
 
-def halves(rows: list[Row], parts: int) -> list[list[Row]]:
+def runs(rows: list[Row], parts: int) -> list[list[Row]]:
     """`rows` in `parts` runs of like number, none of them empty."""
     size = -(-len(rows) // parts)
     return [rows[first : first + size] for first in range(0, len(rows), size)]

@@ -4,6 +4,7 @@ when they are large or one looks closely.
 
 import random
 
+import torch
 from PIL import Image
 
 from deepeyes.models.nano.build import NanoSize
@@ -15,11 +16,11 @@ from deepeyes.world.plan import Read
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, decimal, to_cells
 
-from .batch import Turn
+from .batch import IGNORE, Turn
+from .dense import LABELS, SHEETS, label_sheet
 
-SHEETS = ("chart", "table", "geometry")
-CROPS = 3
-"""Numbers of one sheet that are looked at."""
+ASKED = 3
+"""Questions about one sheet."""
 NUMBERS = ("Which numbers?", "Read the numbers.", "Which numbers matter?", "What are the numbers?")
 PLACES = ("Where to look?", "Where are the numbers?", "Which places matter?", "Where must one look?")
 
@@ -27,45 +28,66 @@ Said = list[tuple[str, Turn, Turn]]
 """What was asked for, the question and the answer."""
 
 
-def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> Said:
-    """A sheet and a question, and the places where its numbers are; or crops of it and what they say."""
+def unlabelled(cells: int) -> torch.Tensor:
+    """Labels (cells, kinds) of pictures that nobody labelled."""
+    return torch.full((cells, len(LABELS)), IGNORE)
+
+
+def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[Said, torch.Tensor]:
+    """A sheet, what its numbers say or where they are, and the labels of its cells; or crops of it and what
+    they say, without labels.
+    """
     drawn = FAMILIES[rng.choice(SHEETS)].draw(rng, split)
     read = next(step for step in drawn.steps if isinstance(step, Read))
-    return _whole(rng, drawn, read, size) if read.large or rng.random() < 0.6 else _crops(rng, drawn, size)
+    if not read.large and rng.random() < 0.35:
+        return _crops(rng, drawn, size)
+    view = to_view(drawn.scene.image, size)
+    return _whole(rng, drawn, read, view), label_sheet(drawn.scene, grid_of(view))
 
 
-def _whole(rng: random.Random, drawn: Drawn, read: Read, size: NanoSize) -> Said:
-    image = drawn.scene.image
-    view = to_view(image, size)
-    grid = grid_of(view)
+def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> Said:
+    """The numbers that the sheet's own question is about, those of single things, and now and then a guess at
+    the answer.
+    """
+    image, grid = drawn.scene.image, grid_of(view)
+
+    def place(thing: Thing) -> str:
+        x, y = to_cells(thing.centre, image.size, grid)
+        return f"{decimal(x, grid[0])}, {decimal(y, grid[1])}"
+
     if read.large:
-        kind, request, told = (
-            "numbers",
-            rng.choice(NUMBERS),
-            " and ".join(thing.text for thing in read.things),
-        )
+        told = ("numbers", rng.choice(NUMBERS), " and ".join(thing.text for thing in read.things))
     else:
-        kind, request = "places", rng.choice(PLACES)
-        spots = [to_cells(thing.centre, image.size, grid) for thing in read.things]
-        told = " and ".join(f"{decimal(x, grid[0])}, {decimal(y, grid[1])}" for x, y in spots)
-    asked = Turn("user", (view, told_size(1, image, view), f"{drawn.question} {request}"))
-    blind = Turn("user", (drawn.question,))
-    return [
-        (kind, asked, Turn("assistant", (answer(SEEN, told),))),
-        ("blind", blind, Turn("assistant", (answer(SEEN, drawn.answer),))),
-    ]
-
-
-def _crops(rng: random.Random, drawn: Drawn, size: NanoSize) -> Said:
+        told = ("places", rng.choice(PLACES), " and ".join(map(place, read.things)))
+    questions = [(told[0], f"{drawn.question} {told[1]}", told[2])]
+    for thing in drawn.scene.things:
+        if thing.name and read.large:
+            questions.append(("number", phrases.ask(rng, phrases.SAYS, it=thing.name), thing.text))
+        elif thing.name:
+            questions.append(("where", phrases.ask(rng, phrases.WHERE, it=thing.name), place(thing)))
+    rng.shuffle(questions)
+    questions = questions[:ASKED]
+    if rng.random() < 0.2:
+        questions[-1] = ("blind", drawn.question, drawn.answer)
     said: Said = []
+    for kind, question, text in questions:
+        header = () if said else (view, told_size(1, image, view))
+        said.append((kind, Turn("user", (*header, question)), Turn("assistant", (answer(SEEN, text),))))
+    return said
+
+
+def _crops(rng: random.Random, drawn: Drawn, size: NanoSize) -> tuple[Said, torch.Tensor]:
+    said: Said = []
+    cells = 0
     things = [thing for thing in drawn.scene.things if thing.text]
-    for number, thing in enumerate(rng.sample(things, min(CROPS, len(things))), start=1):
+    for number, thing in enumerate(rng.sample(things, min(ASKED, len(things))), start=1):
         crop = crop_around(rng, drawn.scene.image, thing, size)
         view = to_view(crop, size)
         question = phrases.ask(rng, phrases.SAYS, it="the number")
         asked = Turn("user", (view, told_size(number, crop, view), question))
-        said.append(("number", asked, Turn("assistant", (answer(SEEN, thing.text),))))
-    return said
+        said.append(("crop", asked, Turn("assistant", (answer(SEEN, thing.text),))))
+        cells += grid_of(view)[0] * grid_of(view)[1]
+    return said, unlabelled(cells)
 
 
 def crop_around(rng: random.Random, image: Image.Image, thing: Thing, size: NanoSize) -> Image.Image:

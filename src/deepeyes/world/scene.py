@@ -31,6 +31,8 @@ class Thing:
     text: str = ""
     dots: int = 0
     glyphs: tuple[tuple[str, Box], ...] = ()
+    name: str = ""
+    """What a question calls it, where it has a name of its own: "the red bar"."""
 
     @property
     def centre(self) -> tuple[float, float]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 INK = (0.1, 0.1, 0.12)
 NUMBER = 0.36
 """Size of a number that is to be read in a crop: pixels an em, in units."""
-LARGE = 1.15
-"""Size of a number that can be read from afar."""
+LARGE = 1.4
+"""Size of a number that can be read from afar: a digit is about as wide as what one visual token shows."""
 CAPTION = 0.22
 """Size of words that go with it, in units."""
 _DPI = 100
@@ -82,11 +82,18 @@ class Sheet:
         axes: Any = None,
         **more: Any,
     ) -> Thing:
-        """Put `text`, `size` units an em, centred on `place`; the thing it is then."""
+        """Put `text`, `size` units an em, centred on `place`; the thing it is then.
+
+        Its characters are taken to be of one width, as digits are.
+        """
         axes = axes or self.plain
         options = {"ha": "center", "va": "center", "zorder": 9, **more}
         made = axes.text(*place, text, font=self.font, fontsize=self.points(size), color=ink, **options)
-        return Thing("number", "", self._box(made), text=text)
+        box = self._box(made)
+        step = (box[2] - box[0]) / max(len(text), 1)
+        edges = [box[0] + step * place for place in range(len(text) + 1)]
+        glyphs = tuple((char, (edges[n], box[1], edges[n + 1], box[3])) for n, char in enumerate(text))
+        return Thing("number", "", box, text=text, glyphs=glyphs)
 
     def polygon(self, corners: Sequence[tuple[float, float]], fill: Any, width: float = 4) -> None:
         """A filled polygon with an outline `width` points thick."""

@@ -133,13 +133,12 @@ def run_cell(
         try:
             result = notebook.run(message["code"])
             display.show_open_figures()
-        except KeyboardInterrupt as error:
-            interrupted = time.monotonic() - began >= message["timeout"]
-            status, why = "timeout" if interrupted else "error", notebook.describe(error)
         except SystemExit as error:
             status, why = "error", f"SystemExit: {error.code}. The session goes on without it.\n"
         except BaseException as error:  # noqa: BLE001  - whatever the model's code raises is its observation
-            status, why = "error", notebook.describe(error)
+            # What is raised after the limit came of the interrupt, whatever became of it on its way up.
+            late = time.monotonic() - began >= message["timeout"]
+            status, why = "timeout" if late else "error", notebook.describe(error)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -147,7 +146,7 @@ def run_cell(
             display.show_open_figures()
     except BaseException as error:  # noqa: BLE001  - a late interrupt, or a figure that cannot be drawn
         if status == "ok":
-            late = isinstance(error, KeyboardInterrupt) and time.monotonic() - began >= message["timeout"]
+            late = time.monotonic() - began >= message["timeout"]
             status = "timeout" if late else "error"
         why += f"{type(error).__name__}\n"
     if os.getpid() != me:

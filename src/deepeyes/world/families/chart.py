@@ -7,6 +7,7 @@ picture as small as the signs of `tiny`, and are read in crops.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from deepeyes.world import phrases
@@ -35,19 +36,19 @@ def draw(rng: random.Random, split: str) -> Drawn:
     """A chart of two to six things, and a question about one, two or three of them."""
     asked = rng.choice(SUMS) if rng.random() < COMPUTED else None
     large = asked is not None and rng.random() < LARGE_SHARE
-    facts = draw_facts(rng, split, rng.randint(asked.numbers, 3) if asked and large else rng.randint(4, 6), 1)
+    rows = rng.randint(asked.numbers, 3) if asked and large else rng.randint(4, 6)
+    facts = draw_facts(rng, split, rows, 1, large=large)
     colours = rng.sample([name for name in COLOURS if name != "white"], len(facts.things))
     style = rng.choice(("bar", "flat bar") if large else ("bar", "bar", "flat bar", "point"))
-    noun = "point" if style == "point" else "bar"
     scene = _drawn(rng, facts, colours, style, large=large)
     things = scene.things
     chosen = rng.sample(range(len(things)), asked.numbers if asked else 1)
     ids = tuple(facts.things[place].id for place in chosen)
     if asked is None:
         target = things[chosen[0]]
-        question = phrases.ask(rng, READ, it=f"the {target.colour} {noun}")
+        question = phrases.ask(rng, READ, it=target.name)
         return Drawn(scene, "read", question, target.text, target, (), (Read((target,)),), ids)
-    named = [(f"the {things[place].colour} {noun}", int(things[place].text)) for place in chosen]
+    named = [(things[place].name, int(things[place].text)) for place in chosen]
     question, answer, order, sums = ask_sum(rng, asked, named)
     read = Read(tuple(things[chosen[place]] for place in order), large)
     return Drawn(scene, asked.kind, question, answer, None, (), (read, sums), ids)
@@ -99,7 +100,8 @@ def _drawn(rng: random.Random, facts: Facts, colours: list[str], style: str, *, 
         spot = (x + gap, y) if flat else (x, y - gap)
         anchor: dict[str, Any] = {"ha": "left", "va": "center"} if flat else {"ha": "center", "va": "bottom"}
         written = sheet.write(str(value), spot, LARGE if large else NUMBER, **anchor)
-        things.append(Thing("number", colour, written.box, text=str(value)))
+        name = f"the {colour} {'point' if style == 'point' else 'bar'}"
+        things.append(replace(written, colour=colour, name=name))
     return sheet.scene(things)
 
 

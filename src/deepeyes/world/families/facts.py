@@ -1,7 +1,7 @@
 """Small tables of real facts: what charts and tables show, and what is asked about two or three numbers.
 
 What always holds: all things of a table belong to the example's split; all numbers of a column are whole,
-different from each other, and have two or three digits.
+different from each other, and have two or three digits, or two where they are large.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from deepeyes.world import phrases
 from deepeyes.world.plan import Compute, compute
 from deepeyes.world.real import Real, listed
 
-LOWEST, HIGHEST = 10, 999
+LOWEST, HIGHEST, HIGHEST_LARGE = 10, 999, 99
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,11 @@ class Facts:
     values: tuple[tuple[int, ...], ...]
 
 
-def draw_facts(rng: random.Random, split: str, rows: int, columns: int) -> Facts:
-    """A table of `rows` things and `columns` facts that all of them have."""
+def draw_facts(rng: random.Random, split: str, rows: int, columns: int, *, large: bool) -> Facts:
+    """A table of `rows` things and `columns` facts that all of them have; its numbers are short where they
+    are to be `large`.
+    """
+    highest = HIGHEST_LARGE if large else HIGHEST
     while True:
         kind = rng.choices(("country", "element", "city"), (6, 2, 2 if columns == 1 else 0))[0]
         chosen = tuple(rng.sample(COLUMNS[kind], columns))
@@ -72,7 +75,7 @@ def draw_facts(rng: random.Random, split: str, rows: int, columns: int) -> Facts
         rng.shuffle(things)
         kept: list[tuple[Real, tuple[int, ...]]] = []
         for thing in things:
-            values = _values(thing, chosen)
+            values = _values(thing, chosen, highest)
             taken = _columns(kept, columns)
             if values and all(value not in column for value, column in zip(values, taken, strict=True)):
                 kept.append((thing, values))
@@ -80,11 +83,11 @@ def draw_facts(rng: random.Random, split: str, rows: int, columns: int) -> Facts
                 return Facts(tuple(t for t, _ in kept), chosen, tuple(v for _, v in kept))
 
 
-def _values(thing: Real, columns: tuple[Column, ...]) -> tuple[int, ...] | None:
+def _values(thing: Real, columns: tuple[Column, ...], highest: int) -> tuple[int, ...] | None:
     shown: list[int] = []
     for column in columns:
         value = thing.facts.get(column.fact)
-        if isinstance(value, str) or value is None or not LOWEST <= round(value / column.scale) <= HIGHEST:
+        if isinstance(value, str) or value is None or not LOWEST <= round(value / column.scale) <= highest:
             return None
         shown.append(round(value / column.scale))
     return tuple(shown)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
@@ -193,7 +193,8 @@ def _put(
     things: list[Thing] = []
     for number, label in zip(numbers, figure.labels, strict=True):
         written = sheet.write(f"{number}{figure.sign}", at(label), LARGE if large else NUMBER, bbox=plate)
-        things.append(Thing("number", colour, written.box, text=str(number)))
+        text = str(number)
+        things.append(replace(written, colour=colour, text=text, glyphs=written.glyphs[: len(text)]))
     return things
 
 

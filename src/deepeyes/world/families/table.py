@@ -7,6 +7,7 @@ cannot read the words from afar.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
@@ -37,11 +38,11 @@ def draw(rng: random.Random, split: str) -> Drawn:
     large = asked is not None and rng.random() < LARGE_SHARE
     columns = 2 if large else rng.randint(2, 3)
     rows = rng.randint(asked.numbers, 3) if asked and large else rng.randint(3, 8 - columns - 1)
-    facts = draw_facts(rng, split, rows, columns)
+    facts = draw_facts(rng, split, rows, columns, large=large)
     colours = rng.sample(COLOURS, rows + columns)
     scene, cells = _drawn(rng, facts, colours, LARGE if large else NUMBER)
     chosen = _chosen(rng, rows, columns, asked.numbers if asked else 1)
-    named = [(_name(colours, rows, cell), int(cells[cell].text)) for cell in chosen]
+    named = [(cells[cell].name, int(cells[cell].text)) for cell in chosen]
     ids = tuple(dict.fromkeys(facts.things[row].id for row, _ in chosen))
     if asked is None:
         target = cells[chosen[0]]
@@ -50,10 +51,6 @@ def draw(rng: random.Random, split: str) -> Drawn:
     question, answer, order, sums = ask_sum(rng, asked, named)
     read = Read(tuple(cells[chosen[place]] for place in order), large)
     return Drawn(scene, asked.kind, question, answer, None, (), (read, sums), ids)
-
-
-def _name(colours: list[str], rows: int, cell: Cell) -> str:
-    return f"the {colours[rows + cell[1]]} column of the {colours[cell[0]]} row"
 
 
 def _chosen(rng: random.Random, rows: int, columns: int, number: int) -> list[Cell]:
@@ -90,7 +87,10 @@ def _drawn(
         sheet.write(thing.name, box(row + 1, 0, tint(rng, colour)), CAPTION * 1.2, ink_on(colour))
         for column in range(columns):
             spot = box(row + 1, column + 1, (1, 1, 1) if row % 2 else (band, band, band))
-            cells[row, column] = sheet.write(str(facts.values[row][column]), spot, size)
+            written = sheet.write(str(facts.values[row][column]), spot, size)
+            other = colours[rows + column]
+            name = f"the {other} column of the {colour} row"
+            cells[row, column] = replace(written, colour=colour, ink=other, name=name)
     return sheet.scene(list(cells.values())), cells
 
 
