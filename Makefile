@@ -14,6 +14,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 TORCH ?= torch==2.13.0
 TORCH_STAMP := $(VENV)/.torch-stamp
 RUN_STAMP := $(VENV)/.run-stamp
+NANO_STAMP := $(VENV)/.nano-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 WORKERS ?= 2
 
@@ -31,7 +32,7 @@ lint: $(DEV_STAMP)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-nano: $(RUN_STAMP)
+nano: $(NANO_STAMP)
 	$(BIN)/deepeyes train nano --install
 
 clean:
@@ -46,6 +47,11 @@ $(TORCH_STAMP):
 $(RUN_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[nano]'
 	touch $@
+
+# Its lessons are drawn with matplotlib, and its teacher searches.
+$(NANO_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[nano,sandbox,search]'
+	touch $(RUN_STAMP) $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,world,dev]'

@@ -45,7 +45,7 @@ class Sheet:
         except ModuleNotFoundError as error:
             raise InputError(
                 "charts, tables and figures are drawn with matplotlib, which is not installed",
-                "pip install 'deepeyes[data]'",
+                "pip install 'deepeyes[sandbox]'",
             ) from error
 
         side = rng.randint(1100, 1600)
@@ -109,9 +109,11 @@ class Sheet:
 
         self.plain.add_patch(Circle(centre, radius, facecolor=fill, edgecolor=INK, linewidth=width))
 
-    def line(self, one: tuple[float, float], other: tuple[float, float], width: float = 4) -> None:
+    def line(
+        self, one: tuple[float, float], other: tuple[float, float], ink: Any = INK, width: float = 4
+    ) -> None:
         """A straight line `width` points thick."""
-        self.plain.plot((one[0], other[0]), (one[1], other[1]), color=INK, linewidth=width, zorder=3)
+        self.plain.plot((one[0], other[0]), (one[1], other[1]), color=ink, linewidth=width, zorder=3)
 
     def _box(self, made: Any) -> Box:
         extent = made.get_window_extent(self.canvas.get_renderer())

@@ -17,7 +17,7 @@ from deepeyes.world.example import Drawn, Family
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.plan import Read, compute, play
 from deepeyes.world.scene import Thing
-from deepeyes.world.sheet import LARGE, NUMBER, Sheet, tint
+from deepeyes.world.sheet import INK, LARGE, NUMBER, Sheet, tint
 from deepeyes.world.strings import split_of
 
 Point = tuple[float, float]
@@ -187,7 +187,7 @@ def _put(
     else:
         sheet.circle(at((0.5, 0.5)), wide / 2, fill)
     for one, other in figure.lines:
-        sheet.line(at(one), at(other))
+        sheet.line(at(one), at(other), "white" if colour == "black" else INK)
     numbers = _numbers(rng, figure, split)
     plate = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "0.3", "linewidth": 1.5}
     things: list[Thing] = []
