@@ -240,6 +240,14 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, plan: Plan) ->
     assert not (tmp_path / "killed" / "checkpoint.pt").exists()
 
 
+def test_an_ablation_sees_as_much_of_its_families_as_the_full_cold_start() -> None:
+    plan = ColdPlan(steps=1000, batch=10, shares={"a": 0.2, "b": 0.4, "c": 0.2})
+    less = plan.only(("a", "b"))
+    assert less.steps == 750
+    for family in ("a", "b"):
+        assert less.steps * less.shares[family] == pytest.approx(plan.steps * plan.shares[family])
+
+
 @pytest.mark.parametrize("start", (0, 6, 9))
 def test_batches_come_again_in_blocks_wherever_a_run_starts(monkeypatch, start: int) -> None:
     monkeypatch.setattr(loop, "BLOCK", 4)

@@ -87,10 +87,13 @@ class ColdPlan(SpeakPlan):
     """Cold starts to compare with: on the traces of these families alone, in the place of all."""
 
     def only(self, families: tuple[str, ...]) -> "ColdPlan":
-        """The same plan on these families: as many traces, as much of each as before among themselves."""
+        """The same plan on these families alone: it sees as many traces of each of them as the full one, and
+        takes as many fewer steps.
+        """
         kept = {family: self.shares[family] for family in families}
-        more = sum(self.shares.values()) / sum(kept.values())
-        return self.model_copy(update={"shares": {family: share * more for family, share in kept.items()}})
+        part = sum(kept.values()) / sum(self.shares.values())
+        shares = {family: share / part for family, share in kept.items()}
+        return self.model_copy(update={"shares": shares, "steps": round(self.steps * part)})
 
 
 class Recipe(BaseModel):

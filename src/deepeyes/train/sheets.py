@@ -1,5 +1,5 @@
 """Lessons on charts, tables and figures: where the numbers stand that a question is about, and what they say
-when they are large or one looks closely.
+when they are large or one looks closely; and on scenes with a picture in them: where it is.
 """
 
 import random
@@ -12,13 +12,15 @@ from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn
 from deepeyes.world.families import FAMILIES
-from deepeyes.world.plan import Read
+from deepeyes.world.plan import Look, Read
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, decimal, to_cells
 
 from .batch import IGNORE, Turn
 from .dense import LABELS, SHEETS, label_sheet
 
+SCENE = 0.15
+"""Share of the scenes with a picture."""
 ASKED = 3
 """Questions about one sheet."""
 NUMBERS = ("Which numbers?", "Read the numbers.", "Which numbers matter?", "What are the numbers?")
@@ -35,8 +37,14 @@ def unlabelled(cells: int) -> torch.Tensor:
 
 def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[Said, torch.Tensor]:
     """A sheet, what its numbers say or where they are, and the labels of its cells; or crops of it and what
-    they say, without labels.
+    they say, or a scene with a picture, without labels.
     """
+    if rng.random() < SCENE:
+        drawn = FAMILIES["integration"].draw(rng, split)
+        view = to_view(drawn.scene.image, size)
+        target = next(step.thing for step in drawn.steps if isinstance(step, Look))
+        columns, rows = grid_of(view)
+        return _whole(rng, drawn, Read((target,)), view), unlabelled(columns * rows)
     drawn = FAMILIES[rng.choice(SHEETS)].draw(rng, split)
     read = next(step for step in drawn.steps if isinstance(step, Read))
     if not read.large and rng.random() < 0.35:
