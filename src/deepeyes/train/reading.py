@@ -18,6 +18,8 @@ from .batch import Turn
 PAGES = 3
 """Snippets of one lesson."""
 CHARS = (60, 200)
+BLENDED, SMALL = 0.4, 0.15
+"""Shares of the names that are made up and of those in small letters."""
 TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
 AGAIN = ("Say it again.", "Repeat it.", "Write it once more.", "Copy it.")
 WHO = ("What is first?", "What is the best hit?", "Which is the first?", "Name the best hit.")
@@ -34,7 +36,7 @@ def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]
             said.append(draw_line(rng, split, rng.randint(2, 5)))
             continue
         if choice < 0.45:
-            names = rng.sample(_names(split), 2)
+            names = [_name(rng, split), _name(rng, split)]
             lines = [f"{n}. {rng.choice(TITLES).format(name)}\n" for n, name in enumerate(names, start=1)]
             asked = "".join(lines) + rng.choice(WHO)
             said.append(("title", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, names[0]),))))
@@ -49,7 +51,7 @@ def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]
 
 def draw_line(rng: random.Random, split: str, words: int) -> tuple[str, Turn, Turn]:
     """Names and numbers in no order, to be said again."""
-    drawn = (rng.choice(_names(split)) if rng.random() < 0.6 else _number(rng) for _ in range(words))
+    drawn = (_name(rng, split) if rng.random() < 0.6 else _number(rng) for _ in range(words))
     line = " ".join(drawn)
     asked = f"{line}\n{rng.choice(AGAIN)}"
     return "line", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, line),))
@@ -76,7 +78,7 @@ def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
         digits = rng.choices("123456789", k=10)
         changed = str.maketrans("1234567890", "".join(digits))
         before, value, after = (part.translate(changed) for part in (before, value, after))
-    name = rng.choice(_names(split))
+    name = _name(rng, split)
     title = rng.choice((f"{name}: Properties", f"{name}: People and Society", name))
     text = re.sub(r"\s+", " ", f"{before}{value}{after}").replace(thing.name, name)
     question = phrases.ask(rng, WORDINGS, fact=lookup.asked, it=name)
@@ -106,6 +108,16 @@ def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] 
     first = text.find(" ", first) + 1 if first > 0 and text.find(" ", first) < at else first
     last = min(first + max(chars, at + len(form) - first + 10), len(text))
     return text[first:at], form, text[at + len(form) : last]
+
+
+def _name(rng: random.Random, split: str) -> str:
+    """The name of a place or a brand, often one made up of two halves or in small letters: what can be copied
+    must not depend on what is known.
+    """
+    name, other = rng.choice(_names(split)), rng.choice(_names(split))
+    if rng.random() < BLENDED:
+        name = name[: len(name) // 2] + other[len(other) // 2 :]
+    return name.lower() if rng.random() < SMALL else name
 
 
 @functools.cache
