@@ -80,7 +80,8 @@ def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
         before, value, after = (part.translate(changed) for part in (before, value, after))
     name = _name(rng, split)
     title = rng.choice((f"{name}: Properties", f"{name}: People and Society", name))
-    text = re.sub(r"\s+", " ", f"{before}{value}{after}").replace(thing.name, name)
+    before, after = (part.replace(thing.name, name) for part in (before, after))
+    text = re.sub(r"\s+", " ", f"{before}{value}{after}")
     question = phrases.ask(rng, WORDINGS, fact=lookup.asked, it=name)
     number = value.replace(",", "") if re.fullmatch(r"[\d,.\-]+", value) else value
     return f"1. {title}\n... {text} ...\n", question, number
