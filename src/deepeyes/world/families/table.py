@@ -1,7 +1,7 @@
 """`table`: real facts in rows and columns, named by colour; read a cell, or compare and compute with several.
 
-A row's name and a column's heading stand on a colour of their own, so that a cell can be found by one who
-cannot read the words from afar.
+A row's name and a column's heading stand on a colour of their own, and a row's cells on a pale shade of the
+row's, so that a cell can be found by one who cannot read the words from afar.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _drawn(
     across = (sheet.width - 2 * margin) / (columns + 1)
     high = min((sheet.height - 2 * margin) / (rows + 1), 1.45 * sheet.unit)
     top = (sheet.height - high * (rows + 1)) / 2
-    band = rng.choice((0.9, 0.96, 1.0))
+    paleness = rng.uniform(0.55, 0.75)
     cells: dict[Cell, Thing] = {}
 
     def box(row: int, column: int, fill: object) -> tuple[float, float]:
@@ -84,10 +84,12 @@ def _drawn(
         head = column.heading.replace(" (", "\n(")
         sheet.write(head, box(0, number + 1, tint(rng, colour)), CAPTION, ink_on(colour))
     for row, (thing, colour) in enumerate(zip(facts.things, colours[:rows], strict=True)):
-        sheet.write(thing.name, box(row + 1, 0, tint(rng, colour)), CAPTION * 1.2, ink_on(colour))
+        fill = tint(rng, colour)
+        pale = tuple(channel + (1 - channel) * paleness for channel in fill)
+        sheet.write(thing.name, box(row + 1, 0, fill), CAPTION * 1.2, ink_on(colour))
         for column in range(columns):
-            spot = box(row + 1, column + 1, (1, 1, 1) if row % 2 else (band, band, band))
-            written = sheet.write(str(facts.values[row][column]), spot, size)
+            spot = box(row + 1, column + 1, pale)
+            written = sheet.write(str(facts.values[row][column]), spot, min(size, 1.1 * high / sheet.unit))
             other = colours[rows + column]
             name = f"the {other} column of the {colour} row"
             cells[row, column] = replace(written, colour=colour, ink=other, name=name)
