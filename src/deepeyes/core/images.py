@@ -86,8 +86,8 @@ def view_size(
     """(width, height) at which a Qwen-VL processor shows a picture of this size.
 
     Equal to `smart_resize` of Transformers for ordinary pictures. Where that function refuses (aspect above
-    200) or overshoots `max_pixels` (very long strips), the short side is widened and the long side cut to
-    what fits.
+    200), would refuse its own result or overshoots `max_pixels` (very long strips), the short side is
+    widened and the long side cut to what fits.
     """
     w, h = float(max(width, 1)), float(max(height, 1))
     if w / h > MAX_ASPECT:
