@@ -1,6 +1,7 @@
 """Families over sheets and real things: numbers recomputed, splits apart, plans that lead to the answer."""
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.world.families import FAMILIES, Example, make_examples, searched
 from deepeyes.world.pack.entity import split_of
-from deepeyes.world.plan import Ask, Compute, Find, Read
+from deepeyes.world.plan import Ask, Compute, Find, Look, Point, Read
 from deepeyes.world.scene import Thing
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
@@ -124,3 +125,27 @@ def test_pictures_can_be_drawn_at_any_seed() -> None:
         seed = random.Random(family).randrange(10**6)
         for example in make_examples(family, "train", seed, 3):
             assert isinstance(example.scene.image, Image.Image) and example.scene.image.mode == "RGB"
+
+
+def test_what_is_counted_and_what_it_stands_beside_is_pointed_at_first() -> None:
+    counted = [e for e in make_examples("direct", "validation", 0, 40) if e.steps]
+    related = [e for e in make_examples("perception", "validation", 0, 20) if e.kind == "relation"]
+    assert counted and related
+    for example in counted:
+        (reply,) = replies_for(example, NANO)
+        assert len(re.findall(r"\d\.\d, \d\.\d", reply.text)) == int(example.answer)
+    for example in related:
+        pointed, look = example.steps
+        assert isinstance(pointed, Point) and isinstance(look, Look)
+        across, down = (a - b for a, b in zip(look.thing.centre, pointed.things[0].centre, strict=True))
+        side = max(
+            ("right of", across), ("left of", -across), ("below", down), ("above", -down), key=lambda s: s[1]
+        )
+        assert f"I look {side[0]} it." in replies_for(example, NANO)[0].text
+
+
+def test_numbers_read_from_afar_come_with_their_places() -> None:
+    for example in make_examples("table", "validation", 0, 20):
+        read = next(step for step in example.steps if isinstance(step, Read))
+        said = re.findall(r"At \d\.\d, \d\.\d: (\d+)\.", replies_for(example, NANO)[0].text)
+        assert said == ([thing.text for thing in read.things] if read.large else [])

@@ -124,7 +124,8 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
             for at in covered:
                 labels[(*at, kinds["ink"])] = COLOURS.index(thing.ink) + 1
         if thing.dots and bottom - top > 0.9:
-            labels[i, j, kinds["dots"]] = thing.dots
+            most = len(LABELS["dots"])
+            labels[i, j, kinds["dots"]] = thing.dots if thing.dots <= most else IGNORE
         for at in covered:
             labels[(*at, kinds["colour"])] = COLOURS.index(thing.colour) + 1
             labels[(*at, kinds["colour_word"])] = COLOURS.index(thing.colour) + 1

@@ -7,15 +7,28 @@ say, which cannot, so that the model without tools gives its best guess in the r
 
 import random
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+from PIL import Image
 
 from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
-from deepeyes.world.families import ask_about_sign, draw_big_sign, draw_shape_question, draw_tiny_signs
+from deepeyes.world.example import ViewSize
+from deepeyes.world.families import (
+    ask_about_sign,
+    beside,
+    count,
+    draw_beside,
+    draw_big_sign,
+    draw_shape_question,
+    draw_tiny_signs,
+    of_kind,
+)
+from deepeyes.world.plan import seen
 from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, finish
-from deepeyes.world.teacher import SEEN, answer, decimal, to_cells
+from deepeyes.world.teacher import SEEN, answer, place
 
 from .batch import Turn
 from .dense import VARIANTS, label_cells
@@ -32,8 +45,20 @@ QUESTIONS = 3
 SIDES = (448, 448, 896)
 """Long sides of pictures with large signs: letters drawn larger and shown smaller look different."""
 
+DOTS = 7
+"""Most dots on a large sign: as many as on those that are looked at in crops."""
+
 COPIED = 8
 """Names and numbers in a line that is to be copied."""
+
+
+class Asked(NamedTuple):
+    """A question of some kind, the answer, and what is thought before it."""
+
+    kind: str
+    question: str
+    text: str
+    thought: str = SEEN
 
 
 @dataclass(frozen=True)
@@ -67,38 +92,50 @@ def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
 
 
 def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """Signs to read (every second time), tiny signs to find, or shapes. "blind" is what is asked about a sign
-    too small to read.
+    """Signs to read, tiny signs to find, or shapes. "blind" is what is asked about a sign too small to
+    read.
     """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
-    if choice < 0.52:
+    more: list[Asked] = []
+    if choice < 0.42:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
-            draw_big_sign(rng, split, scene, (1.5, 2.3))
+            draw_big_sign(rng, split, scene, (1.5, 2.3), DOTS)
         about = [(sign, _about(rng, scene, sign)) for sign in scene.things]
-        questions = [question for _, question in about]
+        questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
-        more += [_besides(rng, scene, sign, kind) for sign, (kind, _, _) in about if sign.text]
-    elif choice < 0.78:
+        more += [_besides(rng, scene, sign, asked.kind) for sign, asked in about if sign.text]
+    elif choice < 0.58:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
-        more = [("blind", *_about(rng, scene, sign)[1:]) for sign in scene.things if rng.random() < 0.3]
+        blind = [sign for sign in scene.things if rng.random() < 0.3]
+        more = [_about(rng, scene, sign)._replace(kind="blind") for sign in blind]
+    elif choice < 0.74:
+        while True:
+            scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
+            pair = draw_beside(rng, split, scene)
+            if pair:
+                break
+        questions = [_beside(rng, scene, *pair, size)]
+        others = [sign for sign in scene.things if sign.kind == "sign" and sign is not pair[0]]
+        more = [_where(rng, scene, sign, size) for sign in others]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
         draw_shape_question(rng, scene)
-        questions, more = _about_shapes(rng, scene), []
+        questions = _about_shapes(rng, scene, size)
     rng.shuffle(questions)
     rng.shuffle(more)
     questions = [*questions, *more][:QUESTIONS]
     view = to_view(finish(rng, scene).image, size)
     turns: list[Turn] = []
-    for _, question, text in questions:
+    for asked in questions:
         header = () if turns else (view, header_line(rng, scene, view.size))
-        turns += [Turn("user", (*header, question)), Turn("assistant", (answer(SEEN, text),))]
-    return Lesson(tuple(turns), tuple(kind for kind, _, _ in questions), label_cells(scene, grid_of(view)))
+        told = answer(asked.thought, asked.text)
+        turns += [Turn("user", (*header, asked.question)), Turn("assistant", (told,))]
+    return Lesson(tuple(turns), tuple(asked.kind for asked in questions), label_cells(scene, grid_of(view)))
 
 
 def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str:
@@ -110,35 +147,51 @@ def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str
     return f"image_1 {width}x{height} as {shown[0]}x{shown[1]}\n"
 
 
-def _about(rng: random.Random, scene: Scene, sign: Thing) -> tuple[str, str, str]:
+def _about(rng: random.Random, scene: Scene, sign: Thing) -> Asked:
     named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
-    return ask_about_sign(rng, sign, named)
+    return Asked(*ask_about_sign(rng, sign, named))
 
 
-def _about_shapes(rng: random.Random, scene: Scene) -> list[tuple[str, str, str]]:
+def _about_shapes(rng: random.Random, scene: Scene, size: NanoSize) -> list[Asked]:
     """How many there are of every kind of shape, and the colour of those that are alone of their kind."""
     kinds = [thing.kind for thing in scene.things]
-    asked = [
-        ("count", phrases.ask(rng, phrases.SHAPE_COUNT, shape=kind), str(kinds.count(kind)))
-        for kind in sorted(set(kinds))
-    ]
+    asked: list[Asked] = []
+    for kind in sorted(set(kinds)):
+        question = phrases.ask(rng, phrases.SHAPE_COUNT, shape=kind)
+        pointed = seen(count(of_kind(scene, kind)), scene.image.size, cells_of(size))
+        asked.append(Asked("count", question, str(kinds.count(kind)), pointed))
     return asked + [
-        ("colour", phrases.ask(rng, phrases.SHAPE_COLOUR, shape=thing.kind), thing.colour)
+        Asked("colour", phrases.ask(rng, phrases.SHAPE_COLOUR, shape=thing.kind), thing.colour)
         for thing in scene.things
         if kinds.count(thing.kind) == 1
     ]
 
 
-def _besides(rng: random.Random, scene: Scene, sign: Thing, asked: str) -> tuple[str, str, str]:
+def _besides(rng: random.Random, scene: Scene, sign: Thing, asked: str) -> Asked:
     """What was not asked yet about a sign with text: its string, or the colour of its writing."""
     named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
     if asked == "says":
-        return "colour", phrases.ask(rng, phrases.INK, it=named), sign.ink
-    return "says", phrases.ask(rng, phrases.SAYS, it=named), sign.text
+        return Asked("colour", phrases.ask(rng, phrases.INK, it=named), sign.ink)
+    return Asked("says", phrases.ask(rng, phrases.SAYS, it=named), sign.text)
 
 
-def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> tuple[str, str, str]:
+def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> Asked:
     named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
-    grid = grid_of(to_view(scene.image, size))
-    x, y = to_cells(sign.centre, scene.image.size, grid)
-    return "where", phrases.ask(rng, phrases.WHERE, it=named), f"{decimal(x, grid[0])}, {decimal(y, grid[1])}"
+    shown = scene.image.size
+    return Asked(
+        "where", phrases.ask(rng, phrases.WHERE, it=named), place(sign, shown, cells_of(size)(*shown))
+    )
+
+
+def _beside(rng: random.Random, scene: Scene, sign: Thing, anchor: Thing, side: str, size: NanoSize) -> Asked:
+    """Where the sign beside another one is."""
+    shown = scene.image.size
+    named, pointed = beside(rng.choice(phrases.NOUNS), side, anchor)
+    question = phrases.ask(rng, phrases.WHERE, it=named)
+    cells = cells_of(size)
+    return Asked("where", question, place(sign, shown, cells(*shown)), seen(pointed, shown, cells))
+
+
+def cells_of(size: NanoSize) -> ViewSize:
+    """In how many cells the model sees a picture."""
+    return lambda width, height: grid_of(to_view(Image.new("1", (width, height)), size))

@@ -1,7 +1,7 @@
 """Lessons in reading: a page's snippet as a search gives it, and a question that it answers.
 
-The snippets are of real pages of the training split, but every digit in them is drawn anew and the thing has
-another's name: what is said must be read, it cannot be remembered.
+The snippets are of real pages of the training split, but every digit in them is drawn anew, the thing has
+another's name, country and kind: what is said must be read, it cannot be remembered.
 """
 
 import functools
@@ -18,7 +18,7 @@ from .batch import Turn
 PAGES = 3
 """Snippets of one lesson."""
 CHARS = (60, 200)
-BLENDED, SMALL = 0.4, 0.15
+BLENDED, SMALL = 0.4, 0.25
 """Shares of the names that are made up and of those in small letters."""
 TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
 AGAIN = ("Say it again.", "Repeat it.", "Write it once more.", "Copy it.")
@@ -78,6 +78,10 @@ def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
         digits = rng.choices("123456789", k=10)
         changed = str.maketrans("1234567890", "".join(digits))
         before, value, after = (part.translate(changed) for part in (before, value, after))
+    if lookup.fact == "country":
+        value = rng.choice(listed("country", split)).name
+    if lookup.fact == "kind of":
+        value = _name(rng, split).lower()
     name = _name(rng, split)
     title = rng.choice((f"{name}: Properties", f"{name}: People and Society", name))
     before, after = (part.replace(thing.name, name) for part in (before, after))

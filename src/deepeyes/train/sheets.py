@@ -12,9 +12,9 @@ from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn
 from deepeyes.world.families import FAMILIES
-from deepeyes.world.plan import Look, Read
+from deepeyes.world.plan import Look, Read, seen
 from deepeyes.world.scene import Thing
-from deepeyes.world.teacher import SEEN, WINDOW, answer, decimal, to_cells
+from deepeyes.world.teacher import SEEN, WINDOW, answer, place
 
 from .batch import IGNORE, Turn
 from .dense import LABELS, SHEETS, label_sheet
@@ -61,28 +61,31 @@ def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> S
     """
     image, grid = drawn.scene.image, grid_of(view)
 
-    def place(thing: Thing) -> str:
-        x, y = to_cells(thing.centre, image.size, grid)
-        return f"{decimal(x, grid[0])}, {decimal(y, grid[1])}"
+    def read_at(*things: Thing) -> tuple[str, str]:
+        thought = seen(Read(things, large=True), image.size, lambda *_: grid)
+        return " and ".join(thing.text for thing in things), thought
 
-    if read.large:
-        told = ("numbers", rng.choice(NUMBERS), " and ".join(thing.text for thing in read.things))
-    else:
-        told = ("places", rng.choice(PLACES), " and ".join(map(place, read.things)))
-    questions = [(told[0], f"{drawn.question} {told[1]}", told[2])]
+    def places(*things: Thing) -> tuple[str, str]:
+        return " and ".join(place(thing, image.size, grid) for thing in things), SEEN
+
+    kinds = (
+        ("numbers", NUMBERS, "number", phrases.SAYS)
+        if read.large
+        else ("places", PLACES, "where", phrases.WHERE)
+    )
+    tell = read_at if read.large else places
+    questions = [(kinds[0], f"{drawn.question} {rng.choice(kinds[1])}", *tell(*read.things))]
     for thing in drawn.scene.things:
-        if thing.name and read.large:
-            questions.append(("number", phrases.ask(rng, phrases.SAYS, it=thing.name), thing.text))
-        elif thing.name:
-            questions.append(("where", phrases.ask(rng, phrases.WHERE, it=thing.name), place(thing)))
+        if thing.name:
+            questions.append((kinds[2], phrases.ask(rng, kinds[3], it=thing.name), *tell(thing)))
     rng.shuffle(questions)
     questions = questions[:ASKED]
     if rng.random() < 0.2:
-        questions[-1] = ("blind", drawn.question, drawn.answer)
+        questions[-1] = ("blind", drawn.question, drawn.answer, SEEN)
     said: Said = []
-    for kind, question, text in questions:
+    for kind, question, text, thought in questions:
         header = () if said else (view, told_size(1, image, view))
-        said.append((kind, Turn("user", (*header, question)), Turn("assistant", (answer(SEEN, text),))))
+        said.append((kind, Turn("user", (*header, question)), Turn("assistant", (answer(thought, text),))))
     return said
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .example import Example, Reply, ViewSize
 from .scene import Thing
-from .teacher import answer, look_mended, survey, to_cells
+from .teacher import answer, look_mended, place, survey, to_cells
 
 COMPUTE = "I compute."
 DONE = "That is the result."
@@ -25,6 +25,14 @@ CUT = "I cut it out."
 SCENE = "That is not it. I cut it out."
 WRONG_TRIES = 0.25
 """Share of the searches that begin with a wrong try: the whole scene, or a query that names nothing."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Say where `things` are, in `words` with `{places}` in them; the thought of the next turn begins so."""
+
+    things: tuple[Thing, ...]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Ask:
     vague: str
 
 
-Step = Look | Read | Compute | Find | Ask
+Step = Point | Look | Read | Compute | Find | Ask
 
 
 def compute(numbers: list[str], expression: str) -> Compute:
@@ -92,7 +100,7 @@ def play(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
         turns = _turns(rng, step, said, shown, example, cells)
         replies += turns
         shown += len(turns)
-        said = _seen(step)
+        said = seen(step, example.scene.image.size, cells)
     last = DONE if isinstance(example.steps[-1], Compute) else said
     return [*replies, Reply(answer(last, example.answer))]
 
@@ -101,17 +109,18 @@ def _turns(
     rng: random.Random, step: Step, said: str, shown: int, example: Example, cells: ViewSize
 ) -> list[Reply]:
     """The turns of one step, in whose first thought stands what was `said` of the step before."""
+    if isinstance(step, Point):
+        return []
     if isinstance(step, Look):
-        thought = said if said == SCENE else CUT if step.name else ""
         return look_mended(
             rng,
             step.thing,
             example.scene.image.size,
             cells,
-            thought=thought,
+            thought=said or (CUT if step.name else ""),
             shown=shown,
             name=step.name,
-            steady=bool(said),
+            steady=said == SCENE,
         )
     if isinstance(step, Read):
         if step.large:
@@ -147,8 +156,15 @@ def _wrong_try(step: Step, said: str) -> Reply:
     return Reply(_call(FIND, "image_search", image="image_1"), given=True)
 
 
-def _seen(step: Step) -> str:
-    """What is said of a step's result in the turn after it."""
+def seen(step: Step, size: tuple[int, int], cells: ViewSize) -> str:
+    """What is said of a step's result in the turn after it, of a picture of `size`. Of numbers read from afar
+    it is said where they stand: to find the place first makes them easier to read.
+    """
+    grid = cells(*size)
+    if isinstance(step, Point):
+        return step.words.format(places="; ".join(place(thing, size, grid) for thing in step.things))
+    if isinstance(step, Read) and step.large:
+        return " ".join(f"At {place(thing, size, grid)}: {thing.text}." for thing in step.things)
     if isinstance(step, Read):
         *most, last = (thing.text for thing in step.things)
         return f"It says {', '.join(most)} and {last}." if most else f"It says {last}."

@@ -123,6 +123,12 @@ def decimal(value: float, cells: int) -> str:
     return f"{min(max(value, 0.1), cells - 0.1, 9.9):.1f}"
 
 
+def place(thing: Thing, size: tuple[int, int], grid: tuple[int, int]) -> str:
+    """Where the middle of `thing` is in a picture of `size`, in cells of `grid`, as it is written."""
+    x, y = to_cells(thing.centre, size, grid)
+    return f"{decimal(x, grid[0])}, {decimal(y, grid[1])}"
+
+
 def look(
     rng: random.Random,
     place: tuple[float, float],

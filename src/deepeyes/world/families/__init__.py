@@ -13,12 +13,12 @@ from deepeyes.world.example import Example, Family
 from deepeyes.world.strings import SPLITS
 
 from .chart import CHART
-from .direct import DIRECT
+from .direct import DIRECT, count
 from .geometry import GEOMETRY
 from .integration import INTEGRATION
-from .perception import PERCEPTION
+from .perception import PERCEPTION, beside, draw_beside
 from .search import SEARCH
-from .signs import ask_about_sign, draw_big_sign, draw_content, draw_shape_question, draw_tiny_signs
+from .signs import ask_about_sign, draw_big_sign, draw_content, draw_shape_question, draw_tiny_signs, of_kind
 from .table import TABLE
 from .tiny import TINY
 
@@ -27,12 +27,16 @@ __all__ = [
     "Example",
     "Family",
     "ask_about_sign",
+    "beside",
+    "count",
+    "draw_beside",
     "draw_big_sign",
     "draw_content",
     "draw_shape_question",
     "draw_tiny_signs",
     "make_example",
     "make_examples",
+    "of_kind",
     "searched",
 ]
 

@@ -6,7 +6,8 @@ import random
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Example, Family, Reply, ViewSize
-from deepeyes.world.scene import empty_scene, finish
+from deepeyes.world.plan import Point, play
+from deepeyes.world.scene import Thing, empty_scene, finish
 from deepeyes.world.teacher import SEEN, answer
 
 from .signs import ask_about_sign, draw_big_sign, draw_shape_question
@@ -29,12 +30,20 @@ def _direct_sign(rng: random.Random, split: str) -> Drawn:
 
 def _direct_shapes(rng: random.Random, split: str) -> Drawn:
     scene = empty_scene(rng, split, shapes=False)
-    return Drawn(scene, *draw_shape_question(rng, scene))
+    kind, question, text, targets = draw_shape_question(rng, scene)
+    if kind == "count":
+        return Drawn(scene, kind, question, text, steps=(count(targets),))
+    return Drawn(scene, kind, question, text, targets[0])
 
 
-def teach(_rng: random.Random, example: Example, _cells: ViewSize) -> list[Reply]:
-    """Answer at once."""
-    return [Reply(answer(SEEN, example.answer))]
+def count(things: tuple[Thing, ...]) -> Point:
+    """What is said where things are counted: where each of them is."""
+    return Point(things, "I see {places}.")
+
+
+def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
+    """Answer at once; what is to be counted is pointed at first."""
+    return play(rng, example, cells) if example.steps else [Reply(answer(SEEN, example.answer))]
 
 
 DIRECT = Family(draw, teach)

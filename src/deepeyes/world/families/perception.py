@@ -9,7 +9,7 @@ import random
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.plan import Look, play
+from deepeyes.world.plan import Look, Point, play
 from deepeyes.world.scene import SHAPES, Scene, Thing, add_shape, add_sign, empty_scene, finish
 from deepeyes.world.strings import draw_string
 
@@ -30,12 +30,30 @@ def draw(rng: random.Random, split: str) -> Drawn:
             continue
         _clutter(rng, split, scene)
         noun = rng.choice(phrases.NOUNS)
-        if anchor is None:
-            named = f"the {target.colour} {noun}"
-        else:
-            named = f"the {noun} {side} the {anchor.colour} {noun}"
+        named, steps = f"the {target.colour} {noun}", ()
+        if anchor is not None:
+            named, step = beside(noun, side, anchor)
+            steps = (step,)
         question, answer = _question(rng, target, kind, named)
-        return Drawn(finish(rng, scene), kind, question, answer, target, steps=(Look(target, answer),))
+        return Drawn(finish(rng, scene), kind, question, answer, target, steps=(*steps, Look(target, answer)))
+
+
+def draw_beside(rng: random.Random, split: str, scene: Scene) -> tuple[Thing, Thing, str] | None:
+    """A sign, the one it stands beside and on which side of that, among others; None for want of room."""
+    side = rng.choice(tuple(SIDES))
+    target, anchor = _asked(rng, split, scene, "relation", side)
+    if target is None or anchor is None:
+        return None
+    _clutter(rng, split, scene)
+    return target, anchor, side
+
+
+def beside(noun: str, side: str, anchor: Thing) -> tuple[str, Point]:
+    """What to call the sign beside another one, and what is said of that other one first."""
+    other = f"{anchor.colour} {noun}"
+    return f"the {noun} {side} the {other}", Point(
+        (anchor,), f"The {other} is at {{places}}. I look {side} it."
+    )
 
 
 def _question(rng: random.Random, target: Thing, kind: str, named: str) -> tuple[str, str]:
