@@ -112,6 +112,15 @@ def test_a_bad_teacher_is_counted_and_the_next_one_is_asked(
     assert items[0].trace == items[0].trials[1].ref
 
 
+def test_what_verify_tolerates_is_not_tried_again(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 3, first=1), teachers=("fails", "teacher"))
+    values["sources"]["rows"]["lane"] = "cold_start"
+    values["verify"] = {"tolerate": ["failed_call"]}
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew(), pace=QUICK))
+    tried = [[trial.teacher for trial in item.trials] for item in RunFolder(tmp_path / "run").final()]
+    assert tried == [["fails"]] * 3
+
+
 def test_our_failures_are_tried_again_and_never_count_as_wrong(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 10)
     recipe = Recipe.model_validate(recipe_values(file))

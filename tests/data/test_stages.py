@@ -246,7 +246,7 @@ def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
     rows = [
         {"question": "What colour?", "image": "b.png"},
         {"question": LONG, "image": "gone.png"},
-        {"question": LONG},
+        {"question": "What is this?"},
     ]
     (tmp_path / "bench.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     against = {"bench": {"kind": "jsonl", "path": str(tmp_path / "bench.jsonl")}}
@@ -262,6 +262,8 @@ def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
     seen = apply(Looks(folder=str(tmp_path / "images")), items)
     judged = [one.rejection.reason if one.rejection else "" for one in apply(stage, seen)]
     assert judged == ["benchmark_image", "benchmark_question", ""]
+    (tmp_path / "index" / "bench.json").write_text('{"half')
+    assert stage.prepare() == [index], "a damaged index is made again"
 
 
 def test_mix_brings_groups_to_their_shares() -> None:
@@ -286,6 +288,18 @@ def test_split_never_parts_what_shares_a_picture(pictures: list[int], share: flo
         for other in done:
             if set(one.task.images) & set(other.task.images):
                 assert one.split == other.split
+
+
+def test_split_keeps_pictures_that_look_alike_together() -> None:
+    def looking(number: int, look: int) -> Item:
+        refs = (ImageRef(sha256=f"{number:064x}", width=9, height=9),)
+        return item(number, images=refs).model_copy(update={"looks": (f"{look:064x}",)})
+
+    items = [looking(number, (number // 2 << 200) + (7 if number % 2 else 0)) for number in range(60)]
+    done = apply(Split(validation=0.4), items)
+    assert all(one.split == other.split for one, other in zip(done[::2], done[1::2], strict=True))
+    apart = apply(Split(validation=0.4, distance=2), items)
+    assert any(one.split != other.split for one, other in zip(apart[::2], apart[1::2], strict=True))
 
 
 def test_stages_leave_other_lanes_and_rejected_items_alone() -> None:

@@ -365,6 +365,8 @@ def test_the_command_at_the_end_is_given_the_model(start: Path, export: Path, tm
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
+        ('evaluation.command=["x", "{nothing}"]', ConfigError, "cannot be filled in"),
+        ('data.validation=["tests"]', InputError, "no sft/validation.parquet in tests"),
         ("data.packing=true", ConfigError, "packing"),
         ("learn.rate=1", ConfigError, "unknown key learn.rate"),
         ("learn.lr=-1", ConfigError, "learn.lr"),
@@ -383,6 +385,35 @@ def test_bad_recipes_have_clear_errors(
 ) -> None:
     with pytest.raises(error, match=words):
         train(recipe(start, export, "learn.steps=1", change), tmp_path / "run")
+    if error is InputError:  # what was wrong with the data leaves the folder to a better recipe
+        assert not (tmp_path / "run" / "identity").exists()
+
+
+def test_validation_is_read_from_the_place_named_for_it(export: Path) -> None:
+    file = export / "sft" / "validation.parquet"
+    assert files_of([str(export), str(file)], "validation") == [file, file]
+    assert files_of([str(file), "/nowhere"], "validation", needed=False) == []
+
+
+def test_a_run_notices_that_its_data_changed(start: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "data" / "train.parquet", [row(number) for number in range(4)])
+    plan = recipe(start, file, "learn.steps=1")
+    train(plan, tmp_path / "run")
+    write(file, [row(number) for number in (0, 1, 2, 4)])
+    with pytest.raises(ConfigError, match="other data"):
+        train(plan, tmp_path / "run")
+    assert train(plan, tmp_path / "run", fresh=True)["steps"] == 1
+    with pytest.raises(ConfigError, match="is a file"):
+        train(plan, file)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[5], [{"role": "user"}], [{"role": "user", "content": ["text"]}], [said("user") | {"role": []}]],
+)
+def test_rows_of_another_shape_are_left_out(scribe: Scribe, messages: Any) -> None:
+    with pytest.raises(Unfit):
+        scribe.encode(messages, [], max_tokens=99)
 
 
 def test_a_folder_of_another_recipe_is_left_alone(undisturbed: Path, start: Path, export: Path) -> None:

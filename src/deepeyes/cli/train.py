@@ -70,11 +70,14 @@ def sft(
 
 def _train(plan: object, out: Path, *, fresh: bool) -> None:
     with boundary(InputError, "training", _INSTALL, expected=ImportError):
-        from deepeyes.train.sft.run import train
+        from deepeyes.train.sft.run import FINISHED, train
+    finished = not fresh and (out / FINISHED).exists()
     try:
         done = train(plan, out, fresh=fresh)  # type: ignore[arg-type]
     except KeyboardInterrupt:
         raise Interrupted("interrupted", f"the same command goes on from {out}") from None
+    if finished:
+        print(f"the run in {out} was finished before; --fresh begins again")
     left_out = sum(sum(reasons.values()) for reasons in done["left_out"].values())
     print(
         f"{done['steps']} steps on {done['conversations']['train']} conversations ({left_out} left out, see "

@@ -113,8 +113,11 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _explain(config: type[BaseModel], error: ValidationError) -> ConfigError:
-    """The first problem, with the nearest known name when a key is unknown."""
-    first = error.errors()[0]
+    """The first problem, with the nearest known name when a key is unknown; such a key is told before what is
+    missing because of it.
+    """
+    problems = error.errors()
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     path = [str(part) for part in first["loc"]]
     dotted = ".".join(path)
     if first["type"] == "extra_forbidden":

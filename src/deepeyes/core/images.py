@@ -52,7 +52,7 @@ class ImageRef(BaseModel):
 class VisionSpec(BaseModel):
     """How large a model sees pictures: sides are multiples of `factor`, areas lie between the two limits."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     factor: int = Field(default=28, gt=0)
     min_pixels: int = Field(default=56 * 56, gt=0)

@@ -155,7 +155,16 @@ class _Curation:
                 return
             work: Callable[[int], None] = ask
         elif isinstance(stage, Synthesize):
-            teach = TeachWork(self.run, stage, source, target, self.open_rig, patience, self.grade)
+            teach = TeachWork(
+                self.run,
+                stage,
+                source,
+                target,
+                self.open_rig,
+                patience,
+                self.grade,
+                self.recipe.verify.tolerate,
+            )
             if runner.shares_process or not stage.teachers:
                 await teach.teach(parts, self._counter(stage.name, teach.items(parts)))
                 return

@@ -81,11 +81,11 @@ class Decontaminate(Config):
 
 def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
     path, mark = folder / f"{name}.json", fingerprint(source)
-    if path.exists():
-        known = BenchmarkIndex.model_validate_json(path.read_text("utf-8"))
-        if known.fingerprint == mark:
-            return known
+    known = _remembered(path)
+    if known is not None and known.fingerprint == mark:
+        return known
     source = source.model_copy(update={"needs_answer": False, "needs_image": False})
+    unpictured = source.model_copy(update={"columns": source.columns.model_copy(update={"images": ()})})
     images = ImageStore(None)
     unreadable: dict[str, int] = {}
     looks: dict[str, None] = {}
@@ -97,11 +97,13 @@ def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
         if item.rejection is not None:
             reason = item.rejection.reason
             unreadable[reason] = unreadable.get(reason, 0) + 1
-            continue
+            item, _ = to_item(name, unpictured, number, raw, images)
+            if item.rejection is not None:  # else the question counts, though its picture cannot
+                continue
         looks.update(dict.fromkeys(look(images.get(ref)) for ref in item.task.images))
         questions[split_choices(item.task.question)[0]] = None
         images = ImageStore(None)
-    if rows == sum(unreadable.values()):
+    if not looks and not questions:
         why = ", ".join(f"{reason} {count}" for reason, count in unreadable.items()) or "it is empty"
         raise InputError(f"no row of the benchmark {name} can be compared ({why})", "mend its columns")
     index = BenchmarkIndex(
@@ -114,6 +116,14 @@ def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
     )
     write_atomic(path, index.model_dump_json(indent=1).encode())
     return index
+
+
+def _remembered(path: Path) -> BenchmarkIndex | None:
+    """The index that an earlier run wrote; None if there is none, or none that can be read."""
+    try:
+        return BenchmarkIndex.model_validate_json(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=2)

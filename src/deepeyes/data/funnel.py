@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from deepeyes.core.errors import InputError, StorageError, boundary
@@ -35,6 +36,8 @@ def funnel_table(counts: Sequence[StageCount]) -> Table:
     for count in counts:
         why = ", ".join(f"{reason} {n:,}" for reason, n in by_number(count.rejected))
         table.add_row(count.name, f"{count.into:,}", f"{count.kept + count.passed:,}", why)
+        for note, number in count.notes.items():
+            table.add_row("", "", "", f"[dim]{escape(note)}: {number:,}[/]")
     lanes = ", ".join(f"{lane} {n:,}" for lane, n in by_number(counts[-1].lanes))
     table.add_row("", "", "", f"[bold]{lanes}[/]" if lanes else "")
     return table

@@ -59,7 +59,7 @@ def flat(row: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
     """Columns by dotted path; objects are opened two levels deep, lists are not."""
     pairs: list[tuple[str, Any]] = []
     for key, value in row.items():
-        name = f"{above}{key}"
+        name = f"{above}{key}".encode("utf-8", "backslashreplace").decode()
         if isinstance(value, Mapping) and value and above.count(".") < 2:
             pairs += flat(cast("Mapping[str, Any]", value), f"{name}.")
         else:
@@ -89,4 +89,5 @@ def short(value: Any, chars: int = 160) -> str:
         text = "[" + ", ".join(short(one, 60) for one in many[:3]) + more + "]"
     else:
         text = " ".join(str(value).split())
+    text = text.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair cannot be printed
     return text if len(text) <= chars else f"{text[: chars - 1]}…"

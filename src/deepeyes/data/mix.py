@@ -1,7 +1,8 @@
 """Mix and split: how much of what, and what is held back.
 
 What always holds: both depend on ids, pictures and the seed, never on the order of the items; questions that
-share a picture always end up in the same split, because a picture that was trained on is not held out.
+share a picture, or have two that look alike, always end up in the same split, because a picture that was
+trained on is not held out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.data.item import Item, Lane
+from deepeyes.data.looks import Lookalikes
 from deepeyes.data.stage import EVERY
 
 
@@ -83,10 +85,12 @@ class Split(Config):
 
     validation: float = Field(default=0.02, ge=0, lt=1)
     """Share of the groups of items that share pictures."""
+    distance: int = Field(default=20, ge=0, le=64)
+    """Bits of 256 in which the hashes of two alike pictures may differ."""
     seed: int = 0
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
-        owner = _picture_groups(items)
+        owner = _picture_groups(items, self.distance)
         result: list[Item] = []
         for item in items:
             held = _draw(f"split/{self.seed}", owner[item.id]) < self.validation
@@ -94,8 +98,10 @@ class Split(Config):
         return result
 
 
-def _picture_groups(items: Sequence[Item]) -> dict[str, str]:
-    """Item id to the name of its group: all items that share pictures, also by way of others."""
+def _picture_groups(items: Sequence[Item], distance: int) -> dict[str, str]:
+    """Item id to the name of its group: all items that share pictures or have alike ones, also by way of
+    others.
+    """
     leader: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -105,8 +111,12 @@ def _picture_groups(items: Sequence[Item]) -> dict[str, str]:
         return name
 
     names: defaultdict[str, str] = defaultdict(str)
+    alike = Lookalikes(distance)
     for item in items:
         pictures = [ref.sha256 for ref in item.task.images] + list(item.looks) or [item.id]
+        for look in item.looks:
+            pictures += alike.find(look)
+            alike.add(look, look)
         for picture in pictures:
             one, other = find(pictures[0]), find(picture)
             leader[max(one, other)] = min(one, other)

@@ -28,6 +28,7 @@ from deepeyes.data.pictures import RecentImages
 from deepeyes.data.shelf import Shelf
 from deepeyes.data.stage import concerns
 from deepeyes.data.teachers import Script, world_script, written_script
+from deepeyes.data.verify import held_against
 from deepeyes.grading.rules import grade as grade_by_rule
 from deepeyes.tools.base import ToolSet
 
@@ -81,6 +82,8 @@ class TeachWork:
     open_rig: OpenRig
     patience: Patience
     grade: Grade = grade_by_rule
+    tolerate: tuple[str, ...] = ()
+    """Faults that `verify` does not mind: an item with such a trial is not tried again."""
 
     def __call__(self, part: int) -> None:
         asyncio.run(self.teach([part]))
@@ -110,7 +113,7 @@ class TeachWork:
         await self._try(desk, written, 0, part_of, trials, on_episode)
         for attempt in range(self.stage.attempts):
             for desk in desks.values():
-                still = [i for i in needy.values() if i.lane != "text" and not _sound(trials[i.id])]
+                still = [i for i in needy.values() if i.lane != "text" and not self._sound(trials[i.id])]
                 if still and not (attempt and desk.scripted):
                     await self._try(desk, still, attempt, part_of, trials, on_episode)
         for part in wave:
@@ -119,6 +122,9 @@ class TeachWork:
                 for item in read[part]
             ]
             await asyncio.to_thread(self.target.write, part, known)
+
+    def _sound(self, trials: Sequence[Trial]) -> bool:
+        return any(not held_against(trial, self.tolerate) for trial in trials)
 
     async def _try(
         self,
@@ -232,7 +238,3 @@ class _Desk:
             except Unfit:
                 continue
         return scripts
-
-
-def _sound(trials: Sequence[Trial]) -> bool:
-    return any(not trial.faults for trial in trials)

@@ -46,13 +46,15 @@ class Verified(Config):
         if not item.trials:
             raise Unfit("no_trace", "no teacher worked on it")
         for trial in item.trials:
-            if not self._held_against(trial):
+            if not held_against(trial, self.tolerate):
                 return item.model_copy(update={"trace": trial.ref, "given": trial.given})
         # The trial that came furthest tells best what is wrong with the item.
         theirs = [trial for trial in item.trials if OURS not in trial.faults]
-        best = min(theirs or item.trials, key=lambda trial: len(self._held_against(trial)))
+        best = min(theirs or item.trials, key=lambda trial: len(held_against(trial, self.tolerate)))
         tried = f"{len(item.trials)} tries, the best by {best.teacher}"
-        raise Unfit(self._held_against(best)[0], f"{tried}: {', '.join(best.faults)}")
+        raise Unfit(held_against(best, self.tolerate)[0], f"{tried}: {', '.join(best.faults)}")
 
-    def _held_against(self, trial: Trial) -> list[str]:
-        return [fault for fault in trial.faults if fault not in self.tolerate]
+
+def held_against(trial: Trial, tolerate: Sequence[str]) -> list[str]:
+    """The trial's faults that are not tolerated; without any it can be learned from."""
+    return [fault for fault in trial.faults if fault not in tolerate]

@@ -84,7 +84,10 @@ class Scribe:
         Raises:
             Unfit: what it is has no reply to learn, or is too long, or its pictures do not match.
         """
-        said = [_message(message) for message in messages]
+        try:
+            said = [_message(message) for message in messages]
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise Unfit("messages of another shape") from None
         placeholders = sum(len(message.images) for message in said)
         if placeholders != len(sizes):
             raise Unfit("pictures do not match their places")

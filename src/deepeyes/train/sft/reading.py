@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ _TOKENS = Features(
         "reason": Value("string"),
     }
 )
+_TAIL = 2**20
 _BAD_PICTURE = (OSError, UnidentifiedImageError, ValueError, Pictures.DecompressionBombError)
 
 
@@ -86,15 +88,16 @@ def open_stock(
     return stock
 
 
-def files_of(places: Sequence[str], split: str) -> list[Path]:
+def files_of(places: Sequence[str], split: str, *, needed: bool = True) -> list[Path]:
     """The parquet files of a split: of an export's folder, of a curation run's, or named.
 
-    For `validation` a place that has none is passed over, for `train` it raises `InputError`.
+    A place that has none raises `InputError` where it is `needed`, else it is passed over, as named files
+    are.
     """
     found: list[Path] = []
     for place in map(Path, places):
         if place.is_file():
-            if split == "train":
+            if needed:
                 found.append(place)
             continue
         below = (place / "sft", place / "export" / "trl" / "sft", place)
@@ -102,12 +105,25 @@ def files_of(places: Sequence[str], split: str) -> list[Path]:
         file = next((file for file in files if file.is_file()), None)
         if file is not None:
             found.append(file)
-        elif split == "train":
+        elif needed:
             raise InputError(
-                f"there is no sft/train.parquet in {place}",
+                f"there is no sft/{split}.parquet in {place}",
                 "make one with: deepeyes data export RUN --format trl",
             )
     return found
+
+
+def mark_of(files: Sequence[Path]) -> str:
+    """Sixteen hex digits that change with what is in the files: their sizes and last bytes, where a parquet
+    file keeps the statistics and places of all it holds.
+    """
+    found = sha256()
+    for file in files:
+        with boundary(InputError, f"reading {file}", "check the file"), file.open("rb") as opened:
+            size = opened.seek(0, os.SEEK_END)
+            opened.seek(max(size - _TAIL, 0))
+            found.update(f"{size}/".encode() + opened.read())
+    return found.hexdigest()[:16]
 
 
 def write_rejects(path: Path, stocks: Sequence[tuple[str, Stock]]) -> None:
@@ -132,7 +148,8 @@ def _rows(files: Sequence[Path], cache: Path) -> Dataset:
     missing = {"messages", "images"} - set(rows.column_names)
     if missing:
         raise InputError(f"{files[0]} has no column {' and no '.join(sorted(missing))}", remedy)
-    return rows.cast_column("images", List(Image(decode=False)))
+    with boundary(InputError, f"reading the pictures of {files[0]}", remedy, expected=Exception):
+        return rows.cast_column("images", List(Image(decode=False)))
 
 
 def _work(row: dict[str, Any], number: int, *, scribe: Scribe, max_tokens: int, cut: bool) -> dict[str, Any]:

@@ -105,6 +105,10 @@ class Evaluation(Config):
     command: tuple[str, ...] = ()
     """A program and its arguments; `{model}` stands for the model, `{out}` for the run's folder."""
 
+    def words(self, model: str, out: str) -> list[str]:
+        """The command with both filled in."""
+        return [word.format(model=model, out=out) for word in self.command]
+
 
 class SftRecipe(Config):
     """One TOML file."""
@@ -135,6 +139,13 @@ class SftRecipe(Config):
             raise ConfigError(
                 f"pace.report_to is {reporter}, which is not installed", f"pip install {reporter}, or none"
             )
+        try:
+            self.evaluation.words("MODEL", "OUT")
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise ConfigError(
+                f"evaluation.command cannot be filled in: {type(error).__name__} {error}",
+                "name {model} and {out} alone, and write other braces twice",
+            ) from error
         return self
 
     def accumulation(self, processes: int) -> int:

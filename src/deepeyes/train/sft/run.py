@@ -31,7 +31,7 @@ from deepeyes.models.nano.build import save_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
 from deepeyes.train.sft.encode import Scribe
-from deepeyes.train.sft.reading import Stock, files_of, open_stock, write_rejects
+from deepeyes.train.sft.reading import Stock, files_of, mark_of, open_stock, write_rejects
 from deepeyes.train.sft.recipe import SftRecipe
 from deepeyes.train.sft.trainer import (
     half_precision,
@@ -56,14 +56,16 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
     recipe.checked()
     state = PartialState(cpu=not torch.cuda.is_available())
     files = files_of(recipe.data.train, "train")
-    held_out = files_of(
-        recipe.data.validation or recipe.data.train, "train" if recipe.data.validation else "validation"
+    held_out = (
+        files_of(recipe.data.validation, "validation")
+        if recipe.data.validation
+        else files_of(recipe.data.train, "validation", needed=False)
     )
-    if state.is_main_process:
-        _claim(recipe, out, fresh)
-    state.wait_for_everyone()
-    if (out / FINISHED).exists():
-        return dict(json.loads((out / FINISHED).read_text("utf-8")))
+    identity = (recipe.identity, mark_of([*files, *held_out]))
+    if not fresh:
+        _refuse_others(identity, out)
+        if (out / FINISHED).exists():
+            return dict(json.loads((out / FINISHED).read_text("utf-8")))
     config = settings(recipe, out, state.num_processes, evaluates=bool(held_out))
     processor = load_processor(recipe)
     scribe = Scribe(processor, recipe.model.max_pixels)
@@ -73,9 +75,11 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
             for split, some in (("train", files), ("validation", held_out))
             if some
         }
-    if state.is_main_process:
-        write_rejects(out / REJECTS, list(stocks.items()))
     model = load_model(recipe)
+    if state.is_main_process:
+        _claim(recipe, identity, out, fresh)
+        write_rejects(out / REJECTS, list(stocks.items()))
+    state.wait_for_everyone()
     rows = {
         split: stock.tokens.add_column("split", [split] * len(stock.tokens))
         for split, stock in stocks.items()
@@ -104,7 +108,7 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
 
 def evaluate(recipe: SftRecipe, out: Path) -> str:
     """Run the recipe's command on the finished model; what it printed, also in `evaluation.txt`."""
-    command = [word.format(model=f"hf:{out}", out=out) for word in recipe.evaluation.command]
+    command = recipe.evaluation.words(f"hf:{out}", str(out))
     if command[0] == "deepeyes":
         command[:1] = [sys.executable, "-m", "deepeyes"]
     with boundary(ConfigError, f"running {command[0]}", "correct evaluation.command"):
@@ -118,23 +122,30 @@ def evaluate(recipe: SftRecipe, out: Path) -> str:
     return done.stdout
 
 
-def _claim(recipe: SftRecipe, out: Path, fresh: bool) -> None:
-    """Make `out` the folder of this recipe's run."""
+def _refuse_others(identity: tuple[str, str], out: Path) -> None:
+    """Raise `ConfigError` if `out` is no folder, or holds anything but this run."""
     marker = out / "identity"
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file", "give a folder as --out")
+    if not marker.exists():
+        if (out / "config.json").exists():
+            raise ConfigError(f"{out} holds a model that is not of this run", "give another --out")
+        return
+    was = marker.read_text("utf-8").split()
+    if was != list(identity):
+        what = "of another recipe" if was[:1] != [identity[0]] else "on other data: the files have changed"
+        raise ConfigError(f"{out} holds a run {what}", "give another --out, or --fresh to begin again there")
+
+
+def _claim(recipe: SftRecipe, identity: tuple[str, str], out: Path, fresh: bool) -> None:
+    """Make `out` the folder of this recipe's run; only once all that it needs is there."""
     if fresh:
-        for name in (CHECKPOINTS, "cache", "adapter"):
+        for name in (CHECKPOINTS, "adapter"):
             shutil.rmtree(out / name, ignore_errors=True)
-        for name in (FINISHED, "identity"):
-            (out / name).unlink(missing_ok=True)
-    if marker.exists() and marker.read_text("utf-8").strip() != recipe.identity:
-        raise ConfigError(
-            f"{out} holds a run of another recipe", "give another --out, or --fresh to begin again there"
-        )
-    if not marker.exists() and ((out / "config.json").exists() and not fresh):
-        raise ConfigError(f"{out} holds a model that is not of this run", "give another --out")
+        (out / FINISHED).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / RECIPE, recipe.dump().encode())
-    write_atomic(marker, f"{recipe.identity}\n".encode())
+    write_atomic(out / "identity", ("\n".join(identity) + "\n").encode())
 
 
 def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> None:
