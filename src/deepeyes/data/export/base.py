@@ -2,7 +2,7 @@
 
 What always holds: samples come in the order of the run's items; text that spells out a special token or a
 picture placeholder is made inert, so the number of placeholders is the number of pictures; an export is
-written beside its place and moved there when it is complete.
+written beside its place and moved there when it is complete; it replaces an earlier export and nothing else.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from deepeyes.dialects.base import get_dialect
 from deepeyes.dialects.neutralise import neutralise_special
 
 SPLITS = ("train", "validation")
+MARK = ".deepeyes-export"
+"""A file that every export holds, so that the next one may take its place."""
 NEEDS = "install what it needs: pip install 'deepeyes[data]'"
 
 Piece = str | Image.Image
@@ -136,16 +138,37 @@ def png(picture: Image.Image) -> bytes:
 
 
 @contextmanager
-def fresh_folder(place: Path) -> Generator[Path]:
-    """An empty folder to write into, which takes `place` when the block ends well."""
+def fresh_folder(place: Path, run: Path) -> Generator[Path]:
+    """An empty folder to write an export of `run` into, which takes `place` when the block ends well.
+
+    Raises `InputError`, before anything is touched, for a place that holds anything but an earlier export.
+    """
+    place = place.resolve()
+    _check_place(place, run.resolve())
     building = place.with_name(f".{place.name}.part")
     with boundary(StorageError, f"writing to {place}", "check the folder's permissions"):
-        shutil.rmtree(building, ignore_errors=True)
+        if (building / MARK).exists():
+            shutil.rmtree(building)
         building.mkdir(parents=True)
-        yield building
-        if place.exists():
-            shutil.rmtree(place)
-        building.rename(place)
+        (building / MARK).touch()
+        try:
+            yield building
+            if place.exists():
+                shutil.rmtree(place)
+            building.rename(place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _check_place(place: Path, run: Path) -> None:
+    inside = place.is_relative_to(run) and not place.is_relative_to(run / "export")
+    if run.is_relative_to(place) or inside or place == run / "export":
+        raise InputError(f"an export to {place} would destroy the run in {run}", "choose another --to")
+    with boundary(InputError, f"looking into {place}", "choose another --to"):
+        if place.exists() and not (place / MARK).exists() and any(place.iterdir()):
+            raise InputError(
+                f"{place} holds files that are no export", "choose another --to, or empty the folder yourself"
+            )
 
 
 def write_parquet(path: Path, features: Any, rows: Iterator[dict[str, Any]]) -> int:
