@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from data.crew import Crew, picture, recipe_values, truth, write_rows
+from pydantic import ValidationError
 
 from deepeyes.core.errors import ConfigError, InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
@@ -35,6 +36,15 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
     return {**good, **fields}
 
 
+def nested(value: Any, key: str = "", depth: int = 600) -> Any:
+    """A value deep inside lists, or inside objects with one key."""
+    for _ in range(depth):
+        value = {key: value} if key else [value]
+    return value
+
+
+LONE = "\ud800"
+"""Half of a surrogate pair: JSON can spell it, UTF-8 cannot hold it."""
 BAD: list[tuple[Any, str]] = [
     (row(1, image=None), "no_image"),
     (row(2, image="nowhere.png"), "image_missing"),
@@ -54,6 +64,13 @@ BAD: list[tuple[Any, str]] = [
     (row(100), "duplicate_id"),
     ("{torn", "not_json"),
     ("[1, 2]", "not_a_row"),
+    (row(16, image="data:image/png;base64,é"), "image_unreadable"),
+    (row(17, image="A" * 4100 + "é"), "image_unreadable"),
+    (row(18, image=f"{LONE}.png"), "image_missing"),
+    (row(19, answer=nested("x")), "wrong_type"),
+    (row(20, image=nested("good.png", "image")), "wrong_type"),
+    (row(21, note=nested("x")), "wrong_type"),
+    ("[" * 100_000, "not_json"),
 ]
 
 
@@ -62,7 +79,9 @@ def write_bad(folder: Path) -> Path:
     (folder / "good.png").write_bytes(png(0))
     (folder / "broken.png").write_bytes(png(1)[:200])
     (folder / "empty.png").write_bytes(b"")
-    rows = [row(100), row(101, image={"bytes": None, "path": "good.png"}), *(bad for bad, _ in BAD)]
+    odd = {"answer": ["7", LONE], "more": [LONE], "sort": LONE, "fine": LONE, "note": {LONE: [LONE]}}
+    good = [row(100, **odd), row(101, image={"bytes": None, "path": "good.png"})]
+    rows = [*good, *(bad for bad, _ in BAD)]
     lines = [one if isinstance(one, str) else json.dumps(one) for one in rows]
     file = folder / "rows.jsonl"
     file.write_text("\n".join(lines) + "\n")
@@ -70,7 +89,14 @@ def write_bad(folder: Path) -> Path:
 
 
 def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_bad(tmp_path / "source")))
+    values = recipe_values(write_bad(tmp_path / "source"))
+    values["sources"]["rows"]["columns"] = {
+        "answers": "more",
+        "family": "sort",
+        "kind": "fine",
+        "meta": "note",
+    }
+    recipe = Recipe.model_validate(values)
     read = asyncio.run(curate(recipe, tmp_path / "run", Crew()))[0]
     wanted: dict[str, int] = {}
     for _, reason in BAD:
@@ -78,6 +104,8 @@ def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> No
     assert read.rejected == dict(sorted(wanted.items()))
     assert (read.into, read.kept) == (len(BAD) + 2, 2)
     rejects = [json.loads(line) for line in (tmp_path / "run/rejects.jsonl").read_text().splitlines()]
+    (odd, _) = RunFolder(tmp_path / "run").stages()[0].kept()
+    assert (odd.task.answers, odd.task.family, odd.task.meta) == (("?", "?"), "?", {"note": {"?": ["?"]}})
     found = [(one["row"], one["reason"]) for one in rejects if one["stage"] == "read"]
     assert found == [(number, reason) for number, (_, reason) in enumerate(BAD, 2)]
 
@@ -167,6 +195,34 @@ def test_a_source_that_is_not_there_stops_before_anything(fields: dict[str, Any]
         Recipe.model_validate(values).checked()
 
 
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"lane": "trace"}, "cannot enter as trace"),
+        ({"lane": "text"}, "without written reasoning"),
+        ({"kind": "world", "path": "", "limit": 2, "lane": "text"}, "without written reasoning"),
+        ({"kind": "world", "limit": 2}, "path means nothing for kind world"),
+        ({"families": ["chart"]}, "families means nothing for kind jsonl"),
+        ({"config": "en"}, "config means nothing for kind jsonl"),
+        ({"split": "validation"}, "split means nothing for kind jsonl"),
+        ({"kind": "rl", "columns": {"question": "q"}}, "columns means nothing for kind rl"),
+        ({"kind": "sharegpt", "question": "What?"}, "question means nothing for kind sharegpt"),
+        ({"kind": "sharegpt", "needs_answer": False}, "needs_answer means nothing for kind sharegpt"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(tmp_path: Path, fields: dict[str, Any], error: str) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 2))
+    values["sources"]["rows"].update(fields)
+    with pytest.raises(ConfigError, match=error):
+        Recipe.model_validate(values).checked()
+
+
+@pytest.mark.parametrize("question", ["{", "What is {}?", "{a!r}", "{a:>9}"])
+def test_a_question_that_cannot_be_filled_is_refused(question: str) -> None:
+    with pytest.raises(ValidationError, match="question"):
+        Source(kind="jsonl", path="x", question=question)
+
+
 def test_questions_without_a_teacher_are_refused_at_once(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 2), teachers=())
     with pytest.raises(ConfigError, match="no teacher"):
@@ -224,9 +280,53 @@ def test_broken_published_conversations_are_counted(tmp_path: Path) -> None:
         ({"messages": []}, "no_messages"),
         ({"messages": "hello"}, "no_messages"),
         ([1], "not_a_row"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "bad_roles"),
+        ({"messages": [{"role": {}, "content": "x"}]}, "bad_roles"),
+        (sharegpt(tmp_path, images=nested("a.png", "image")), "wrong_type"),
     ]
     read = read_published(tmp_path, "sharegpt", [bad for bad, _ in cases])
     assert [item.rejection.reason for item, _ in read] == [reason for _, reason in cases]
+
+
+def test_what_utf8_cannot_hold_does_not_stop_published_rows(tmp_path: Path) -> None:
+    odd = {"family": LONE, "id": LONE, "system": LONE}
+    prompt = {
+        "prompt": said(f"<image>{LONE}?"),
+        "images": ["a.png"],
+        "reward_model": {"ground_truth": [LONE]},
+        "data_source": LONE,
+        "env_name": [LONE],
+    }
+    conversation = sharegpt(tmp_path, **odd)
+    conversation["messages"] = conversation["messages"][1:]
+    ((item, trace),) = read_published(tmp_path, "sharegpt", [conversation])
+    assert item.kept and item.task.family == "?"
+    assert item.model_dump_json().encode() and trace.model_dump_json().encode()
+    images = ImageStore(tmp_path / "images")
+    raw = (tmp_path, json.dumps(prompt).encode())
+    item, _ = to_item("rl", Source(kind="rl", path="x"), 0, raw, images)
+    assert item.kept and item.model_dump_json().encode()
+
+
+@pytest.mark.parametrize("column", ["{a.b}", "{n[0]}", "{gone}", "{a}"])
+def test_a_question_over_columns_that_a_row_lacks_is_counted(tmp_path: Path, column: str) -> None:
+    rows = [{"n": 3, "a": ["x"], "answer": "7"}, {"n": 3, "a": {"b": "x"}, "answer": "7"}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    source = Source(
+        kind="jsonl", path=str(tmp_path / "rows.json"), question=f"What is {column}?", needs_image=False
+    )
+    images = ImageStore(tmp_path / "images")
+    read = [to_item("s", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
+    assert read[0].rejection is not None and read[0].rejection.reason == "no_question"
+    assert (read[1].kept, read[1].task.question) == (True, "What is x?") or column != "{a.b}"
+
+
+def test_long_ids_that_begin_alike_stay_apart(tmp_path: Path) -> None:
+    rows = [row(n, id="x" * 250 + str(n), image=None) for n in range(2)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    source = Source(kind="jsonl", path=str(tmp_path / "rows.json"), needs_image=False)
+    ids = {to_item("s", source, n, raw, ImageStore())[0].id for n, raw in enumerate(raw_rows(source))}
+    assert len(ids) == 2 and max(map(len, ids)) < 230
 
 
 def test_published_text_without_pictures_is_long_thought(tmp_path: Path) -> None:

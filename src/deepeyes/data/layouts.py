@@ -90,7 +90,7 @@ def sharegpt_to_item(
     """
     messages = _messages(row.get("messages") or row.get("conversations"))
     if isinstance(row.get("system"), str) and row["system"] and messages and messages[0][0] != "system":
-        messages.insert(0, ("system", row["system"]))
+        messages.insert(0, ("system", encodable(row["system"])))
     _check_roles([role for role, _ in messages])
     pictures = load_pictures(row.get("images"), root)
     placeholders = sum(text.count(_PLACEHOLDER) for role, text in messages if role == "user")
@@ -141,11 +141,11 @@ def _messages(value: object) -> list[tuple[str, str]]:
             raise Unfit("wrong_type", f"a message is {type(message).__name__}")
         fields = cast("Mapping[str, object]", message)
         role, text = fields.get("role", fields.get("from")), fields.get("content", fields.get("value"))
-        if role not in _ROLES:
+        if not isinstance(role, str) or role not in _ROLES:
             raise Unfit("bad_roles", f"there is a role {str(role)[:40]!r}")
         if not isinstance(text, str):
             raise Unfit("wrong_type", f"a message's text is {type(text).__name__}")
-        messages.append((_ROLES[str(role)], encodable(text)))
+        messages.append((_ROLES[role], encodable(text)))
     return messages
 
 

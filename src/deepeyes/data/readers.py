@@ -51,6 +51,8 @@ def to_item(
         return row_to_item(name, source, number, row, images, root), None
     except Unfit as unfit:
         return broken(name, source, number, unfit), None
+    except RecursionError:
+        return broken(name, source, number, Unfit("wrong_type", "it is nested too deeply")), None
 
 
 def broken(name: str, source: Source, number: int, unfit: Unfit) -> Item:

@@ -46,10 +46,15 @@ class Recipe(Config):
 
     def checked(self) -> Recipe:
         """Itself; raises `ConfigError` or `InputError` for what cannot work."""
-        for name, source in (*self.sources.items(), *self.decontaminate.against.items()):
-            if not name.replace("-", "").replace("_", "").isalnum():
-                raise ConfigError(f"{name!r} is no name for a source", "use letters, digits, - and _")
-            next(iter(raw_rows(source)), None)  # opens it
+        for section, sources in (
+            ("sources", self.sources),
+            ("decontaminate.against", self.decontaminate.against),
+        ):
+            for name, source in sources.items():
+                if not name.replace("-", "").replace("_", "").isalnum():
+                    raise ConfigError(f"{name!r} is no name for a source", "use letters, digits, - and _")
+                source.check(f"{section}.{name}")
+                next(iter(raw_rows(source)), None)  # opens it
         needs = [n for n, s in self.sources.items() if s.entry in ("question", "cold_start")]
         goes_to_rl = not self.tool_benefit.model and self.tool_benefit.otherwise == "rl"
         if needs and not self.synthesize.teachers and not goes_to_rl and not self._all_rl():

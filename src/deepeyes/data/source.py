@@ -16,13 +16,16 @@ time; a row that cannot be used raises `Unfit` in `row_to_item` and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator
 
 from deepeyes.core.config import Config
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable
@@ -31,6 +34,26 @@ from deepeyes.data.pictures import load_pictures
 
 Kind = Literal["jsonl", "parquet", "hf", "folder", "sharegpt", "rl", "world"]
 Row = Mapping[str, Any]
+_ID_CHARS = 200
+_DEPTH = 30
+
+
+_TABLES: tuple[Kind, ...] = ("jsonl", "parquet", "hf", "folder")
+_FILES: tuple[Kind, ...] = (*_TABLES, "sharegpt", "rl")
+_ONLY_FOR: dict[str, tuple[Kind, ...]] = {
+    "path": _FILES,
+    "config": ("hf",),
+    "split": ("hf", "world"),
+    "images": _FILES,
+    "needs_image": _FILES,
+    "needs_answer": (*_TABLES, "rl"),
+    "question": _TABLES,
+    "separator": _TABLES,
+    "families": ("world",),
+    "seed": ("world",),
+    "columns": _TABLES,
+}
+"""Settings that not every kind has."""
 
 
 class Columns(Config):
@@ -84,7 +107,9 @@ class Source(Config):
     needs_answer: bool = True
     """Whether a row without an answer is refused (a benchmark to stay away from needs none)."""
     question: str = ""
-    """For rows without a question: one for all of them, in which {column} stands for the row's value."""
+    """For rows without a question: one for all of them, in which {column} stands for the row's value (a dot
+    goes into a nested field).
+    """
     separator: str = ""
     """What separates several right answers inside one text, such as " or "."""
     families: tuple[str, ...] = ("tiny", "direct")
@@ -93,12 +118,42 @@ class Source(Config):
     """For `world`."""
     columns: Columns = Columns()
 
+    @field_validator("question")
+    @classmethod
+    def _plain_template(cls, value: str) -> str:
+        if any(column == "" or spec or turned for _, column, spec, turned in Formatter().parse(value)):
+            raise ValueError("only {column} can be filled in")
+        return value
+
+    def check(self, where: str) -> None:
+        """Raises `ConfigError` for settings that mean nothing for its kind; `where` it stands is for the
+        message."""
+        for setting, kinds in _ONLY_FOR.items():
+            given = getattr(self, setting)
+            if self.kind not in kinds and given != type(self).model_fields[setting].default:
+                raise ConfigError(
+                    f"{where}.{setting} means nothing for kind {self.kind}",
+                    f"remove it: it is for {', '.join(kinds)}",
+                )
+        if self.kind != "sharegpt" and self.lane == "trace":
+            raise ConfigError(
+                f"{where} cannot enter as trace: rows of kind {self.kind} bring none",
+                "use question, rl or cold_start",
+            )
+        if self.kind != "sharegpt" and self.lane == "text" and not self.columns.reasoning:
+            raise ConfigError(
+                f"{where} cannot enter as text without written reasoning",
+                "name its column in columns.reasoning, or use question, rl or cold_start",
+            )
+
     @property
     def entry(self) -> Lane:
-        """The lane of its items, for kinds whose rows all enter in one."""
+        """The lane of its items; a conversation without pictures and tools goes into `text` all the same."""
         if self.lane:
             return self.lane
-        return "rl" if self.kind == "rl" else "text" if self.columns.reasoning else "question"
+        if self.kind in ("rl", "sharegpt"):
+            return "rl" if self.kind == "rl" else "trace"
+        return "text" if self.columns.reasoning else "question"
 
     @property
     def pictured(self) -> bool:
@@ -161,12 +216,18 @@ def stored(pictures: Iterable[Any], images: ImageStore) -> tuple[Any, ...]:
 
 
 def item_id(source: str, value: object, number: int) -> str:
-    """`source/value`, or `source/row-N` for rows without an id. Raises `Unfit` for an id that is no id."""
+    """`source/value`, or `source/row-N` for rows without an id; a long value is cut, and its hash put behind.
+
+    Raises `Unfit` for an id that is no id.
+    """
     if value is None or value == "":
         return f"{source}/row-{number}"
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Unfit("wrong_type", f"the id is {type(value).__name__}")
-    return f"{source}/{encodable(str(value)).strip()[:200]}"
+    text = encodable(str(value)).strip()
+    if len(text) > _ID_CHARS:
+        text = f"{text[:_ID_CHARS]}-{sha256(text.encode()).hexdigest()[:16]}"
+    return f"{source}/{text}"
 
 
 def asked(question: object) -> str:
@@ -222,22 +283,31 @@ def value_at(row: object, path: str) -> Any:
 
 
 def filled(template: str, row: Row) -> str:
-    """`template` with {column} replaced. Raises `Unfit` if the row has no such column."""
-    values = {key: value for key, value in row.items() if isinstance(value, str | int | float)}
-    try:
-        return template.format_map(values)
-    except (KeyError, ValueError, IndexError) as error:
-        raise Unfit("no_question", f"the row has no column {error}") from error
+    """`template` with each {column} replaced. Raises `Unfit` if the row has no text or number there."""
+    parts: list[str] = []
+    for words, column, _, _ in Formatter().parse(template):
+        parts.append(words)
+        if column is not None:
+            value = value_at(row, column)
+            if not isinstance(value, str | int | float):
+                raise Unfit("no_question", f"the row has neither text nor number in the column {column!r}")
+            parts.append(str(value))
+    return "".join(parts)
 
 
-def plain(value: Any) -> Any:
-    """The value if JSON can hold it, else its text."""
-    if value is None or isinstance(value, str | int | float | bool):
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value if JSON can hold it, else its text. Raises `Unfit` if it is nested too deeply to be kept."""
+    if depth > _DEPTH:
+        raise Unfit("wrong_type", f"a column to keep is nested deeper than {_DEPTH}")
+    if isinstance(value, str):
+        return encodable(value)
+    if value is None or isinstance(value, int | float | bool):
         return value
     if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+        entries = cast("Mapping[Any, Any]", value).items()
+        return {encodable(str(key)): plain(inner, depth + 1) for key, inner in entries}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in cast("Sequence[Any]", value)]
+        return [plain(inner, depth + 1) for inner in cast("Sequence[Any]", value)]
     return str(value)[:1000]
 
 
@@ -248,7 +318,3 @@ def _more(row: Row, column: str) -> list[str]:
 def _label(row: Row, column: str) -> str:
     found = texts(value_at(row, column), column) if column else []
     return found[0] if found else ""
-
-
-ToItem = Callable[[int, Any], Item]
-"""Row number and raw row to item; raises `Unfit`."""
