@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.data.asking import Patience
 from deepeyes.data.curate import Pace, curate
 from deepeyes.data.folder import RunFolder
-from deepeyes.data.readers import raw_rows, to_item
+from deepeyes.data.readers import fingerprint, raw_rows, to_item
 from deepeyes.data.recipe import Recipe
 from deepeyes.data.source import Source
 
@@ -108,6 +109,9 @@ def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> No
     assert (odd.task.answers, odd.task.family, odd.task.meta) == (("?", "?"), "?", {"note": {"?": ["?"]}})
     found = [(one["row"], one["reason"]) for one in rejects if one["stage"] == "read"]
     assert found == [(number, reason) for number, (_, reason) in enumerate(BAD, 2)]
+    assert (rejects[0]["id"], rejects[0]["question"]) == ("rows/1", "What is item 1?"), (
+        "its own, to find it by"
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,7 +186,8 @@ def test_another_recipe_and_changed_sources_are_refused(tmp_path: Path) -> None:
     ("fields", "error"),
     [
         ({"kind": "jsonl", "path": "nowhere/*.jsonl"}, "there is no file"),
-        ({"kind": "parquet", "path": ""}, "there is no file"),
+        ({"kind": "parquet", "path": ""}, "has no path"),
+        ({"kind": "parquet", "path": str(Path(__file__).parent)}, "holds no .parquet"),
         ({"kind": "folder", "path": "nowhere"}, "there is no folder"),
         ({"kind": "world", "families": ["huge"], "limit": 3}, "there is no family"),
         ({"kind": "world", "split": "secret", "limit": 3}, "there is no split"),
@@ -319,6 +324,87 @@ def test_a_question_over_columns_that_a_row_lacks_is_counted(tmp_path: Path, col
     read = [to_item("s", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
     assert read[0].rejection is not None and read[0].rejection.reason == "no_question"
     assert (read[1].kept, read[1].task.question) == (True, "What is x?") or column != "{a.b}"
+
+
+def reasons(tmp_path: Path, **fields: Any) -> list[str]:
+    """Why each row of a source was left out, "" where it was not."""
+    source, images = Source.model_validate(fields), ImageStore(tmp_path / "images")
+    read = [to_item("s", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
+    return [item.rejection.reason if item.rejection else "" for item in read]
+
+
+def test_odd_lines_of_a_folders_metadata_are_counted(tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    picture(1).save(zoo / "a.png")
+    told = {"file_name": "a.png", "question": "What\u2028is it?", "answer": "7"}
+    lines = [
+        "5",
+        "{broken",
+        json.dumps(told, ensure_ascii=False),
+        json.dumps(told),
+        '{"question": "Why?"}',
+        "",
+    ]
+    (zoo / "metadata.jsonl").write_text("\n".join(lines), "utf-8")
+    assert reasons(tmp_path, kind="folder", path=str(zoo)) == ["", "", "not_a_row", "not_json", "no_image"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "hf"])
+def test_a_damaged_table_is_an_error_that_names_it(tmp_path: Path, kind: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    rng = random.Random(1)
+    rows = {"question": [f"What? {rng.random()}" for _ in range(5000)], "answer": ["7"] * 5000}
+    table = datasets.Dataset.from_dict(rows)
+    path = tmp_path / "rows.parquet"
+    table.to_parquet(str(path))
+    if kind == "hf":
+        table.save_to_disk(str(tmp_path / "disk"))
+        path = next((tmp_path / "disk").glob("*.arrow"))
+    data = bytearray(path.read_bytes())
+    data[8000:9000] = b"\xff" * 1000
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="fetch it again"):
+        reasons(tmp_path, kind=kind, path=str(path if kind == "parquet" else path.parent), needs_image=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("a.json", "[" * 100_000, "mend the JSON"),
+        ("a.json", '[{"question": "What?"}', "mend the JSON"),
+        ("a.jsonl", '[\n {"question": "What?"}\n]', "name it .json"),
+        ("a.jsonl", '[{"question": "What?"}]', "name it .json"),
+    ],
+)
+def test_json_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, text: str, error: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=error):
+        reasons(tmp_path, kind="jsonl", path=str(tmp_path / name))
+
+
+def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "a[1].jsonl").write_text('[1, 2]\n{"question": "What?", "answer": "7"}')
+    path = str(tmp_path / "a[1].jsonl")
+    assert reasons(tmp_path, kind="jsonl", path=path, needs_image=False) == ["not_a_row", ""]
+
+
+@pytest.mark.parametrize("kind", ["folder", "hf", "jsonl"])
+def test_changed_files_are_noticed(tmp_path: Path, kind: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    place = write_rows(tmp_path / "source", 2).parent
+    if kind == "hf":
+        datasets.Dataset.from_dict({"question": ["What?"]}).save_to_disk(str(place))
+    source = Source.model_validate({"kind": kind, "path": str(place)})
+    before = fingerprint(source)
+    assert fingerprint(source) == before
+    if kind == "folder":
+        picture(9).save(place / "pictures/0.png")
+    elif kind == "hf":
+        datasets.Dataset.from_dict({"question": ["Why??"]}).save_to_disk(str(place))
+    else:
+        (place / "rows.jsonl").write_text("{}")
+    assert fingerprint(source) != before
 
 
 def test_long_ids_that_begin_alike_stay_apart(tmp_path: Path) -> None:

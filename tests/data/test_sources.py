@@ -93,6 +93,13 @@ def test_folders_of_pictures(tmp_path: Path) -> None:
         "image_missing",
         "no_answer",
     ]
+    also = {**told, "question": "Is it big?", "answer": "yes"}
+    (tmp_path / "zoo/metadata.jsonl").write_text(f"{json.dumps(told)}\n{json.dumps(also)}\n")
+    twice = read(tmp_path, kind="folder", path=str(tmp_path / "zoo"))
+    assert [(item.id, item.task.answer) for item in twice if item.kept] == [
+        ("s/b.webp", "a dog"),
+        ("s/b.webp#2", "yes"),
+    ]
     by_folder = read(tmp_path, kind="folder", path=str(tmp_path / "zoo"), **ask, columns={"answer": "folder"})
     assert by_folder[2].task.answer == "cat" and "cat/a.png" in by_folder[2].task.question
 
