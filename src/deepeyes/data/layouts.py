@@ -22,9 +22,10 @@ from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable
 from deepeyes.core.trace import Observation, Trace, Turn, Verdict, trace_id
+from deepeyes.data.fields import item_id, plain, texts, value_at
 from deepeyes.data.item import Item, Unfit
 from deepeyes.data.pictures import load_pictures
-from deepeyes.data.source import Source, item_id, plain, stored, texts, value_at
+from deepeyes.data.source import Source, stored
 from deepeyes.dialects.base import get_dialect
 from deepeyes.grading.rules import canonical
 

@@ -22,9 +22,10 @@ from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
+from deepeyes.data.fields import item_id, value_at
 from deepeyes.data.item import Item, Unfit
 from deepeyes.data.layouts import rl_to_item, sharegpt_to_item
-from deepeyes.data.source import Source, item_id, row_to_item, value_at
+from deepeyes.data.source import Source, row_to_item
 from deepeyes.world.families import FAMILIES, make_example
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task

@@ -17,6 +17,7 @@ from typing import Any
 
 from PIL import Image
 
+from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
@@ -27,11 +28,16 @@ from deepeyes.data.item import Item
 from deepeyes.data.recipe import Recipe
 from deepeyes.dialects.base import get_dialect
 from deepeyes.dialects.neutralise import neutralise_special
+from deepeyes.tools.image_search import ImageSearchTool
+from deepeyes.tools.open_page import OpenPageTool
+from deepeyes.tools.python import PythonTool
+from deepeyes.tools.search import SearchTool
 
 SPLITS = ("train", "validation")
 MARK = ".deepeyes-export"
 """A file that every export holds, so that the next one may take its place."""
 NEEDS = "install what it needs: pip install 'deepeyes[data]'"
+_TOOLS = (PythonTool, SearchTool, ImageSearchTool, OpenPageTool)
 
 Piece = str | Image.Image
 
@@ -87,6 +93,16 @@ class Finished:
     def images(self) -> ImageStore:
         return ImageStore(self.run.images)
 
+    @property
+    def tools(self) -> list[ToolSpec]:
+        """What prompts name."""
+        known = {tool.name: _spec(tool) for tool in _TOOLS}
+        noted = {spec.name: spec for spec in noted_tools(self.run)}
+        names = self.recipe.export.tools
+        if names is None:
+            return list(noted.values()) or [known["python"]]
+        return [noted.get(name, known[name]) for name in names]
+
     def imitations(self, split: str) -> Iterator[Sample]:
         """Conversations to learn from."""
         for item, trace in self.traced(split):
@@ -102,7 +118,7 @@ class Finished:
     def prompts(self, split: str) -> Iterator[Sample]:
         """Questions for reinforcement learning, as the dialect opens an episode with them."""
         speech = get_dialect(*_dialect(self.recipe.export.dialect))
-        system = speech.system(noted_tools(self.run))
+        system = speech.system(self.tools)
         vision = self.recipe.export.vision
         for item in self.items:
             if item.lane != "rl" or item.split != split:
@@ -199,6 +215,10 @@ def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[Sequence[dic
             batch = []
     if batch:
         yield batch
+
+
+def _spec(tool: type[PythonTool | SearchTool | ImageSearchTool | OpenPageTool]) -> ToolSpec:
+    return ToolSpec(name=tool.name, description=tool.description, parameters=dict(tool.parameters))
 
 
 def _dialect(name: str) -> tuple[str, str]:
