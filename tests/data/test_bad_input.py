@@ -11,7 +11,7 @@ import pytest
 from data.crew import Crew, picture, recipe_values, truth, write_rows
 from pydantic import ValidationError
 
-from deepeyes.core.errors import ConfigError, InfrastructureError, InputError
+from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.asking import Patience
 from deepeyes.data.curate import Pace, curate
@@ -169,17 +169,75 @@ def test_few_failures_of_ours_leave_out_the_item_not_the_run(tmp_path: Path) -> 
     assert {count.name: count.rejected for count in counts}["difficulty"] == {"infrastructure_error": 4}
 
 
-def test_another_recipe_and_changed_sources_are_refused(tmp_path: Path) -> None:
+def test_changed_sources_are_refused(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 4)
     values = recipe_values(file)
     asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
-    other = {**values, "difficulty": {**values["difficulty"], "max_right": 3}}
-    with pytest.raises(ConfigError, match="another recipe"):
-        asyncio.run(curate(Recipe.model_validate(other), tmp_path / "run", Crew()))
     (tmp_path / "run/stages/01-read/done.json").unlink()
     file.write_text(file.read_text() + "\n{}")
     with pytest.raises(ConfigError, match="changed"):
         asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    (tmp_path / "run/sources.json").write_text("{")
+    with pytest.raises(InputError, match=r"sources\.json"):
+        asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "source", 2)
+    with pytest.raises(InputError, match="is a file"):
+        asyncio.run(curate(Recipe.model_validate(recipe_values(file)), file, Crew()))
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "error"),
+    [
+        ("difficulty", {"dialect": "deepeyes_v22"}, "there is no dialect"),
+        ("export", {"dialect": "deepeyes_v2/breef"}, "there is no prompt"),
+        ("mix", {"shares": {"rows": float("inf")}}, "finite"),
+        ("mix", {"shares": {"rows": float("nan")}}, "finite"),
+        ("mix", {"shares": {"rwos": 0.5}}, "'rwos'"),
+        ("mix", {"by": "lane", "caps": {"trase": 5}}, "'trase'"),
+        ("synthesize", {"teachers": {"a/b": {"model": "x"}}}, "no name for a teacher"),
+        ("synthesize", {"teachers": {"written": {"model": "x"}}}, "no name for a teacher"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_asked(
+    tmp_path: Path, section: str, fields: dict[str, Any], error: str
+) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 2))
+    values[section] = {**values.get(section, {}), **fields}
+    with pytest.raises(ConfigError, match=error):
+        Recipe.model_validate(values).checked()
+
+
+@pytest.mark.parametrize(
+    ("section", "fields"),
+    [
+        ("difficulty", {"model": "x", "k": 4, "max_right": 4}),
+        ("tool_benefit", {"model": "x", "k": 4, "solved_at": 5}),
+        ("normalise", {"question_chars": -1}),
+    ],
+)
+def test_settings_that_decide_nothing_are_refused(section: str, fields: dict[str, Any]) -> None:
+    values = {"sources": {"a": {"kind": "world", "limit": 2}}, section: fields}
+    with pytest.raises(ValidationError, match=section):
+        Recipe.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "error"),
+    [
+        ("difficulty", {"model": "nanoo"}, "there is no model"),
+        ("difficulty", {"model": "openai:x@localhost"}, "names no server"),
+        ("difficulty", {"model": "scripted:nowhere.json"}, "no file"),
+        ("tool_benefit", {"search": ["wrold"]}, "there is no search"),
+        ("synthesize", {"teachers": {"a": {"model": "hf:x#promt=brief"}}}, "not a setting"),
+    ],
+)
+def test_names_that_nothing_has_are_found_at_once(section: str, fields: dict[str, Any], error: str) -> None:
+    values = {"sources": {"a": {"kind": "world", "limit": 2}}, section: fields}
+    with pytest.raises(DeepEyesError, match=error):
+        Recipe.model_validate(values).check_models()
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ TINY = {"published": published, "deepeyes_v2": own_questions}
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_shipped_recipe_can_begin_and_runs(path: Path, tmp_path: Path) -> None:
     overrides = TINY[path.stem](tmp_path) if path.stem in TINY else []
+    Recipe.load(path).check_models()
     recipe = Recipe.load(path, overrides).checked()
     if path.stem in TINY:
         counts = asyncio.run(curate(recipe, tmp_path / "run", Crew()))

@@ -65,7 +65,10 @@ def plot_funnel(counts: Sequence[StageCount], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("items (blue: kept, orange: left out)")
     axes.spines[["top", "right"]].set_visible(False)
-    with boundary(StorageError, f"writing {path}", "check the folder's permissions"):
+    with (
+        boundary(StorageError, f"writing {path}", "check the folder's permissions"),
+        boundary(InputError, f"drawing {path}", "name a .png, .svg or .pdf file", expected=ValueError),
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
 

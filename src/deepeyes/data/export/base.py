@@ -26,7 +26,7 @@ from deepeyes.data.asking import noted_tools
 from deepeyes.data.folder import RECIPE_FILE, RunFolder
 from deepeyes.data.item import Item
 from deepeyes.data.recipe import Recipe
-from deepeyes.dialects.base import get_dialect
+from deepeyes.dialects.base import dialect_named
 from deepeyes.dialects.neutralise import neutralise_special
 from deepeyes.tools.image_search import ImageSearchTool
 from deepeyes.tools.open_page import OpenPageTool
@@ -117,7 +117,7 @@ class Finished:
 
     def prompts(self, split: str) -> Iterator[Sample]:
         """Questions for reinforcement learning, as the dialect opens an episode with them."""
-        speech = get_dialect(*_dialect(self.recipe.export.dialect))
+        speech = dialect_named(self.recipe.export.dialect)
         system = speech.system(self.tools)
         vision = self.recipe.export.vision
         for item in self.items:
@@ -219,8 +219,3 @@ def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[Sequence[dic
 
 def _spec(tool: type[PythonTool | SearchTool | ImageSearchTool | OpenPageTool]) -> ToolSpec:
     return ToolSpec(name=tool.name, description=tool.description, parameters=dict(tool.parameters))
-
-
-def _dialect(name: str) -> tuple[str, str]:
-    base, _, prompt = name.partition("/")
-    return base, prompt or "full"
