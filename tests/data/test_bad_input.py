@@ -16,6 +16,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.data.asking import Patience
 from deepeyes.data.curate import Pace, curate
 from deepeyes.data.folder import RunFolder
+from deepeyes.data.funnel import counts_of
 from deepeyes.data.readers import fingerprint, raw_rows, to_item
 from deepeyes.data.recipe import Recipe
 from deepeyes.data.source import Source
@@ -182,6 +183,22 @@ def test_changed_sources_are_refused(tmp_path: Path) -> None:
         asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
 
 
+def test_a_damaged_run_says_what_to_delete(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
+    run = RunFolder(tmp_path / "run")
+    counts = asyncio.run(curate(recipe, run.path, Crew()))
+    last = run.stages()[-1]
+    last.part(0).write_text("{")
+    with pytest.raises(InputError, match="12-split and the stages after it"):
+        run.final()
+    last.drop()
+    assert asyncio.run(curate(recipe, run.path, Crew())) == counts
+    for stage in run.stages():
+        (stage.path / "done.json").unlink()
+    with pytest.raises(InputError, match="complete yet"):
+        counts_of(run)
+
+
 def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 2)
     with pytest.raises(InputError, match="is a file"):
@@ -288,6 +305,11 @@ def test_a_question_that_cannot_be_filled_is_refused(question: str) -> None:
 
 def test_questions_without_a_teacher_are_refused_at_once(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 2), teachers=())
+    with pytest.raises(ConfigError, match="no teacher"):
+        Recipe.model_validate(values).checked()
+    values = {**values, "tool_benefit": {"otherwise": "rl"}}
+    Recipe.model_validate(values).checked()
+    values["sources"]["rows"]["lane"] = "cold_start"
     with pytest.raises(ConfigError, match="no teacher"):
         Recipe.model_validate(values).checked()
 
@@ -465,12 +487,12 @@ def test_changed_files_are_noticed(tmp_path: Path, kind: str) -> None:
     assert fingerprint(source) != before
 
 
-def test_long_ids_that_begin_alike_stay_apart(tmp_path: Path) -> None:
-    rows = [row(n, id="x" * 250 + str(n), image=None) for n in range(2)]
+def test_long_and_blank_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
+    rows = [row(n, id=id_, image=None) for n, id_ in enumerate(["x" * 250 + "0", "x" * 250 + "1", " ", "  "])]
     (tmp_path / "rows.json").write_text(json.dumps(rows))
     source = Source(kind="jsonl", path=str(tmp_path / "rows.json"), needs_image=False)
     ids = {to_item("s", source, n, raw, ImageStore())[0].id for n, raw in enumerate(raw_rows(source))}
-    assert len(ids) == 2 and max(map(len, ids)) < 230
+    assert len(ids) == 4 and max(map(len, ids)) < 230
 
 
 def test_published_text_without_pictures_is_long_thought(tmp_path: Path) -> None:

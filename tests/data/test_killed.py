@@ -184,6 +184,16 @@ def test_a_changed_recipe_is_taken_up_without_asking_again(
     assert "pupil" not in again.models or not again.models["pupil"].sent
 
 
+def test_teachers_in_another_order_are_another_recipe(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 9, first=1), teachers=("moody", "teacher"))
+    teachers = dict(reversed(values["synthesize"]["teachers"].items()))
+    other = changed(values, "synthesize", teachers=teachers)
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    asyncio.run(curate(other, tmp_path / "run", Crew()))
+    asyncio.run(curate(other, tmp_path / "fresh", Crew()))
+    assert RunFolder(tmp_path / "run").final() == RunFolder(tmp_path / "fresh").final()
+
+
 def test_what_models_said_is_not_thrown_away_nor_mixed(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 12))
     run, fresh = tmp_path / "run", tmp_path / "fresh"

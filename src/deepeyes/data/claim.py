@@ -29,7 +29,7 @@ def claim(run: RunFolder, recipe: Recipe) -> None:
         _refuse_waste(run, recipe, before)
         _drop_stale(run, recipe, before)
         run.sweep()
-        if recipe == before:
+        if recipe.dump() == before.dump():
             return
     write_atomic(path, recipe.dump().encode())
 

@@ -24,7 +24,7 @@ def item_id(source: str, value: object, number: int) -> str:
 
     Raises `Unfit` for an id that is no id.
     """
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return f"{source}/row-{number}"
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Unfit("wrong_type", f"the id is {type(value).__name__}")

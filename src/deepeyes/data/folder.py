@@ -138,9 +138,8 @@ class StageFolder:
     def read(self, number: int) -> list[Item]:
         """The items of a part. Raises `InputError` if it is damaged."""
         path = self.part(number)
-        with boundary(
-            InputError, f"reading {path}", "delete it and run again", expected=(OSError, ValidationError)
-        ):
+        remedy = f"delete {self.path} and the stages after it, and run again"
+        with boundary(InputError, f"reading {path}", remedy, expected=(OSError, ValidationError)):
             # Split at newlines alone: items hold other line separators.
             lines = path.read_bytes().split(b"\n")
             return [Item.model_validate_json(line) for line in lines if line]

@@ -22,6 +22,10 @@ REJECTS_FILE = "rejects.jsonl"
 def counts_of(run: RunFolder) -> list[StageCount]:
     """The counts of all complete stages. Raises `InputError` if there are none."""
     counts = [count for stage in run.stages() if (count := stage.count()) is not None]
+    if not counts and run.stages():
+        raise InputError(
+            f"no stage of the run in {run.path} is complete yet", "let deepeyes data curate go on"
+        )
     if not counts:
         raise InputError(f"there is no curation run in {run.path}", "give the folder of deepeyes data curate")
     return counts

@@ -68,7 +68,8 @@ def rl_to_item(
         raise Unfit("no_image", "the column images is empty")
     if placeholders != len(refs) and placeholders:
         raise Unfit("image_count", f"{placeholders} placeholders, {len(refs)} pictures")
-    given = value_at(extra, "id") or value_at(extra, "index")
+    given = value_at(extra, "id")
+    given = value_at(extra, "index") if given in (None, "") else given
     task = Task(
         id=item_id(name, given if isinstance(given, str | int) else None, number),
         question=question.replace(_PLACEHOLDER, "").strip(),

@@ -87,10 +87,11 @@ class Recipe(Config):
         )
 
     def changed(self, before: Recipe) -> list[str]:
-        """The stages whose settings are not those of `before`, in order."""
-        read = ["read"] if (self.sources, self.batch) != (before.sources, before.batch) else []
+        """The stages whose settings are not those of `before`, in order; the order of tables counts too."""
+        same_rows = (list(self.sources.items()), self.batch) == (list(before.sources.items()), before.batch)
         pairs = zip(self.stages, before.stages, strict=True)
-        return read + [now.name for now, then in pairs if now != then]
+        others = [now.name for now, then in pairs if now.model_dump_json() != then.model_dump_json()]
+        return others if same_rows else ["read", *others]
 
     def unasked(self, before: Recipe) -> list[str]:
         """The shelves of `before` whose episodes do not count here: other questions, or otherwise asked."""
@@ -132,7 +133,7 @@ class Recipe(Config):
             if speaking.dialect:
                 dialect_named(speaking.dialect)
         for name in self.synthesize.teachers:
-            _check_name(name, "a teacher")
+            _check_name(name, "a teacher", taken=WRITTEN)
         self._check_mix()
         for section, sources in (
             ("sources", self.sources),
@@ -142,9 +143,10 @@ class Recipe(Config):
                 _check_name(name, "a source")
                 source.check(f"{section}.{name}")
                 next(iter(raw_rows(source)), None)  # opens it
-        needs = [n for n, s in self.sources.items() if s.entry in ("question", "cold_start")]
         goes_to_rl = not self.tool_benefit.model and self.tool_benefit.otherwise == "rl"
-        if needs and not self.synthesize.teachers and not goes_to_rl and not self._all_rl():
+        taught = ("cold_start",) if goes_to_rl else ("cold_start", "question")
+        needs = [n for n, s in self.sources.items() if s.entry in taught and s.kind != "sharegpt"]
+        if needs and not self.synthesize.teachers:
             raise ConfigError(
                 f"questions of {', '.join(needs)} may need a trace and there is no teacher",
                 'name one in [synthesize.teachers.NAME], or set tool_benefit.otherwise = "rl"',
@@ -162,12 +164,8 @@ class Recipe(Config):
                 f"mix speaks of {by} {unknown[0]!r}, which is not there", f"use {', '.join(known)}"
             )
 
-    def _all_rl(self) -> bool:
-        return all(source.entry in ("rl", "trace", "text") for source in self.sources.values())
 
-
-def _check_name(name: str, what: str) -> None:
-    if not name.replace("-", "").replace("_", "").isalnum() or name == WRITTEN:
-        raise ConfigError(
-            f"{name!r} is no name for {what}", f"use letters, digits, - and _, and not {WRITTEN}"
-        )
+def _check_name(name: str, what: str, taken: str = "") -> None:
+    if name == taken or not name.replace("-", "").replace("_", "").isalnum():
+        but = f", but not {taken}" if taken else ""
+        raise ConfigError(f"{name!r} is no name for {what}", f"use letters, digits, - and _{but}")

@@ -28,8 +28,10 @@ def export(run: Path, layout: str, to: Path | None = None) -> tuple[Path, dict[s
     with fresh_folder(place, run) as folder:
         files = FORMATS[layout](done, folder)
         if not files:
+            lanes = sorted({item.lane for item in done.items})
             raise InputError(
-                f"{run} holds nothing for {layout}", "see what was left out: deepeyes data funnel"
+                f"{run} holds nothing for {layout} (lanes kept: {', '.join(lanes) or 'none'})",
+                "choose another --format, or see what was left out: deepeyes data funnel",
             )
         write_card(done, folder, layout, files)
     return place, files
