@@ -3,18 +3,21 @@
 import asyncio
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from data.crew import Crew, picture, recipe_values, truth, write_rows
+from pydantic import ValidationError
 
-from deepeyes.core.errors import ConfigError, InfrastructureError, InputError
+from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.asking import Patience
 from deepeyes.data.curate import Pace, curate
 from deepeyes.data.folder import RunFolder
-from deepeyes.data.readers import raw_rows, to_item
+from deepeyes.data.funnel import counts_of
+from deepeyes.data.readers import fingerprint, raw_rows, to_item
 from deepeyes.data.recipe import Recipe
 from deepeyes.data.source import Source
 
@@ -35,6 +38,15 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
     return {**good, **fields}
 
 
+def nested(value: Any, key: str = "", depth: int = 600) -> Any:
+    """A value deep inside lists, or inside objects with one key."""
+    for _ in range(depth):
+        value = {key: value} if key else [value]
+    return value
+
+
+LONE = "\ud800"
+"""Half of a surrogate pair: JSON can spell it, UTF-8 cannot hold it."""
 BAD: list[tuple[Any, str]] = [
     (row(1, image=None), "no_image"),
     (row(2, image="nowhere.png"), "image_missing"),
@@ -54,6 +66,13 @@ BAD: list[tuple[Any, str]] = [
     (row(100), "duplicate_id"),
     ("{torn", "not_json"),
     ("[1, 2]", "not_a_row"),
+    (row(16, image="data:image/png;base64,é"), "image_unreadable"),
+    (row(17, image="A" * 4100 + "é"), "image_unreadable"),
+    (row(18, image=f"{LONE}.png"), "image_missing"),
+    (row(19, answer=nested("x")), "wrong_type"),
+    (row(20, image=nested("good.png", "image")), "wrong_type"),
+    (row(21, note=nested("x")), "wrong_type"),
+    ("[" * 100_000, "not_json"),
 ]
 
 
@@ -62,7 +81,9 @@ def write_bad(folder: Path) -> Path:
     (folder / "good.png").write_bytes(png(0))
     (folder / "broken.png").write_bytes(png(1)[:200])
     (folder / "empty.png").write_bytes(b"")
-    rows = [row(100), row(101, image={"bytes": None, "path": "good.png"}), *(bad for bad, _ in BAD)]
+    odd = {"answer": ["7", LONE], "more": [LONE], "sort": LONE, "fine": LONE, "note": {LONE: [LONE]}}
+    good = [row(100, **odd), row(101, image={"bytes": None, "path": "good.png"})]
+    rows = [*good, *(bad for bad, _ in BAD)]
     lines = [one if isinstance(one, str) else json.dumps(one) for one in rows]
     file = folder / "rows.jsonl"
     file.write_text("\n".join(lines) + "\n")
@@ -70,7 +91,14 @@ def write_bad(folder: Path) -> Path:
 
 
 def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_bad(tmp_path / "source")))
+    values = recipe_values(write_bad(tmp_path / "source"))
+    values["sources"]["rows"]["columns"] = {
+        "answers": "more",
+        "family": "sort",
+        "kind": "fine",
+        "meta": "note",
+    }
+    recipe = Recipe.model_validate(values)
     read = asyncio.run(curate(recipe, tmp_path / "run", Crew()))[0]
     wanted: dict[str, int] = {}
     for _, reason in BAD:
@@ -78,8 +106,13 @@ def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> No
     assert read.rejected == dict(sorted(wanted.items()))
     assert (read.into, read.kept) == (len(BAD) + 2, 2)
     rejects = [json.loads(line) for line in (tmp_path / "run/rejects.jsonl").read_text().splitlines()]
+    (odd, _) = RunFolder(tmp_path / "run").stages()[0].kept()
+    assert (odd.task.answers, odd.task.family, odd.task.meta) == (("?", "?"), "?", {"note": {"?": ["?"]}})
     found = [(one["row"], one["reason"]) for one in rejects if one["stage"] == "read"]
     assert found == [(number, reason) for number, (_, reason) in enumerate(BAD, 2)]
+    assert (rejects[0]["id"], rejects[0]["question"]) == ("rows/1", "What is item 1?"), (
+        "its own, to find it by"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,24 +179,99 @@ def test_few_failures_of_ours_leave_out_the_item_not_the_run(tmp_path: Path) -> 
     assert {count.name: count.rejected for count in counts}["difficulty"] == {"infrastructure_error": 4}
 
 
-def test_another_recipe_and_changed_sources_are_refused(tmp_path: Path) -> None:
+def test_changed_sources_are_refused(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 4)
     values = recipe_values(file)
     asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
-    other = {**values, "difficulty": {**values["difficulty"], "max_right": 3}}
-    with pytest.raises(ConfigError, match="another recipe"):
-        asyncio.run(curate(Recipe.model_validate(other), tmp_path / "run", Crew()))
     (tmp_path / "run/stages/01-read/done.json").unlink()
     file.write_text(file.read_text() + "\n{}")
     with pytest.raises(ConfigError, match="changed"):
         asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    (tmp_path / "run/sources.json").write_text("{")
+    with pytest.raises(InputError, match=r"sources\.json"):
+        asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+
+
+def test_a_damaged_run_says_what_to_delete(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
+    run = RunFolder(tmp_path / "run")
+    counts = asyncio.run(curate(recipe, run.path, Crew()))
+    last = run.stages()[-1]
+    last.part(0).write_text("{")
+    with pytest.raises(InputError, match="12-split and the stages after it"):
+        run.final()
+    last.drop()
+    assert asyncio.run(curate(recipe, run.path, Crew())) == counts
+    for stage in run.stages():
+        (stage.path / "done.json").unlink()
+    with pytest.raises(InputError, match="complete yet"):
+        counts_of(run)
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "source", 2)
+    with pytest.raises(InputError, match="is a file"):
+        asyncio.run(curate(Recipe.model_validate(recipe_values(file)), file, Crew()))
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "error"),
+    [
+        ("difficulty", {"dialect": "deepeyes_v22"}, "there is no dialect"),
+        ("export", {"dialect": "deepeyes_v2/breef"}, "there is no prompt"),
+        ("mix", {"shares": {"rows": float("inf")}}, "finite"),
+        ("mix", {"shares": {"rows": float("nan")}}, "finite"),
+        ("mix", {"shares": {"rwos": 0.5}}, "'rwos'"),
+        ("mix", {"by": "lane", "caps": {"trase": 5}}, "'trase'"),
+        ("synthesize", {"teachers": {"a/b": {"model": "x"}}}, "no name for a teacher"),
+        ("synthesize", {"teachers": {"written": {"model": "x"}}}, "no name for a teacher"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_asked(
+    tmp_path: Path, section: str, fields: dict[str, Any], error: str
+) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 2))
+    values[section] = {**values.get(section, {}), **fields}
+    with pytest.raises(ConfigError, match=error):
+        Recipe.model_validate(values).checked()
+
+
+@pytest.mark.parametrize(
+    ("section", "fields"),
+    [
+        ("difficulty", {"model": "x", "k": 4, "max_right": 4}),
+        ("tool_benefit", {"model": "x", "k": 4, "solved_at": 5}),
+        ("normalise", {"question_chars": -1}),
+    ],
+)
+def test_settings_that_decide_nothing_are_refused(section: str, fields: dict[str, Any]) -> None:
+    values = {"sources": {"a": {"kind": "world", "limit": 2}}, section: fields}
+    with pytest.raises(ValidationError, match=section):
+        Recipe.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "error"),
+    [
+        ("difficulty", {"model": "nanoo"}, "there is no model"),
+        ("difficulty", {"model": "openai:x@localhost"}, "names no server"),
+        ("difficulty", {"model": "scripted:nowhere.json"}, "no file"),
+        ("tool_benefit", {"search": ["wrold"]}, "there is no search"),
+        ("synthesize", {"teachers": {"a": {"model": "hf:x#promt=brief"}}}, "not a setting"),
+    ],
+)
+def test_names_that_nothing_has_are_found_at_once(section: str, fields: dict[str, Any], error: str) -> None:
+    values = {"sources": {"a": {"kind": "world", "limit": 2}}, section: fields}
+    with pytest.raises(DeepEyesError, match=error):
+        Recipe.model_validate(values).check_models()
 
 
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
         ({"kind": "jsonl", "path": "nowhere/*.jsonl"}, "there is no file"),
-        ({"kind": "parquet", "path": ""}, "there is no file"),
+        ({"kind": "parquet", "path": ""}, "has no path"),
+        ({"kind": "parquet", "path": str(Path(__file__).parent)}, "holds no .parquet"),
         ({"kind": "folder", "path": "nowhere"}, "there is no folder"),
         ({"kind": "world", "families": ["huge"], "limit": 3}, "there is no family"),
         ({"kind": "world", "split": "secret", "limit": 3}, "there is no split"),
@@ -176,8 +284,41 @@ def test_a_source_that_is_not_there_stops_before_anything(fields: dict[str, Any]
         Recipe.model_validate(values).checked()
 
 
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"lane": "trace"}, "cannot enter as trace"),
+        ({"lane": "text"}, "without written reasoning"),
+        ({"kind": "world", "path": "", "limit": 2, "lane": "text"}, "without written reasoning"),
+        ({"kind": "world", "limit": 2}, "path means nothing for kind world"),
+        ({"families": ["chart"]}, "families means nothing for kind jsonl"),
+        ({"config": "en"}, "config means nothing for kind jsonl"),
+        ({"split": "validation"}, "split means nothing for kind jsonl"),
+        ({"kind": "rl", "columns": {"question": "q"}}, "columns means nothing for kind rl"),
+        ({"kind": "sharegpt", "question": "What?"}, "question means nothing for kind sharegpt"),
+        ({"kind": "sharegpt", "needs_answer": False}, "needs_answer means nothing for kind sharegpt"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(tmp_path: Path, fields: dict[str, Any], error: str) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 2))
+    values["sources"]["rows"].update(fields)
+    with pytest.raises(ConfigError, match=error):
+        Recipe.model_validate(values).checked()
+
+
+@pytest.mark.parametrize("question", ["{", "What is {}?", "{a!r}", "{a:>9}"])
+def test_a_question_that_cannot_be_filled_is_refused(question: str) -> None:
+    with pytest.raises(ValidationError, match="question"):
+        Source(kind="jsonl", path="x", question=question)
+
+
 def test_questions_without_a_teacher_are_refused_at_once(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 2), teachers=())
+    with pytest.raises(ConfigError, match="no teacher"):
+        Recipe.model_validate(values).checked()
+    values = {**values, "tool_benefit": {"otherwise": "rl"}}
+    Recipe.model_validate(values).checked()
+    values["sources"]["rows"]["lane"] = "cold_start"
     with pytest.raises(ConfigError, match="no teacher"):
         Recipe.model_validate(values).checked()
 
@@ -233,9 +374,134 @@ def test_broken_published_conversations_are_counted(tmp_path: Path) -> None:
         ({"messages": []}, "no_messages"),
         ({"messages": "hello"}, "no_messages"),
         ([1], "not_a_row"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "bad_roles"),
+        ({"messages": [{"role": {}, "content": "x"}]}, "bad_roles"),
+        (sharegpt(tmp_path, images=nested("a.png", "image")), "wrong_type"),
     ]
     read = read_published(tmp_path, "sharegpt", [bad for bad, _ in cases])
     assert [item.rejection.reason for item, _ in read] == [reason for _, reason in cases]
+
+
+def test_what_utf8_cannot_hold_does_not_stop_published_rows(tmp_path: Path) -> None:
+    odd = {"family": LONE, "id": LONE, "system": LONE}
+    prompt = {
+        "prompt": said(f"<image>{LONE}?"),
+        "images": ["a.png"],
+        "reward_model": {"ground_truth": [LONE]},
+        "data_source": LONE,
+        "env_name": [LONE],
+    }
+    conversation = sharegpt(tmp_path, **odd)
+    conversation["messages"] = conversation["messages"][1:]
+    ((item, trace),) = read_published(tmp_path, "sharegpt", [conversation])
+    assert item.kept and item.task.family == "?"
+    assert item.model_dump_json().encode() and trace.model_dump_json().encode()
+    images = ImageStore(tmp_path / "images")
+    raw = (tmp_path, json.dumps(prompt).encode())
+    item, _ = to_item("rl", Source(kind="rl", path="x"), 0, raw, images)
+    assert item.kept and item.model_dump_json().encode()
+
+
+@pytest.mark.parametrize("column", ["{a.b}", "{n[0]}", "{gone}", "{a}"])
+def test_a_question_over_columns_that_a_row_lacks_is_counted(tmp_path: Path, column: str) -> None:
+    rows = [{"n": 3, "a": ["x"], "answer": "7"}, {"n": 3, "a": {"b": "x"}, "answer": "7"}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    source = Source(
+        kind="jsonl", path=str(tmp_path / "rows.json"), question=f"What is {column}?", needs_image=False
+    )
+    images = ImageStore(tmp_path / "images")
+    read = [to_item("s", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
+    assert read[0].rejection is not None and read[0].rejection.reason == "no_question"
+    assert (read[1].kept, read[1].task.question) == (True, "What is x?") or column != "{a.b}"
+
+
+def reasons(tmp_path: Path, **fields: Any) -> list[str]:
+    """Why each row of a source was left out, "" where it was not."""
+    source, images = Source.model_validate(fields), ImageStore(tmp_path / "images")
+    read = [to_item("s", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
+    return [item.rejection.reason if item.rejection else "" for item in read]
+
+
+def test_odd_lines_of_a_folders_metadata_are_counted(tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    picture(1).save(zoo / "a.png")
+    told = {"file_name": "a.png", "question": "What\u2028is it?", "answer": "7"}
+    lines = [
+        "5",
+        "{broken",
+        json.dumps(told, ensure_ascii=False),
+        json.dumps(told),
+        '{"question": "Why?"}',
+        "",
+    ]
+    (zoo / "metadata.jsonl").write_text("\n".join(lines), "utf-8")
+    assert reasons(tmp_path, kind="folder", path=str(zoo)) == ["", "", "not_a_row", "not_json", "no_image"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "hf"])
+def test_a_damaged_table_is_an_error_that_names_it(tmp_path: Path, kind: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    rng = random.Random(1)
+    rows = {"question": [f"What? {rng.random()}" for _ in range(5000)], "answer": ["7"] * 5000}
+    table = datasets.Dataset.from_dict(rows)
+    path = tmp_path / "rows.parquet"
+    table.to_parquet(str(path))
+    if kind == "hf":
+        table.save_to_disk(str(tmp_path / "disk"))
+        path = next((tmp_path / "disk").glob("*.arrow"))
+    data = bytearray(path.read_bytes())
+    data[8000:9000] = b"\xff" * 1000
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="fetch it again"):
+        reasons(tmp_path, kind=kind, path=str(path if kind == "parquet" else path.parent), needs_image=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("a.json", "[" * 100_000, "mend the JSON"),
+        ("a.json", '[{"question": "What?"}', "mend the JSON"),
+        ("a.jsonl", '[\n {"question": "What?"}\n]', "name it .json"),
+        ("a.jsonl", '[{"question": "What?"}]', "name it .json"),
+    ],
+)
+def test_json_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, text: str, error: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=error):
+        reasons(tmp_path, kind="jsonl", path=str(tmp_path / name))
+
+
+def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "a[1].jsonl").write_text('[1, 2]\n{"question": "What?", "answer": "7"}')
+    path = str(tmp_path / "a[1].jsonl")
+    assert reasons(tmp_path, kind="jsonl", path=path, needs_image=False) == ["not_a_row", ""]
+
+
+@pytest.mark.parametrize("kind", ["folder", "hf", "jsonl"])
+def test_changed_files_are_noticed(tmp_path: Path, kind: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    place = write_rows(tmp_path / "source", 2).parent
+    if kind == "hf":
+        datasets.Dataset.from_dict({"question": ["What?"]}).save_to_disk(str(place))
+    source = Source.model_validate({"kind": kind, "path": str(place)})
+    before = fingerprint(source)
+    assert fingerprint(source) == before
+    if kind == "folder":
+        picture(9).save(place / "pictures/0.png")
+    elif kind == "hf":
+        datasets.Dataset.from_dict({"question": ["Why??"]}).save_to_disk(str(place))
+    else:
+        (place / "rows.jsonl").write_text("{}")
+    assert fingerprint(source) != before
+
+
+def test_long_and_blank_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
+    rows = [row(n, id=id_, image=None) for n, id_ in enumerate(["x" * 250 + "0", "x" * 250 + "1", " ", "  "])]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    source = Source(kind="jsonl", path=str(tmp_path / "rows.json"), needs_image=False)
+    ids = {to_item("s", source, n, raw, ImageStore())[0].id for n, raw in enumerate(raw_rows(source))}
+    assert len(ids) == 4 and max(map(len, ids)) < 230
 
 
 def test_published_text_without_pictures_is_long_thought(tmp_path: Path) -> None:

@@ -9,14 +9,20 @@ from typing import Any
 import pytest
 from data.crew import Crew, recipe_values, write_rows
 from PIL import Image
+from pydantic import ValidationError
+from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import read_traces
+from deepeyes.data.asking import note_tools, noted_tools
 from deepeyes.data.curate import curate
-from deepeyes.data.export.formats import export
+from deepeyes.data.export.formats import FORMATS, export
 from deepeyes.data.folder import RunFolder
 from deepeyes.data.recipe import Recipe
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
+from deepeyes.tools.search import SearchTool
 
 datasets = pytest.importorskip("datasets")
 
@@ -196,3 +202,68 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text((run / "recipe.toml").read_text())
     with pytest.raises(InputError, match="no complete run"):
         export(tmp_path, "trl")
+
+
+def test_prompts_of_a_run_that_asked_no_model_name_tools(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 4))
+    values["sources"]["rows"]["lane"] = "rl"
+    for tools, told in (
+        (None, "Tools: python"),
+        (["search", "python"], "Tools: search, python"),
+    ):
+        values["export"] = {"dialect": "deepeyes_v2/brief", "tools": tools}
+        out = tmp_path / told
+        asyncio.run(curate(Recipe.model_validate(values), out, Crew()))
+        place, _ = export(out, "verl")
+        assert load(place / "train.parquet", tmp_path)[0]["prompt"][0]["content"] == told
+    with pytest.raises(InputError, match="lanes kept: rl"):
+        export(tmp_path / "Tools: python", "sharegpt")
+    with pytest.raises(ValidationError, match="tools"):
+        Recipe.model_validate({**values, "export": {"tools": ["pythn"]}})
+
+
+def test_the_tools_of_all_stages_are_noted(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    python, search = PythonTool(FakeSandbox()), SearchTool(None)  # pyright: ignore[reportArgumentType]
+    for tools in ([python], [], [search, python], [python]):
+        note_tools(run, ToolSet(tools))
+    assert [spec.name for spec in noted_tools(run)] == ["python", "search"]
+
+
+def kept_as_it_was(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_an_export_replaces_an_earlier_export_and_nothing_else(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = tmp_path / "mine"
+    (foreign / "deep").mkdir(parents=True)
+    (foreign / "deep/thesis.txt").write_text("years of work")
+    (tmp_path / "file").write_text("mine too")
+    monkeypatch.chdir(foreign)
+    before = kept_as_it_was(tmp_path), kept_as_it_was(run.parent)
+    inside = [run, run.parent, run / "images", run / "stages/99-mine", run / "export"]
+    for place in (foreign, Path(), tmp_path / "file", *inside):
+        with pytest.raises(InputError, match="choose another --to"):
+            export(run, "traces", place)
+    assert (kept_as_it_was(tmp_path), kept_as_it_was(run.parent)) == before
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "empty", tmp_path / "new", run / "export/mine"):
+        for layout in ("trl", "traces"):
+            export(run, layout, place)
+        assert (place / "train/traces.jsonl").exists() and not (place / "sft").exists()
+    monkeypatch.chdir(tmp_path / "new")
+    export(run, "trl", Path())
+    assert (tmp_path / "new/sft/train.parquet").exists()
+
+
+def test_a_failed_export_leaves_the_earlier_one_and_no_rest(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(run, "traces", tmp_path / "out")
+    before = kept_as_it_was(tmp_path)
+    monkeypatch.setitem(FORMATS, "traces", lambda done, folder: {})  # pyright: ignore[reportUnknownLambdaType]
+    with pytest.raises(InputError, match="holds nothing"):
+        export(run, "traces", tmp_path / "out")
+    assert kept_as_it_was(tmp_path) == before

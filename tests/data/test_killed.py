@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from data.crew import Crew, recipe_values, write_rows
 
 from deepeyes.core.config import to_toml
+from deepeyes.core.errors import ConfigError
 from deepeyes.data.curate import curate
 from deepeyes.data.folder import RunFolder, StageFolder
 from deepeyes.data.recipe import Recipe
@@ -148,3 +150,84 @@ def test_what_is_done_is_not_asked_again(tmp_path: Path) -> None:
     counts = asyncio.run(curate(recipe, tmp_path / "run", first))
     assert asyncio.run(curate(recipe, tmp_path / "run", again)) == counts
     assert first.models["pupil"].sent > 0 and not again.models
+
+
+def changed(values: dict[str, Any], section: str, **fields: Any) -> Recipe:
+    return Recipe.model_validate({**values, section: {**values.get(section, {}), **fields}})
+
+
+@pytest.mark.parametrize(
+    ("section", "fields"),
+    [
+        ("export", {"tools": ["search"]}),
+        ("split", {"validation": 0.5}),
+        ("mix", {"caps": {"rows": 3}}),
+        ("verifiable", {"max_chars": 2}),
+        ("difficulty", {"max_right": 0}),
+        ("tool_benefit", {"k": 4}),
+        ("tool_benefit", {"solved_at": 4}),
+        ("synthesize", {"attempts": 2}),
+    ],
+)
+def test_a_changed_recipe_is_taken_up_without_asking_again(
+    tmp_path: Path, section: str, fields: dict[str, Any]
+) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 16))
+    other = changed(values, section, **fields)
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    again = Crew()
+    counts = asyncio.run(curate(other, tmp_path / "run", again))
+    wanted = asyncio.run(curate(other, tmp_path / "fresh", Crew()))
+    assert counts == wanted
+    assert RunFolder(tmp_path / "run").final() == RunFolder(tmp_path / "fresh").final()
+    assert Recipe.load(tmp_path / "run/recipe.toml") == other
+    assert "pupil" not in again.models or not again.models["pupil"].sent
+
+
+def test_teachers_in_another_order_are_another_recipe(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 9, first=1), teachers=("moody", "teacher"))
+    teachers = dict(reversed(values["synthesize"]["teachers"].items()))
+    other = changed(values, "synthesize", teachers=teachers)
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    asyncio.run(curate(other, tmp_path / "run", Crew()))
+    asyncio.run(curate(other, tmp_path / "fresh", Crew()))
+    assert RunFolder(tmp_path / "run").final() == RunFolder(tmp_path / "fresh").final()
+
+
+def test_what_models_said_is_not_thrown_away_nor_mixed(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 12))
+    run, fresh = tmp_path / "run", tmp_path / "fresh"
+    asyncio.run(curate(Recipe.model_validate(values), run, Crew()))
+    before = result(run)
+    hotter = changed(values, "tool_benefit", temperature=0.5)
+    teacher = {"teacher": {**values["synthesize"]["teachers"]["teacher"], "temperature": 0.1}}
+    for other in (
+        hotter,
+        changed(values, "normalise", question_chars=50),
+        changed(values, "synthesize", seed=9),
+        changed(values, "synthesize", teachers=teacher),
+        Recipe.model_validate({**values, "batch": 5}),
+    ):
+        with pytest.raises(ConfigError, match="delete that folder"):
+            asyncio.run(curate(other, run, Crew()))
+        assert result(run) == before
+    shutil.rmtree(run / "episodes/tool_benefit")
+    asyncio.run(curate(hotter, run, Crew()))
+    asyncio.run(curate(hotter, fresh, Crew()))
+    assert RunFolder(run).final() == RunFolder(fresh).final()
+
+
+def test_another_source_is_read_anew_where_no_model_was_asked(tmp_path: Path) -> None:
+    long = [{"id": n, "question": f"{n} + {n}?", "answer": 2 * n, "why": f"{n} twice."} for n in range(4)]
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(one) + "\n" for one in long))
+    source = {"kind": "jsonl", "path": str(tmp_path / "long.jsonl"), "columns": {"reasoning": "why"}}
+    recipe = Recipe.model_validate({"sources": {"long": source}})
+    asyncio.run(curate(recipe, tmp_path / "run", Crew()))
+    for one in long:
+        one["why"] = "Because."
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(one) + "\n" for one in long))
+    other = Recipe.model_validate({"sources": {"long": {**source, "limit": 3}}})
+    assert asyncio.run(curate(other, tmp_path / "run", Crew()))[-1].kept == 3
+    folder = RunFolder(tmp_path / "run")
+    traces = list(folder.traces(item.trace for item in folder.final() if item.trace))
+    assert all("Because." in trace.turns[0].text for trace in traces)

@@ -93,6 +93,13 @@ def test_folders_of_pictures(tmp_path: Path) -> None:
         "image_missing",
         "no_answer",
     ]
+    also = {**told, "question": "Is it big?", "answer": "yes"}
+    (tmp_path / "zoo/metadata.jsonl").write_text(f"{json.dumps(told)}\n{json.dumps(also)}\n")
+    twice = read(tmp_path, kind="folder", path=str(tmp_path / "zoo"))
+    assert [(item.id, item.task.answer) for item in twice if item.kept] == [
+        ("s/b.webp", "a dog"),
+        ("s/b.webp#2", "yes"),
+    ]
     by_folder = read(tmp_path, kind="folder", path=str(tmp_path / "zoo"), **ask, columns={"answer": "folder"})
     assert by_folder[2].task.answer == "cat" and "cat/a.png" in by_folder[2].task.question
 
@@ -150,7 +157,11 @@ def test_the_runner_and_the_pace_change_nothing(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "one").final() == RunFolder(tmp_path / "several").final()
 
 
-def test_unknown_runner() -> None:
+def test_unknown_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepeyes.data.runners.find_spec", lambda name: None)
+    for name, count in (("ray", 1), ("local", 2)):
+        with pytest.raises(ConfigError, match="not installed"):
+            runner_named(name, count)
     with pytest.raises(ConfigError, match="use local or ray"):
         runner_named("slurm", 1)
 
@@ -193,6 +204,14 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert call("inspect", str(file)) == 0 and "4 rows" in capsys.readouterr().out
     assert call("curate", str(recipe), "--out", out, "--set", "batch=3") == 3
     assert call("curate", str(tmp_path / "no.toml"), "--out", out) == 2
+    capsys.readouterr()
+    assert call("curate", str(recipe), "--out", str(tmp_path / "x"), "--set", "difficulty.model=nanoo") == 4
+    assert call("funnel", out, "--plot", str(tmp_path / "funnel.xyz")) == 2
+    assert ".png" in capsys.readouterr().err
+    empty = ["--set", "sources.rows.columns.question=quesion"]
+    assert call("curate", str(recipe), "--out", str(tmp_path / "empty"), *empty) == 2
+    shown = capsys.readouterr()
+    assert "no_question 4" in " ".join(shown.out.split()) and "nothing was kept" in shown.err
     assert call("export", out, "--format", "csv") == 2 and call("funnel", str(tmp_path)) == 2
     assert call("curate", str(recipe), "--out", out, "--set", "verify.tolerat=1") == 3
     assert "did you mean tolerate" in capsys.readouterr().err

@@ -36,13 +36,14 @@ def curate(
     from deepeyes.data.asking import Patience
     from deepeyes.data.curate import Pace
     from deepeyes.data.curate import curate as run_curation
-    from deepeyes.data.funnel import FUNNEL_FILE, funnel_table
+    from deepeyes.data.funnel import FUNNEL_FILE, REJECTS_FILE, funnel_table
     from deepeyes.data.recipe import Recipe
     from deepeyes.data.runners import runner_named
 
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/data/world.toml")
     plan = Recipe.load(recipe, override)
+    plan.check_models()
     pace = Pace(runner_named(runner, processes, address), Patience(concurrency=concurrency))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
@@ -59,6 +60,8 @@ def curate(
         print((out / FUNNEL_FILE).read_text("utf-8"), end="")
     else:
         Console().print(funnel_table(counts))
+    if not counts[-1].sources:
+        raise InputError("nothing was kept", f"see why in {out / REJECTS_FILE}")
 
 
 @app.command()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deepeyes.core.errors import Interrupted, SandboxUnavailable
-from deepeyes.dialects.base import Dialect, get_dialect
+from deepeyes.dialects.base import Dialect, dialect_named
 from deepeyes.models.base import ChatModel
 from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import ToolSet
@@ -45,7 +45,7 @@ async def rig(
     """
     from deepeyes.sandbox import Sandbox
 
-    speech = _dialect(dialect)
+    speech = dialect_named(dialect) if dialect else None
     chat = await asyncio.to_thread(resolve_model, model)
     try:
         if not tools:
@@ -79,11 +79,3 @@ def _say(what: str, done: int, total: int) -> None:
     """Making an index takes a while, once: say so when it begins."""
     if done == 0 and total:
         print(f"note: making the index of the world, once: {total} {what}", file=sys.stderr)
-
-
-def _dialect(name: str) -> Dialect | None:
-    """`deepeyes_v2` or `native`, with its prompt after a slash: `deepeyes_v2/brief`."""
-    if not name:
-        return None
-    base, _, prompt = name.partition("/")
-    return get_dialect(base, prompt or "full")

@@ -21,18 +21,18 @@ class Task(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(min_length=1)
+    id: Text = Field(min_length=1)
     """Unique in its data set; resuming a run skips ids that are done."""
     question: Text
     images: tuple[ImageRef, ...] = ()
     answer: Text = ""
     """The reference answer; empty when nobody knows it (a user's question)."""
-    answers: tuple[str, ...] = ()
+    answers: tuple[Text, ...] = ()
     """Other answers that count as right."""
-    family: str = ""
+    family: Text = ""
     """The kind of world task ("tiny", "direct") or benchmark it belongs to."""
     split: str = ""
-    kind: str = ""
+    kind: Text = ""
     """A finer label inside the family ("read", "colour", "count")."""
     truth: dict[str, Any] = Field(default_factory=dict[str, Any])
     """What the maker knows and the model does not, e.g. {"box": [x0, y0, x1, y1]} in pixels of the first

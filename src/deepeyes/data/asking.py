@@ -16,7 +16,7 @@ from typing import Protocol
 
 from deepeyes.agent.many import Grade, run_many
 from deepeyes.core.actions import ToolSpec
-from deepeyes.core.errors import InfrastructureError
+from deepeyes.core.errors import InfrastructureError, InputError, boundary
 from deepeyes.core.images import ImageStore, write_atomic
 from deepeyes.core.limits import Limits
 from deepeyes.core.task import Task
@@ -211,14 +211,22 @@ def waves(parts: Sequence[int], size: Callable[[int], int]) -> Iterator[list[int
 
 
 def note_tools(run: RunFolder, tools: ToolSet) -> None:
-    """Keep how the tools were described, for exports that write prompts."""
-    path = run.path / "tools.jsonl"
-    if tools.names and not path.exists():
-        write_atomic(path, "".join(spec.model_dump_json() + "\n" for spec in tools.specs()).encode())
+    """Keep how the tools of the run's stages were described, each once, for exports that write prompts."""
+    known = noted_tools(run)
+    new = [spec for spec in tools.specs() if spec.name not in {one.name for one in known}]
+    if new:
+        lines = "".join(spec.model_dump_json() + "\n" for spec in (*known, *new))
+        write_atomic(run.path / "tools.jsonl", lines.encode())
 
 
 def noted_tools(run: RunFolder) -> tuple[ToolSpec, ...]:
     """What `note_tools` kept; none if no stage used tools."""
     path = run.path / "tools.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return tuple(ToolSpec.model_validate_json(line) for line in lines)
+    with boundary(
+        InputError,
+        f"reading {path}",
+        "name them in export.tools and delete it",
+        expected=(OSError, ValueError),
+    ):
+        lines = path.read_text("utf-8").split("\n") if path.exists() else []
+        return tuple(ToolSpec.model_validate_json(line) for line in lines if line)

@@ -20,9 +20,12 @@ from deepeyes.agent.many import Grade
 from deepeyes.core.images import write_atomic
 from deepeyes.core.trace import Trace
 from deepeyes.data.asking import AskWork, OpenRig, Patience
+from deepeyes.data.claim import claim
+from deepeyes.data.decontaminate import Decontaminate
 from deepeyes.data.folder import RunFolder, StageCount, StageFolder, rewrite
 from deepeyes.data.funnel import FUNNEL_FILE, REJECTS_FILE
 from deepeyes.data.item import Item
+from deepeyes.data.looks import Looks
 from deepeyes.data.odds import Benefit, Difficult
 from deepeyes.data.reading import read_sources
 from deepeyes.data.recipe import Recipe
@@ -61,35 +64,19 @@ async def curate(
 ) -> list[StageCount]:
     """Run the stages that `out` does not hold yet; returns the counts of all.
 
-    Raises `ConfigError` for a folder with another run, `InputError` for a source that cannot be opened,
-    `InfrastructureError` when models or tools stay away; the same call goes on afterwards.
+    Raises `ConfigError` for a folder whose models were asked under other settings, `InputError` for a source
+    that cannot be opened, `InfrastructureError` when models or tools stay away; the same call goes
+    on afterwards.
     """
     run = RunFolder(out)
-    run.claim(recipe.checked())
+    claim(run, recipe.checked())
     work = _Curation(recipe, run, open_rig, pace or Pace(), grade, progress)
     counts = [work.read()]
-    for number, stage in enumerate(_stages(recipe, run), 2):
+    for number, stage in enumerate(recipe.stages, 2):
         counts.append(await work.stage(number, stage, counts[-1]))
     write_atomic(run.path / FUNNEL_FILE, _funnel(recipe, counts).encode())
     rewrite(run.path / REJECTS_FILE, rejects(run))
     return counts
-
-
-def _stages(recipe: Recipe, run: RunFolder) -> list[Stage]:
-    """The stages after reading, in order, told where the run's folders are."""
-    return [
-        recipe.normalise,
-        recipe.verifiable,
-        recipe.difficulty,
-        recipe.tool_benefit,
-        recipe.synthesize,
-        recipe.verify,
-        recipe.fingerprint.model_copy(update={"folder": str(run.images)}),
-        recipe.deduplicate,
-        recipe.decontaminate.model_copy(update={"folder": str(run.benchmarks)}),
-        recipe.mix,
-        recipe.split,
-    ]
 
 
 _WHOLE = ("deduplicate", "mix", "split")
@@ -125,10 +112,11 @@ class _Curation:
         if (count := target.count()) is not None:
             return count
         notes: dict[str, int] = {}
-        if stage.name == "decontaminate":
-            for index in self.recipe.decontaminate.model_copy(
-                update={"folder": str(self.run.benchmarks)}
-            ).prepare():
+        if isinstance(stage, Looks):
+            stage = stage.model_copy(update={"folder": str(self.run.images)})
+        if isinstance(stage, Decontaminate):
+            stage = stage.model_copy(update={"folder": str(self.run.benchmarks)})
+            for index in stage.prepare():
                 notes[f"{index.name}: rows"] = index.rows
                 notes[f"{index.name}: rows that could not be compared"] = sum(index.unreadable.values())
         passed = sum(not concerns(stage, item) for item in source.kept())

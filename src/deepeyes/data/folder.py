@@ -1,10 +1,11 @@
 """A curation run on disk, and why it can be killed at any moment.
 
-    RUN/recipe.toml                 the resolved recipe; another one is refused
+    RUN/recipe.toml                 the resolved recipe that all of it was made with
     RUN/stages/NN-NAME/part-*.jsonl the items a stage gave back, written whole and renamed
     RUN/stages/NN-NAME/done.json    its counts; written last, so it says that the stage is complete
     RUN/episodes/SHELF/part-*/      traces of the model-calling stages, one line an episode as it ends
     RUN/images/                     every picture, once
+    RUN/sources.json                fingerprints of the sources' files
     RUN/benchmarks/                 what is known of the benchmarks to stay away from
     RUN/funnel.json, rejects.jsonl  what went in and out; who was left out and why
 
@@ -15,6 +16,7 @@ comes to what an undisturbed run comes to.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +24,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deepeyes.core.config import Config
-from deepeyes.core.errors import ConfigError, InputError, StorageError, boundary
+from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.images import write_atomic
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.data.item import Item, TraceRef
@@ -64,22 +65,22 @@ class RunFolder:
     def benchmarks(self) -> Path:
         return self.path / "benchmarks"
 
-    def claim(self, recipe: Config) -> None:
-        """Write the recipe beside its results, and sweep up the half-written files of a killed start.
+    @property
+    def marks(self) -> Path:
+        """Where the fingerprints of the sources are."""
+        return self.path / "sources.json"
 
-        Raises `ConfigError` if the folder holds another run.
-        """
-        path = self.path / RECIPE_FILE
-        if path.exists():
-            if type(recipe).load(path).digest() != recipe.digest():
-                raise ConfigError(
-                    f"{self.path} holds a run of another recipe (see {RECIPE_FILE} in it)",
-                    "choose another --out, or go on with the recipe in the folder",
-                )
-            for stale in [file for file in self.path.rglob("*.part") if file.is_file()]:
+    def shelf(self, name: str) -> Path:
+        """The folder of the episodes of a stage, or of one of its teachers."""
+        return self.path / "episodes" / name
+
+    def sweep(self) -> None:
+        """Remove the half-written files of a killed start."""
+        mine = [self.path / name for name in ("stages", "episodes", IMAGES_FOLDER, self.benchmarks.name)]
+        found = [file for folder in mine for file in folder.rglob("*.part")]
+        for stale in [*found, *self.path.glob(".*.part")]:
+            if stale.is_file():
                 stale.unlink(missing_ok=True)
-            return
-        write_atomic(path, recipe.dump().encode())
 
     def stage(self, number: int, name: str) -> StageFolder:
         return StageFolder(self.path / "stages" / f"{number:02d}-{name}")
@@ -90,8 +91,8 @@ class RunFolder:
         return [StageFolder(path) for path in sorted(root.iterdir())] if root.is_dir() else []
 
     def episodes(self, shelf: str, part: int) -> Path:
-        """The folder of the traces of one part; a shelf is a stage or one of its teachers."""
-        return self.path / "episodes" / shelf / part_name(part)
+        """The folder of the traces of one part."""
+        return self.shelf(shelf) / part_name(part)
 
     def traces(self, refs: Iterable[TraceRef]) -> Iterator[Trace]:
         """The traces that `refs` name, in their order; each part is read once. Raises `InputError`."""
@@ -137,9 +138,8 @@ class StageFolder:
     def read(self, number: int) -> list[Item]:
         """The items of a part. Raises `InputError` if it is damaged."""
         path = self.part(number)
-        with boundary(
-            InputError, f"reading {path}", "delete it and run again", expected=(OSError, ValidationError)
-        ):
+        remedy = f"delete {self.path} and the stages after it, and run again"
+        with boundary(InputError, f"reading {path}", remedy, expected=(OSError, ValidationError)):
             # Split at newlines alone: items hold other line separators.
             lines = path.read_bytes().split(b"\n")
             return [Item.model_validate_json(line) for line in lines if line]
@@ -164,6 +164,12 @@ class StageFolder:
             InputError, f"reading {path}", "delete it and run again", expected=(OSError, ValidationError)
         ):
             return StageCount.model_validate_json(path.read_text("utf-8"))
+
+    def drop(self) -> None:
+        """Remove all that the stage wrote; a kill in between leaves it as not complete."""
+        with boundary(StorageError, f"removing {self.path}", "check the folder's permissions"):
+            (self.path / DONE_FILE).unlink(missing_ok=True)
+            shutil.rmtree(self.path)
 
     def finish(self, passed: int, parts: int, notes: dict[str, int] | None = None) -> StageCount:
         """Count the parts and mark the stage as complete."""

@@ -23,6 +23,10 @@ REJECTS_FILE = "rejects.jsonl"
 def counts_of(run: RunFolder) -> list[StageCount]:
     """The counts of all complete stages. Raises `InputError` if there are none."""
     counts = [count for stage in run.stages() if (count := stage.count()) is not None]
+    if not counts and run.stages():
+        raise InputError(
+            f"no stage of the run in {run.path} is complete yet", "let deepeyes data curate go on"
+        )
     if not counts:
         raise InputError(f"there is no curation run in {run.path}", "give the folder of deepeyes data curate")
     return counts
@@ -68,7 +72,10 @@ def plot_funnel(counts: Sequence[StageCount], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("items (blue: kept, orange: left out)")
     axes.spines[["top", "right"]].set_visible(False)
-    with boundary(StorageError, f"writing {path}", "check the folder's permissions"):
+    with (
+        boundary(StorageError, f"writing {path}", "check the folder's permissions"),
+        boundary(InputError, f"drawing {path}", "name a .png, .svg or .pdf file", expected=ValueError),
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
 

@@ -22,9 +22,10 @@ from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable
 from deepeyes.core.trace import Observation, Trace, Turn, Verdict, trace_id
+from deepeyes.data.fields import item_id, plain, texts, value_at
 from deepeyes.data.item import Item, Unfit
 from deepeyes.data.pictures import load_pictures
-from deepeyes.data.source import Source, item_id, plain, stored, texts, value_at
+from deepeyes.data.source import Source, stored
 from deepeyes.dialects.base import get_dialect
 from deepeyes.grading.rules import canonical
 
@@ -67,7 +68,8 @@ def rl_to_item(
         raise Unfit("no_image", "the column images is empty")
     if placeholders != len(refs) and placeholders:
         raise Unfit("image_count", f"{placeholders} placeholders, {len(refs)} pictures")
-    given = value_at(extra, "id") or value_at(extra, "index")
+    given = value_at(extra, "id")
+    given = value_at(extra, "index") if given in (None, "") else given
     task = Task(
         id=item_id(name, given if isinstance(given, str | int) else None, number),
         question=question.replace(_PLACEHOLDER, "").strip(),
@@ -90,7 +92,7 @@ def sharegpt_to_item(
     """
     messages = _messages(row.get("messages") or row.get("conversations"))
     if isinstance(row.get("system"), str) and row["system"] and messages and messages[0][0] != "system":
-        messages.insert(0, ("system", row["system"]))
+        messages.insert(0, ("system", encodable(row["system"])))
     _check_roles([role for role, _ in messages])
     pictures = load_pictures(row.get("images"), root)
     placeholders = sum(text.count(_PLACEHOLDER) for role, text in messages if role == "user")
@@ -141,11 +143,11 @@ def _messages(value: object) -> list[tuple[str, str]]:
             raise Unfit("wrong_type", f"a message is {type(message).__name__}")
         fields = cast("Mapping[str, object]", message)
         role, text = fields.get("role", fields.get("from")), fields.get("content", fields.get("value"))
-        if role not in _ROLES:
+        if not isinstance(role, str) or role not in _ROLES:
             raise Unfit("bad_roles", f"there is a role {str(role)[:40]!r}")
         if not isinstance(text, str):
             raise Unfit("wrong_type", f"a message's text is {type(text).__name__}")
-        messages.append((_ROLES[str(role)], encodable(text)))
+        messages.append((_ROLES[role], encodable(text)))
     return messages
 
 

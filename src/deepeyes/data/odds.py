@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.limits import Limits
@@ -38,6 +38,14 @@ class Difficult(Config):
     temperature: float = Field(default=1.0, ge=0)
     seed: int = 0
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _decides(self) -> Difficult:
+        if self.model and self.max_right >= self.k:
+            raise ValueError(
+                f"with max_right {self.max_right} of k {self.k} nothing is too easy: set it below k"
+            )
+        return self
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         return each(self.name, self._judged, items)
@@ -69,6 +77,14 @@ class Benefit(Config):
     temperature: float = Field(default=1.0, ge=0)
     seed: int = 1
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _decides(self) -> Benefit:
+        if self.model and self.solved_at > self.k:
+            raise ValueError(
+                f"with solved_at {self.solved_at} of k {self.k} nothing is solved: set it to at most k"
+            )
+        return self
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         return each(self.name, self._sorted, items)

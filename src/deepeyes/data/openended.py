@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
+from pydantic import Field
+
 from deepeyes.core.config import Config
 from deepeyes.data.item import Item, Lane, Unfit
 from deepeyes.data.stage import ASKED, each
@@ -43,7 +45,7 @@ class OpenEnded(Config):
     name: ClassVar[str] = "normalise"
     lanes: ClassVar[tuple[Lane, ...]] = ASKED
 
-    question_chars: int = 4000
+    question_chars: int = Field(default=4000, ge=1)
     """Longer questions are refused."""
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:

@@ -8,7 +8,6 @@ network; a picture that cannot be used is an `Unfit` with a reason, never anothe
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,7 +63,7 @@ def _from_text(text: str, root: Path) -> Image.Image:
     if encoded or _BASE64.fullmatch(text[:4000]):
         try:
             return _decode(base64.b64decode(text[encoded.end() if encoded else 0 :], validate=False))
-        except binascii.Error as error:
+        except ValueError as error:  # also what is not ASCII
             raise Unfit("image_unreadable", f"base64: {error}") from error
     path = Path(text.removeprefix("file://"))
     path = path if path.is_absolute() else root / path

@@ -2,12 +2,15 @@
 
 A raw row is whatever is cheap to have before it is looked at (a line of JSON, a record of a table, a
 number), because a run that goes on skips the rows it has. What always holds: a source that is not there, or
-cannot be opened at all, is an `InputError` before the first row; a broken row is never an exception here.
+cannot be opened at all, is an `InputError` before the first row, and a damaged file is one where it is
+damaged; a broken row is never an exception here.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from glob import glob
 from hashlib import sha256
@@ -19,6 +22,7 @@ from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
+from deepeyes.data.fields import item_id, value_at
 from deepeyes.data.item import Item, Unfit
 from deepeyes.data.layouts import rl_to_item, sharegpt_to_item
 from deepeyes.data.source import Source, row_to_item
@@ -27,6 +31,10 @@ from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_METADATA = "metadata.jsonl"
+_ARRAY = re.compile(rb"\[\s*\{")
+_EDGE = 65_536
+"""Bytes at both ends of a file that are looked at to see that it changed."""
 _INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
@@ -40,6 +48,7 @@ def to_item(
 ) -> tuple[Item, Trace | None]:
     """The raw row as an item, with its trace if it came with one; one that cannot be read is rejected."""
     root, value = raw
+    row: Mapping[str, Any] = {}
     try:
         if source.kind == "world":
             return _world_item(name, source, number, value, images), None
@@ -50,12 +59,19 @@ def to_item(
             return sharegpt_to_item(name, source, number, row, images, root)
         return row_to_item(name, source, number, row, images, root), None
     except Unfit as unfit:
-        return broken(name, source, number, unfit), None
+        return broken(name, source, number, unfit, row), None
+    except RecursionError:
+        return broken(name, source, number, Unfit("wrong_type", "it is nested too deeply"), row), None
 
 
-def broken(name: str, source: Source, number: int, unfit: Unfit) -> Item:
-    """The item that stands for a row nobody can use."""
-    task = Task(id=f"{name}/row-{number}", question="", source=name)
+def broken(name: str, source: Source, number: int, unfit: Unfit, row: Mapping[str, Any]) -> Item:
+    """The item that stands for a row nobody can use, under its own id and question if it has them."""
+    question = value_at(row, source.columns.question)
+    try:
+        own = item_id(name, value_at(row, source.columns.id), number)
+    except Unfit:
+        own = item_id(name, None, number)
+    task = Task(id=own, question=question if isinstance(question, str) else "", source=name)
     item = Item(task=task, source=name, row=number, lane=source.entry, licence=source.licence)
     return item.rejected("read", unfit.reason, unfit.detail)
 
@@ -63,16 +79,16 @@ def broken(name: str, source: Source, number: int, unfit: Unfit) -> Item:
 def fingerprint(source: Source) -> str:
     """Sixteen hex digits over the names, sizes and edges of the source's files, to see that they changed."""
     digest = sha256(source.model_dump_json().encode())
-    if source.kind not in ("world", "hf"):
-        for path in _files(source):
-            digest.update(f"{path.name} {path.stat().st_size}".encode())
-            with (
-                boundary(InputError, f"reading {path}", "check that you may read it"),
-                path.open("rb") as file,
-            ):
-                digest.update(file.read(65_536))
-                file.seek(max(0, path.stat().st_size - 65_536))
-                digest.update(file.read())
+    if source.kind == "hf" and not Path(source.path).is_dir():
+        digest.update(str(_opened(source)._fingerprint).encode())
+        return digest.hexdigest()[:16]
+    for path in [] if source.kind == "world" else _files(source):
+        with boundary(InputError, f"reading {path}", "check that you may read it"), path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(f"{path} {size}\n".encode("utf-8", "surrogateescape"))
+            digest.update(file.read(_EDGE))
+            file.seek(max(_EDGE, size - _EDGE))
+            digest.update(file.read())
     return digest.hexdigest()[:16]
 
 
@@ -95,9 +111,12 @@ def _jsonl(source: Source) -> Iterator[tuple[Path, Any]]:
             head = file.read(1024).lstrip()
             file.seek(0)
             if path.suffix == ".json" and head.startswith(b"["):
-                with boundary(InputError, f"reading {path}", "mend the JSON", expected=ValueError):
+                unreadable = (ValueError, RecursionError)
+                with boundary(InputError, f"reading {path}", "mend the JSON", expected=unreadable):
                     rows: Any = json.load(file)
                 yield from ((root, row) for row in rows)
+            elif _ARRAY.match(head):
+                raise InputError(f"{path} holds one JSON array, not a row a line", "name it .json")
             else:
                 yield from ((root, line) for line in file if line.strip())
 
@@ -105,22 +124,41 @@ def _jsonl(source: Source) -> Iterator[tuple[Path, Any]]:
 def _parquet(source: Source) -> Iterator[tuple[Path, Any]]:
     with boundary(InputError, "reading parquet", _INSTALL, expected=ImportError):
         import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
-    import pyarrow as arrow  # pyright: ignore[reportMissingImports]
+
+    def batches(path: Path) -> Iterator[Any]:
+        table: Any = parquet.ParquetFile(path)
+        for group in range(table.num_row_groups):
+            yield from table.iter_batches(batch_size=32, row_groups=[group])
 
     for path in _files(source):
         root = Path(source.images) if source.images else path.parent
-        broken_file = (OSError, arrow.ArrowException)
-        with boundary(InputError, f"reading {path}", "fetch the file again", expected=broken_file):
-            table: Any = parquet.ParquetFile(path)
-        for group in range(table.num_row_groups):
-            with boundary(InputError, f"reading {path}", "fetch the file again", expected=broken_file):
-                batches: Any = table.iter_batches(batch_size=32, row_groups=[group])
-            for batch in batches:
-                yield from ((root, row) for row in batch.to_pylist())
+        yield from ((root, row) for row in _rows(batches(path), str(path)))
+
+
+def _rows(batches: Iterator[Any], place: str) -> Iterator[Any]:
+    """The rows of Arrow batches. Raises `InputError` where the file is damaged."""
+    import pyarrow as arrow  # pyright: ignore[reportMissingImports]
+
+    damaged = (OSError, ValueError, arrow.ArrowException)  # text that is no UTF-8 is a ValueError
+    while True:
+        with boundary(InputError, f"reading {place}", "fetch it again", expected=damaged):
+            batch = next(batches, None)
+            rows = [] if batch is None else batch.to_pylist()
+        if batch is None:
+            return
+        yield from rows
 
 
 def _hugging_face(source: Source) -> Iterator[tuple[Path, Any]]:
     """Rows as Arrow holds them: pictures stay encoded, so one that is broken cannot stop the others."""
+    data, local = _opened(source), Path(source.path)
+    root = Path(source.images) if source.images else local if local.is_dir() else Path()
+    batches = data.with_format("arrow").iter(batch_size=32)
+    yield from ((root, row) for row in _rows(batches, source.path))
+
+
+def _opened(source: Source) -> Any:
+    """The split of a data set of the `datasets` library."""
     with boundary(InputError, "opening a Hugging Face data set", _INSTALL, expected=ImportError):
         import datasets  # pyright: ignore[reportMissingImports]
     local = Path(source.path)
@@ -128,41 +166,46 @@ def _hugging_face(source: Source) -> Iterator[tuple[Path, Any]]:
     with boundary(InputError, f"opening the data set {source.path}", remedy, expected=Exception):
         if (local / "dataset_dict.json").exists() or (local / "state.json").exists():
             loaded: Any = datasets.load_from_disk(str(local))
-            data: Any = loaded[source.split] if isinstance(loaded, dict) else loaded
-        else:
-            data = datasets.load_dataset(source.path, source.config or None, split=source.split)
-    root = Path(source.images) if source.images else local if local.is_dir() else Path()
-    for table in data.with_format("arrow").iter(batch_size=32):
-        yield from ((root, row) for row in table.to_pylist())
+            return loaded[source.split] if isinstance(loaded, dict) else loaded
+        return datasets.load_dataset(source.path, source.config or None, split=source.split)
 
 
 def _folder(source: Source) -> Iterator[tuple[Path, Any]]:
     """Pictures below a folder, in the order of their paths, each with `file`, `folder` (the name of the
-    folder it is in) and what `metadata.jsonl` says of it under its `file_name`.
+    folder it is in) and what `metadata.jsonl` says of it under its `file_name`: a row for each of its lines.
+    Lines that name no file come last, as they are.
     """
     root = Path(source.path)
-    if not root.is_dir():
-        raise InputError(f"there is no folder {root}", "check the path of the source")
-    told: dict[str, dict[str, Any]] = {}
-    metadata = root / "metadata.jsonl"
-    if metadata.exists():
-        with boundary(
-            InputError, f"reading {metadata}", "give one object a line", expected=(OSError, ValueError)
-        ):
-            for line in metadata.read_text("utf-8").splitlines():
-                if line.strip():
-                    row: dict[str, Any] = json.loads(line)
-                    told[str(row.get("file_name"))] = row
-    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.suffix.lower() in _PICTURES}
-    for file in sorted(found | set(told)):
-        row = {"id": file, "folder": Path(file).parent.name, **told.get(file, {}), "file": file}
-        yield root, {**row, "image": file}
+    told: dict[str, list[Mapping[str, Any]]] = {}
+    nameless: list[bytes] = []
+    for path in _files(source):
+        if path != root / _METADATA:
+            told.setdefault(str(path.relative_to(root)), [])
+            continue
+        with boundary(InputError, f"reading {path}", "check that you may read it"):
+            lines = path.read_bytes().split(b"\n")  # rows may hold other line separators
+        for line in filter(bytes.strip, lines):
+            try:
+                row = parsed(line)
+            except Unfit:
+                row = {}
+            if isinstance(file := row.get("file_name"), str):
+                told.setdefault(file, []).append(row)
+            else:
+                nameless.append(line)
+    for file in sorted(told):
+        for number, row in enumerate(told[file] or [{}], 1):
+            place = {"id": file if number == 1 else f"{file}#{number}", "folder": Path(file).parent.name}
+            yield root, {**place, **row, "file": file, "image": file}
+    yield from ((root, line) for line in nameless)
 
 
 def _world(source: Source) -> Iterator[tuple[Path, Any]]:
     unknown = [family for family in source.families if family not in FAMILIES]
-    if unknown or not source.families:
+    if unknown:
         raise InputError(f"there is no family {', '.join(unknown)!r}", f"use {', '.join(FAMILIES)}")
+    if not source.families:
+        raise InputError("a source of kind world has no families", f"use {', '.join(FAMILIES)}")
     if source.split not in SPLITS:
         raise InputError(f"there is no split {source.split!r}", f"use {', '.join(SPLITS)}")
     if not source.limit:
@@ -179,16 +222,29 @@ def _world_item(name: str, source: Source, number: int, value: Any, images: Imag
 
 
 def _files(source: Source) -> list[Path]:
-    """The files a path or pattern names, sorted; every data file of a folder. Raises `InputError`."""
+    """The files a path or pattern names, sorted; of a folder what its kind reads. Raises `InputError`."""
     endings = (".parquet",) if source.kind in ("parquet", "rl") else (".jsonl", ".json")
     path = Path(source.path)
+    if not source.path:
+        raise InputError(f"a source of kind {source.kind} has no path", "give it one")
     if source.kind == "folder":
-        return [path / "metadata.jsonl"] if (path / "metadata.jsonl").exists() else []
+        if not path.is_dir():
+            raise InputError(f"there is no folder {path}", "check the path of the source")
+        pictures = sorted(file for file in path.rglob("*") if file.suffix.lower() in _PICTURES)
+        return [file for file in (path / _METADATA, *pictures) if file.is_file()]
+    if source.kind == "hf":
+        return sorted(file for file in path.rglob("*") if file.is_file())
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix in endings)
-    else:
-        files = [Path(name) for name in sorted(glob(source.path))]  # noqa: PTH207  # patterns may be absolute
-    if not source.path or not files:
+        if not files:
+            raise InputError(
+                f"the folder {path} holds no {' or '.join(endings)}", "check the path of the source"
+            )
+        return files
+    if path.is_file():  # also one whose name looks like a pattern
+        return [path]
+    files = [Path(name) for name in sorted(glob(source.path))]  # noqa: PTH207  # patterns may be absolute
+    if not files:
         raise InputError(f"there is no file {source.path!r}", "check the path of the source")
     return files
 

@@ -14,7 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from deepeyes.core.errors import ConfigError
+from pydantic import TypeAdapter, ValidationError
+
+from deepeyes.core.errors import ConfigError, InputError, boundary
 from deepeyes.core.images import ImageStore, write_atomic
 from deepeyes.core.trace import TRACES_FILE, Trace
 from deepeyes.data.faults import faults
@@ -36,7 +38,7 @@ def read_sources(
     on_rows: Callable[[int], None],
 ) -> int:
     """Make the parts that are missing; returns how many there are. Raises `InputError`, `ConfigError`."""
-    _same_files(run.path / "sources.json", sources)
+    _same_files(run.marks, sources)
     part = 0
     with ThreadPoolExecutor(_THREADS) as pool:
         for name, source in sources.items():
@@ -96,7 +98,10 @@ def _batches(rows: Iterator[tuple[Path, Any]], size: int) -> Iterable[tuple[int,
 def _same_files(path: Path, sources: Mapping[str, Source]) -> None:
     marks = {name: fingerprint(source) for name, source in sources.items()}
     if path.exists():
-        before = json.loads(path.read_text("utf-8"))
+        with boundary(
+            InputError, f"reading {path}", "choose another --out", expected=(OSError, ValidationError)
+        ):
+            before = TypeAdapter(dict[str, str]).validate_json(path.read_bytes())
         changed = [name for name, mark in marks.items() if before.get(name) != mark]
         if changed:
             raise ConfigError(

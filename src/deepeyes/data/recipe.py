@@ -1,10 +1,15 @@
 """A recipe: every setting that decides what comes out of a curation run, and nothing else.
 
 How fast it goes (episodes in flight, processes, machines) is not in it, so a run may go on with another
-pace. What always holds: `checked` finds what can be found before anything is read or asked.
+pace. What always holds: `checked` and `check_models` find what can be found before anything is read or
+asked; every setting but `title` and `export` belongs to one stage.
 """
 
 from __future__ import annotations
+
+from importlib.util import find_spec
+from math import isfinite
+from typing import get_args
 
 from pydantic import Field
 
@@ -13,15 +18,35 @@ from deepeyes.core.errors import ConfigError
 from deepeyes.data.decontaminate import Decontaminate
 from deepeyes.data.duplicates import Distinct
 from deepeyes.data.export.options import ExportOptions
+from deepeyes.data.item import Lane
 from deepeyes.data.looks import Looks
 from deepeyes.data.mix import Mixed, Split
 from deepeyes.data.odds import Benefit, Difficult
 from deepeyes.data.openended import OpenEnded
 from deepeyes.data.readers import raw_rows
 from deepeyes.data.source import Source
-from deepeyes.data.teaching import Synthesize
+from deepeyes.data.teaching import WORLD, WRITTEN, Synthesize
 from deepeyes.data.verifiable import Verifiable
 from deepeyes.data.verify import Verified
+from deepeyes.dialects.base import dialect_named
+from deepeyes.models.registry import check_model
+from deepeyes.world.engines import check_search
+
+Section = (
+    OpenEnded
+    | Verifiable
+    | Difficult
+    | Benefit
+    | Synthesize
+    | Verified
+    | Looks
+    | Distinct
+    | Decontaminate
+    | Mixed
+    | Split
+)
+_JUDGING = {"k", "max_right", "solved_at", "otherwise"}
+"""Settings of the probes that decide how often is asked and what follows, not what is said."""
 
 
 class Recipe(Config):
@@ -44,20 +69,103 @@ class Recipe(Config):
     split: Split = Split()
     export: ExportOptions = ExportOptions()
 
+    @property
+    def stages(self) -> tuple[Section, ...]:
+        """The stages after reading, in order."""
+        return (
+            self.normalise,
+            self.verifiable,
+            self.difficulty,
+            self.tool_benefit,
+            self.synthesize,
+            self.verify,
+            self.fingerprint,
+            self.deduplicate,
+            self.decontaminate,
+            self.mix,
+            self.split,
+        )
+
+    def changed(self, before: Recipe) -> list[str]:
+        """The stages whose settings are not those of `before`, in order; the order of tables counts too."""
+        same_rows = (list(self.sources.items()), self.batch) == (list(before.sources.items()), before.batch)
+        pairs = zip(self.stages, before.stages, strict=True)
+        others = [now.name for now, then in pairs if now.model_dump_json() != then.model_dump_json()]
+        return others if same_rows else ["read", *others]
+
+    def unasked(self, before: Recipe) -> list[str]:
+        """The shelves of `before` whose episodes do not count here: other questions, or otherwise asked."""
+        now, then = self._asking(), before._asking()
+        others = {"read", "normalise"} & set(self.changed(before))
+        return [shelf for shelf in then if others or now.get(shelf) != then[shelf]]
+
+    def _asking(self) -> dict[str, object]:
+        """Shelf of episodes to what decides what is said in them, the questions apart."""
+        teachers = {**self.synthesize.teachers, WRITTEN: self.synthesize.written}
+        return {
+            **{
+                stage.name: stage.model_dump(exclude=_JUDGING)
+                for stage in (self.difficulty, self.tool_benefit)
+            },
+            **{
+                f"{self.synthesize.name}-{name}": (self.synthesize.seed, teacher)
+                for name, teacher in teachers.items()
+            },
+        }
+
+    def check_models(self) -> None:
+        """Raises `ModelError` or `ConfigError` for names of models and searches that nothing can have."""
+        teachers = list(self.synthesize.teachers.values())
+        models = [self.difficulty.model, self.tool_benefit.model, *(teacher.model for teacher in teachers)]
+        for model in models:
+            if model and model != WORLD:
+                check_model(model)
+        for searching in (self.tool_benefit, *teachers):
+            check_search(searching.search)
+
     def checked(self) -> Recipe:
         """Itself; raises `ConfigError` or `InputError` for what cannot work."""
-        for name, source in (*self.sources.items(), *self.decontaminate.against.items()):
-            if not name.replace("-", "").replace("_", "").isalnum():
-                raise ConfigError(f"{name!r} is no name for a source", "use letters, digits, - and _")
-            next(iter(raw_rows(source)), None)  # opens it
-        needs = [n for n, s in self.sources.items() if s.entry in ("question", "cold_start")]
+        for library in ("imagehash", "datasketch"):
+            if find_spec(library) is None:
+                raise ConfigError(f"{library} is not installed", "pip install 'deepeyes[data]'")
+        teachers = [*self.synthesize.teachers.values(), self.synthesize.written]
+        for speaking in (self.difficulty, self.tool_benefit, *teachers, self.export):
+            if speaking.dialect:
+                dialect_named(speaking.dialect)
+        for name in self.synthesize.teachers:
+            _check_name(name, "a teacher", taken=WRITTEN)
+        self._check_mix()
+        for section, sources in (
+            ("sources", self.sources),
+            ("decontaminate.against", self.decontaminate.against),
+        ):
+            for name, source in sources.items():
+                _check_name(name, "a source")
+                source.check(f"{section}.{name}")
+                next(iter(raw_rows(source)), None)  # opens it
         goes_to_rl = not self.tool_benefit.model and self.tool_benefit.otherwise == "rl"
-        if needs and not self.synthesize.teachers and not goes_to_rl and not self._all_rl():
+        taught = ("cold_start",) if goes_to_rl else ("cold_start", "question")
+        needs = [n for n, s in self.sources.items() if s.entry in taught and s.kind != "sharegpt"]
+        if needs and not self.synthesize.teachers:
             raise ConfigError(
                 f"questions of {', '.join(needs)} may need a trace and there is no teacher",
                 'name one in [synthesize.teachers.NAME], or set tool_benefit.otherwise = "rl"',
             )
         return self
 
-    def _all_rl(self) -> bool:
-        return all(source.entry in ("rl", "trace", "text") for source in self.sources.values())
+    def _check_mix(self) -> None:
+        shares, by = self.mix.shares, self.mix.by
+        if not all(map(isfinite, shares.values())):
+            raise ConfigError("a share of mix.shares is no finite number", "give numbers such as 0.5")
+        known = {"source": tuple(self.sources), "lane": get_args(Lane)}.get(by, ())
+        unknown = [group for group in (*shares, *self.mix.caps) if known and group not in known]
+        if unknown:
+            raise ConfigError(
+                f"mix speaks of {by} {unknown[0]!r}, which is not there", f"use {', '.join(known)}"
+            )
+
+
+def _check_name(name: str, what: str, taken: str = "") -> None:
+    if name == taken or not name.replace("-", "").replace("_", "").isalnum():
+        but = f", but not {taken}" if taken else ""
+        raise ConfigError(f"{name!r} is no name for {what}", f"use letters, digits, - and _{but}")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -98,9 +99,7 @@ class RayCluster:
     shares_process: bool = False
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None:
-        with boundary(
-            ConfigError, "using Ray", "install it: pip install 'deepeyes[ray]'", expected=ImportError
-        ):
+        with boundary(ConfigError, "using Ray", _INSTALL_RAY, expected=ImportError):
             import ray  # pyright: ignore[reportMissingImports]
             import ray.data  # pyright: ignore[reportMissingImports]
         if not ray.is_initialized():
@@ -125,15 +124,25 @@ class RayCluster:
 
 
 def runner_named(name: str, processes: int, address: str = "") -> Runner:
-    """`local` (one process or several) or `ray`. Raises `ConfigError`."""
+    """`local` (one process or several) or `ray`. Raises `ConfigError`, also if its library is missing."""
+    if name == "local" and processes <= 1:
+        return ThisProcess()
     if name == "local":
-        return ThisProcess() if processes <= 1 else Processes(processes)
+        _check_installed("datasets", _INSTALL)
+        return Processes(processes)
     if name == "ray":
+        _check_installed("ray", _INSTALL_RAY)
         return RayCluster(address, processes if processes > 1 else 0)
     raise ConfigError(f"there is no runner {name!r}", "use local or ray")
 
 
 _INSTALL = "install what it needs: pip install 'deepeyes[data]'"
+_INSTALL_RAY = "install it: pip install 'deepeyes[ray]'"
+
+
+def _check_installed(library: str, remedy: str) -> None:
+    if find_spec(library) is None:
+        raise ConfigError(f"{library} is not installed", remedy)
 
 
 def _mapped(columns: dict[str, Any], work: Work) -> dict[str, list[int]]:

@@ -16,21 +16,40 @@ time; a row that cannot be used raises `Unfit` in `row_to_item` and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, cast
+from string import Formatter
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from deepeyes.core.config import Config
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
-from deepeyes.core.text import encodable
+from deepeyes.data.fields import Row, asked, choices, filled, item_id, plain, texts, value_at
 from deepeyes.data.item import Item, Lane, Unfit
 from deepeyes.data.pictures import load_pictures
 
 Kind = Literal["jsonl", "parquet", "hf", "folder", "sharegpt", "rl", "world"]
-Row = Mapping[str, Any]
+
+
+_TABLES: tuple[Kind, ...] = ("jsonl", "parquet", "hf", "folder")
+_FILES: tuple[Kind, ...] = (*_TABLES, "sharegpt", "rl")
+_ONLY_FOR: dict[str, tuple[Kind, ...]] = {
+    "path": _FILES,
+    "config": ("hf",),
+    "split": ("hf", "world"),
+    "images": _FILES,
+    "needs_image": _FILES,
+    "needs_answer": (*_TABLES, "rl"),
+    "question": _TABLES,
+    "separator": _TABLES,
+    "families": ("world",),
+    "seed": ("world",),
+    "columns": _TABLES,
+}
+"""Settings that not every kind has."""
 
 
 class Columns(Config):
@@ -84,7 +103,9 @@ class Source(Config):
     needs_answer: bool = True
     """Whether a row without an answer is refused (a benchmark to stay away from needs none)."""
     question: str = ""
-    """For rows without a question: one for all of them, in which {column} stands for the row's value."""
+    """For rows without a question: one for all of them, in which {column} stands for the row's value (a dot
+    goes into a nested field).
+    """
     separator: str = ""
     """What separates several right answers inside one text, such as " or "."""
     families: tuple[str, ...] = ("tiny", "direct")
@@ -93,12 +114,42 @@ class Source(Config):
     """For `world`."""
     columns: Columns = Columns()
 
+    @field_validator("question")
+    @classmethod
+    def _plain_template(cls, value: str) -> str:
+        if any(column == "" or spec or turned for _, column, spec, turned in Formatter().parse(value)):
+            raise ValueError("only {column} can be filled in")
+        return value
+
+    def check(self, where: str) -> None:
+        """Raises `ConfigError` for settings that mean nothing for its kind; `where` it stands is for the
+        message."""
+        for setting, kinds in _ONLY_FOR.items():
+            given = getattr(self, setting)
+            if self.kind not in kinds and given != type(self).model_fields[setting].default:
+                raise ConfigError(
+                    f"{where}.{setting} means nothing for kind {self.kind}",
+                    f"remove it: it is for {', '.join(kinds)}",
+                )
+        if self.kind != "sharegpt" and self.lane == "trace":
+            raise ConfigError(
+                f"{where} cannot enter as trace: rows of kind {self.kind} bring none",
+                "use question, rl or cold_start",
+            )
+        if self.kind != "sharegpt" and self.lane == "text" and not self.columns.reasoning:
+            raise ConfigError(
+                f"{where} cannot enter as text without written reasoning",
+                "name its column in columns.reasoning, or use question, rl or cold_start",
+            )
+
     @property
     def entry(self) -> Lane:
-        """The lane of its items, for kinds whose rows all enter in one."""
+        """The lane of its items; a conversation without pictures and tools goes into `text` all the same."""
         if self.lane:
             return self.lane
-        return "rl" if self.kind == "rl" else "text" if self.columns.reasoning else "question"
+        if self.kind in ("rl", "sharegpt"):
+            return "rl" if self.kind == "rl" else "trace"
+        return "text" if self.columns.reasoning else "question"
 
     @property
     def pictured(self) -> bool:
@@ -160,87 +211,6 @@ def stored(pictures: Iterable[Any], images: ImageStore) -> tuple[Any, ...]:
     return refs
 
 
-def item_id(source: str, value: object, number: int) -> str:
-    """`source/value`, or `source/row-N` for rows without an id. Raises `Unfit` for an id that is no id."""
-    if value is None or value == "":
-        return f"{source}/row-{number}"
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise Unfit("wrong_type", f"the id is {type(value).__name__}")
-    return f"{source}/{encodable(str(value)).strip()[:200]}"
-
-
-def asked(question: object) -> str:
-    """The question as text. Raises `Unfit` if there is none."""
-    if question is None:
-        raise Unfit("no_question", "the question is missing")
-    if not isinstance(question, str):
-        raise Unfit("wrong_type", f"the question is {type(question).__name__}")
-    if not question.strip():
-        raise Unfit("no_question", "the question is empty")
-    return question.strip()
-
-
-def texts(value: object, what: str) -> list[str]:
-    """A text, number, truth value or list of them as texts. Raises `Unfit` for anything else."""
-    if value is None:
-        return []
-    if isinstance(value, bool):
-        return ["yes" if value else "no"]
-    if isinstance(value, int | float):
-        return [f"{value:.12g}" if isinstance(value, float) else str(value)]
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [text for one in cast("Sequence[object]", value) for text in texts(one, what)]
-    raise Unfit("wrong_type", f"{what} is {type(value).__name__}")
-
-
-def choices(value: object) -> tuple[str, ...]:
-    """Choices in order; an object from letter to text is taken in the order of its letters."""
-    if isinstance(value, Mapping):
-        lettered = cast("Mapping[str, object]", value)
-        given = [lettered[letter] for letter in sorted(lettered)]
-        return tuple(texts([one for one in given if one is not None], "an option"))
-    return tuple(texts(value, "an option"))
-
-
-def value_at(row: object, path: str) -> Any:
-    """The value at a dotted path; None where there is none. A column whose name holds the dot goes first."""
-    if not path:
-        return None
-    if isinstance(row, Mapping) and path in row:
-        return cast("Row", row)[path]
-    key, _, rest = path.partition(".")
-    if isinstance(row, Mapping):
-        here = cast("Row", row).get(key)
-    elif isinstance(row, Sequence) and not isinstance(row, str | bytes) and key.isdigit():
-        many = cast("Sequence[Any]", row)
-        here = many[int(key)] if int(key) < len(many) else None
-    else:
-        return None
-    return value_at(here, rest) if rest else here
-
-
-def filled(template: str, row: Row) -> str:
-    """`template` with {column} replaced. Raises `Unfit` if the row has no such column."""
-    values = {key: value for key, value in row.items() if isinstance(value, str | int | float)}
-    try:
-        return template.format_map(values)
-    except (KeyError, ValueError, IndexError) as error:
-        raise Unfit("no_question", f"the row has no column {error}") from error
-
-
-def plain(value: Any) -> Any:
-    """The value if JSON can hold it, else its text."""
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in cast("Sequence[Any]", value)]
-    return str(value)[:1000]
-
-
 def _more(row: Row, column: str) -> list[str]:
     return texts(value_at(row, column), "a further answer") if column else []
 
@@ -248,7 +218,3 @@ def _more(row: Row, column: str) -> list[str]:
 def _label(row: Row, column: str) -> str:
     found = texts(value_at(row, column), column) if column else []
     return found[0] if found else ""
-
-
-ToItem = Callable[[int, Any], Item]
-"""Row number and raw row to item; raises `Unfit`."""

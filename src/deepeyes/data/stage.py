@@ -71,7 +71,7 @@ class AsColumns:
 
 
 def to_columns(items: Sequence[Item]) -> dict[str, list[Any]]:
-    """The items as columns, the form that `as_columns` reads and writes."""
+    """The items as columns, the form that `AsColumns` reads and writes."""
     return {
         "id": [item.id for item in items],
         "item": [item.model_dump_json() for item in items],

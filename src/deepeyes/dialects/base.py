@@ -85,6 +85,12 @@ def get_dialect(name: str, prompt: str = "full") -> Dialect:
     raise ConfigError(f"there is no dialect {name!r}", "use deepeyes_v2 or native")
 
 
+def dialect_named(name: str) -> Dialect:
+    """The dialect of a name with its prompt after a slash: `deepeyes_v2/brief`. Raises `ConfigError`."""
+    base, _, prompt = name.partition("/")
+    return get_dialect(base, prompt or "full")
+
+
 def newline_ended(text: str) -> str:
     """`text` with a newline at its end, unless it is empty."""
     return text if not text or text.endswith("\n") else text + "\n"

@@ -28,29 +28,49 @@ _SCRIPTED = {"prompt": str, "dialect_name": str, **_VISION}
 
 def resolve_model(spec: str, **options: Any) -> ChatModel:
     """The model that `spec` names; `options` go to its constructor. Raises `ModelError`."""
-    kind, _, rest = spec.strip().partition(":")
-    rest, _, settings = rest.partition("#")
-    if kind == "nano" or (kind == "nano-base" and not rest):
+    kind, rest, settings = _read(spec)
+    if kind in ("nano", "nano-base"):
         with boundary(ModelError, f"loading the model {kind}", _INSTALL, expected=ImportError):
             from deepeyes.models.nano import load_nano
         return load_nano(spec.strip(), folder=Path(rest) if rest else None, **options)
-    if kind == "hf" and rest:
+    if kind == "hf":
         with boundary(ModelError, f"loading the model {spec}", _INSTALL, expected=ImportError):
             from deepeyes.models.transformers import TransformersModel
-        return TransformersModel.load(rest, **{**_settings(settings, _HF), **options})
-    if kind == "openai" and rest:
+        return TransformersModel.load(rest, **{**settings, **options})
+    if kind == "openai":
         from deepeyes.models.openai import OpenAIModel
 
-        model, at, base_url = rest.partition("@")
-        if not model or not at or not base_url.startswith(("http://", "https://")):
-            example = "openai:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
-            raise ModelError(f"{spec!r} names no server", f"write it like {example}")
-        return OpenAIModel(model, base_url, **{**_with_vision(_settings(settings, _OPENAI)), **options})
-    if kind == "scripted" and rest:
-        from deepeyes.models.scripted import ScriptedModel
+        model, _, base_url = rest.partition("@")
+        return OpenAIModel(model, base_url, **{**settings, **options})
+    from deepeyes.models.scripted import ScriptedModel
 
-        return ScriptedModel.from_file(rest, **{**_with_vision(_settings(settings, _SCRIPTED)), **options})
-    raise ModelError(f"there is no model {spec!r}", FORMS)
+    return ScriptedModel.from_file(rest, **{**settings, **options})
+
+
+def check_model(spec: str) -> None:
+    """Raises `ModelError` for a name that no model can have, or a file that is not there, without loading
+    anything.
+    """
+    kind, rest, _ = _read(spec)
+    if kind in ("nano", "scripted") and rest and not Path(rest).exists():
+        raise ModelError(f"there is no file or folder {rest} of {spec!r}", "check its path")
+
+
+def _read(spec: str) -> tuple[str, str, dict[str, Any]]:
+    """Kind, what follows the colon, and the settings."""
+    kind, _, rest = spec.strip().partition(":")
+    rest, _, settings = rest.partition("#")
+    if kind == "nano" or (kind == "nano-base" and not rest):
+        return kind, rest, {}
+    if kind not in ("hf", "openai", "scripted") or not rest:
+        raise ModelError(f"there is no model {spec!r}", FORMS)
+    if kind == "hf":
+        return kind, rest, _settings(settings, _HF)
+    model, at, base_url = rest.partition("@")
+    if kind == "openai" and not (model and at and base_url.startswith(("http://", "https://"))):
+        example = "openai:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
+        raise ModelError(f"{spec!r} names no server", f"write it like {example}")
+    return kind, rest, _with_vision(_settings(settings, _OPENAI if kind == "openai" else _SCRIPTED))
 
 
 def _settings(text: str, known: dict[str, type]) -> dict[str, Any]:

@@ -81,12 +81,25 @@ async def open_engines(
     specs: Sequence[str], *, snippet_chars: int = SNIPPET_CHARS, tell: OnProgress | None = None
 ) -> AsyncGenerator[Engines]:
     """What `specs` name, opened together. Raises `ConfigError` or `InputError` for what cannot be opened."""
+    check_search(specs)
     async with AsyncExitStack() as stack:
         found = Engines()
         for spec in specs:
             if spec.strip().lower() not in ("", OFF):
                 found = _joined(found, await _opened(spec.strip(), stack, snippet_chars, tell), spec)
         yield found
+
+
+def check_search(specs: Sequence[str]) -> None:
+    """Raises `ConfigError` for a name that `open_engines` does not know, without opening anything."""
+    from deepeyes.search.providers.registry import NAMES
+
+    for spec in specs:
+        name = spec.partition("?")[0].strip().lower()
+        if name not in ("", OFF, WORLD, *NAMES) and not Path(spec.strip()).is_dir():
+            raise ConfigError(
+                f"there is no search {spec!r}", f"give off, world, an index folder, or {', '.join(NAMES)}"
+            )
 
 
 def world_folder(pack: Pack) -> Path:
@@ -172,12 +185,6 @@ def _world(stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -
 def _folder(folder: Path, stack: AsyncExitStack, snippet_chars: int) -> Engines:
     from deepeyes.search.text.index import TextIndex
 
-    if not folder.is_dir():
-        from deepeyes.search.providers.registry import NAMES
-
-        raise ConfigError(
-            f"there is no search {str(folder)!r}", f"give off, world, an index folder, or {', '.join(NAMES)}"
-        )
     text = stack.enter_context(TextIndex.open(folder, snippet_chars=snippet_chars))
     return Engines(text=text, pages=text, notes=text.notes)
 

@@ -2,7 +2,7 @@
 
 What always holds: samples come in the order of the run's items; text that spells out a special token or a
 picture placeholder is made inert, so the number of placeholders is the number of pictures; an export is
-written beside its place and moved there when it is complete.
+written beside its place and moved there when it is complete; it replaces an earlier export and nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from PIL import Image
 
+from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
@@ -25,11 +26,18 @@ from deepeyes.data.asking import noted_tools
 from deepeyes.data.folder import RECIPE_FILE, RunFolder
 from deepeyes.data.item import Item
 from deepeyes.data.recipe import Recipe
-from deepeyes.dialects.base import get_dialect
+from deepeyes.dialects.base import dialect_named
 from deepeyes.dialects.neutralise import neutralise_special
+from deepeyes.tools.image_search import ImageSearchTool
+from deepeyes.tools.open_page import OpenPageTool
+from deepeyes.tools.python import PythonTool
+from deepeyes.tools.search import SearchTool
 
 SPLITS = ("train", "validation")
+MARK = ".deepeyes-export"
+"""A file that every export holds, so that the next one may take its place."""
 NEEDS = "install what it needs: pip install 'deepeyes[data]'"
+_TOOLS = (PythonTool, SearchTool, ImageSearchTool, OpenPageTool)
 
 Piece = str | Image.Image
 
@@ -85,6 +93,16 @@ class Finished:
     def images(self) -> ImageStore:
         return ImageStore(self.run.images)
 
+    @property
+    def tools(self) -> list[ToolSpec]:
+        """What prompts name."""
+        known = {tool.name: _spec(tool) for tool in _TOOLS}
+        noted = {spec.name: spec for spec in noted_tools(self.run)}
+        names = self.recipe.export.tools
+        if names is None:
+            return list(noted.values()) or [known["python"]]
+        return [noted.get(name, known[name]) for name in names]
+
     def imitations(self, split: str) -> Iterator[Sample]:
         """Conversations to learn from."""
         for item, trace in self.traced(split):
@@ -99,8 +117,8 @@ class Finished:
 
     def prompts(self, split: str) -> Iterator[Sample]:
         """Questions for reinforcement learning, as the dialect opens an episode with them."""
-        speech = get_dialect(*_dialect(self.recipe.export.dialect))
-        system = speech.system(noted_tools(self.run))
+        speech = dialect_named(self.recipe.export.dialect)
+        system = speech.system(self.tools)
         vision = self.recipe.export.vision
         for item in self.items:
             if item.lane != "rl" or item.split != split:
@@ -136,16 +154,37 @@ def png(picture: Image.Image) -> bytes:
 
 
 @contextmanager
-def fresh_folder(place: Path) -> Generator[Path]:
-    """An empty folder to write into, which takes `place` when the block ends well."""
+def fresh_folder(place: Path, run: Path) -> Generator[Path]:
+    """An empty folder to write an export of `run` into, which takes `place` when the block ends well.
+
+    Raises `InputError`, before anything is touched, for a place that holds anything but an earlier export.
+    """
+    place = place.resolve()
+    _check_place(place, run.resolve())
     building = place.with_name(f".{place.name}.part")
     with boundary(StorageError, f"writing to {place}", "check the folder's permissions"):
-        shutil.rmtree(building, ignore_errors=True)
+        if (building / MARK).exists():
+            shutil.rmtree(building)
         building.mkdir(parents=True)
-        yield building
-        if place.exists():
-            shutil.rmtree(place)
-        building.rename(place)
+        (building / MARK).touch()
+        try:
+            yield building
+            if place.exists():
+                shutil.rmtree(place)
+            building.rename(place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _check_place(place: Path, run: Path) -> None:
+    inside = place.is_relative_to(run) and not place.is_relative_to(run / "export")
+    if run.is_relative_to(place) or inside or place == run / "export":
+        raise InputError(f"an export to {place} would destroy the run in {run}", "choose another --to")
+    with boundary(InputError, f"looking into {place}", "choose another --to"):
+        if place.exists() and not (place / MARK).exists() and any(place.iterdir()):
+            raise InputError(
+                f"{place} holds files that are no export", "choose another --to, or empty the folder yourself"
+            )
 
 
 def write_parquet(path: Path, features: Any, rows: Iterator[dict[str, Any]]) -> int:
@@ -178,6 +217,5 @@ def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[Sequence[dic
         yield batch
 
 
-def _dialect(name: str) -> tuple[str, str]:
-    base, _, prompt = name.partition("/")
-    return base, prompt or "full"
+def _spec(tool: type[PythonTool | SearchTool | ImageSearchTool | OpenPageTool]) -> ToolSpec:
+    return ToolSpec(name=tool.name, description=tool.description, parameters=dict(tool.parameters))

@@ -18,17 +18,20 @@ FORMATS = {"trl": export_trl, "sharegpt": export_sharegpt, "verl": export_verl, 
 def export(run: Path, layout: str, to: Path | None = None) -> tuple[Path, dict[str, int]]:
     """Write a complete run in one format; its folder (default: RUN/export/FORMAT) and the rows of each file.
 
-    Raises `InputError` for an unknown format, an incomplete run, or one that holds nothing for the format.
+    Raises `InputError` for an unknown format, an incomplete run, one that holds nothing for the format, or a
+    folder that holds anything but an earlier export.
     """
     if layout not in FORMATS:
         raise InputError(f"there is no format {layout!r}", f"use {', '.join(FORMATS)}")
     done = Finished.open(run)
     place = to or run / "export" / layout
-    with fresh_folder(place) as folder:
+    with fresh_folder(place, run) as folder:
         files = FORMATS[layout](done, folder)
         if not files:
+            lanes = sorted({item.lane for item in done.items})
             raise InputError(
-                f"{run} holds nothing for {layout}", "see what was left out: deepeyes data funnel"
+                f"{run} holds nothing for {layout} (lanes kept: {', '.join(lanes) or 'none'})",
+                "choose another --format, or see what was left out: deepeyes data funnel",
             )
         write_card(done, folder, layout, files)
     return place, files
