@@ -141,7 +141,10 @@ def test_what_is_counted_and_what_it_stands_beside_is_pointed_at_first() -> None
         side = max(
             ("right of", across), ("left of", -across), ("below", down), ("above", -down), key=lambda s: s[1]
         )
-        assert f"I look {side[0]} it." in replies_for(example, NANO)[0].text
+        text = replies_for(example, NANO)[0].text
+        assert f"I look {side[0]} it." in text
+        places = re.findall(r"\((\d\.\d) ([+-] \d\.\d)\)", text)
+        assert f"is at {places[0][0]}, {places[1][0]}." in text, "the way is counted from there"
 
 
 def test_numbers_read_from_afar_come_with_their_places() -> None:

@@ -18,9 +18,7 @@ from deepeyes.world import phrases
 from deepeyes.world.example import ViewSize
 from deepeyes.world.families import (
     ask_about_sign,
-    beside,
     count,
-    draw_beside,
     draw_big_sign,
     draw_shape_question,
     draw_tiny_signs,
@@ -35,7 +33,7 @@ from .dense import VARIANTS, label_cells
 from .reading import draw_line, draw_reading
 from .sheets import draw_sheet, unlabelled
 
-SHEET, PAGE = 0.33, 0.22
+SHEET, PAGE = 0.26, 0.22
 """Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3
@@ -98,7 +96,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     more: list[Asked] = []
-    if choice < 0.42:
+    if choice < 0.38:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
@@ -107,21 +105,12 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
         more += [_besides(rng, scene, sign, asked.kind) for sign, asked in about if sign.text]
-    elif choice < 0.58:
+    elif choice < 0.55:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
         blind = [sign for sign in scene.things if rng.random() < 0.3]
         more = [_about(rng, scene, sign)._replace(kind="blind") for sign in blind]
-    elif choice < 0.74:
-        while True:
-            scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
-            pair = draw_beside(rng, split, scene)
-            if pair:
-                break
-        questions = [_beside(rng, scene, *pair, size)]
-        others = [sign for sign in scene.things if sign.kind == "sign" and sign is not pair[0]]
-        more = [_where(rng, scene, sign, size) for sign in others]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
         draw_shape_question(rng, scene)
@@ -181,15 +170,6 @@ def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> Ask
     return Asked(
         "where", phrases.ask(rng, phrases.WHERE, it=named), place(sign, shown, cells_of(size)(*shown))
     )
-
-
-def _beside(rng: random.Random, scene: Scene, sign: Thing, anchor: Thing, side: str, size: NanoSize) -> Asked:
-    """Where the sign beside another one is."""
-    shown = scene.image.size
-    named, pointed = beside(rng.choice(phrases.NOUNS), side, anchor)
-    question = phrases.ask(rng, phrases.WHERE, it=named)
-    cells = cells_of(size)
-    return Asked("where", question, place(sign, shown, cells(*shown)), seen(pointed, shown, cells))
 
 
 def cells_of(size: NanoSize) -> ViewSize:

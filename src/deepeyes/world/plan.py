@@ -37,11 +37,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Look:
-    """Crop `thing` out of the picture; it `shows` something worth saying. `name`: the variable it goes to."""
+    """Crop `thing` out of the picture; it `shows` something worth saying. `name`: the variable it goes to;
+    `beside`: what was pointed at before, from where the way to it is counted.
+    """
 
     thing: Thing
     shows: str
     name: str = ""
+    beside: Thing | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def _turns(
             thought=said or (CUT if step.name else ""),
             shown=shown,
             name=step.name,
+            beside=step.beside,
             steady=said == SCENE,
         )
     if isinstance(step, Read):

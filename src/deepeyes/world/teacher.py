@@ -52,23 +52,26 @@ def look_mended(
     thought: str = "",
     shown: int = 2,
     name: str = "",
+    beside: Thing | None = None,
     steady: bool = False,
 ) -> list[Reply]:
     """One turn that crops `target` out of image_1, which is of `size`; or, as often as `OFF` says, a first
     look that is a little off, or one that misses and a second one that mends it.
 
     The first crop comes back as image number `shown`. With a `name` it is kept in that variable, and is as
-    large as the target instead of `WINDOW`. A `steady` look is never off.
+    large as the target instead of `WINDOW`. With something `beside` it, the place is written as that thing's
+    and the way from there. A `steady` look is never off.
     """
     grid = cells(*size)
+    start = to_cells(beside.centre, size, grid) if beside else None
     place = to_cells(target.centre, size, grid)
     window = fitting(target, size, grid) if name else WINDOW
     choice = 1.0 if steady else rng.random()
     missing = choice < OFF[1]
     first = off(rng, target, size, grid, window, missing=missing) if choice < sum(OFF) else None
     if first is None:
-        return [Reply(look(rng, place, grid, thought, name, window))]
-    opening = Reply(look(rng, first, grid, thought, name, window), given=True)
+        return [Reply(look(rng, place, grid, thought, name, window, start))]
+    opening = Reply(look(rng, first, grid, thought, name, window, start), given=True)
     if not missing:
         return [opening]
     u, v = size[0] / grid[0], size[1] / grid[1]
@@ -136,9 +139,14 @@ def look(
     thought: str = "",
     name: str = "",
     window: tuple[float, float] = WINDOW,
+    start: tuple[float, float] | None = None,
 ) -> str:
-    """A turn that crops a `window` round `place` out of the full picture, and keeps it as `name` if given."""
+    """A turn that crops a `window` round `place` out of the full picture, and keeps it as `name` if given;
+    with a `start`, the place is written as the sum of that and a step.
+    """
     x, y = decimal(place[0], grid[0]), decimal(place[1], grid[1])
+    if start:
+        x, y = (_stepped(*sides) for sides in zip(start, (x, y), grid, strict=True))
     half_width, half_height = f"{window[0] / 2:g}", f"{window[1] / 2:g}"
     return (
         f"<think>{thought or rng.choice(TOO_SMALL)}</think>\n<code>\n```python\n"
@@ -147,6 +155,13 @@ def look(
         f"w, h = {half_width} * u, {half_height} * v\n"
         f"{_crop(name)}\n```\n</code>"
     )
+
+
+def _stepped(start: float, place: str, cells: int) -> str:
+    """A place along one side as it is written from another one."""
+    first = decimal(start, cells)
+    step = float(place) - float(first)
+    return f"({first} {'-' if step < 0 else '+'} {abs(step):.1f})"
 
 
 def survey(rng: random.Random, places: Sequence[tuple[float, float]], grid: tuple[int, int]) -> str:

@@ -16,7 +16,7 @@ from .chart import CHART
 from .direct import DIRECT, count
 from .geometry import GEOMETRY
 from .integration import INTEGRATION
-from .perception import PERCEPTION, beside, draw_beside
+from .perception import PERCEPTION
 from .search import SEARCH
 from .signs import ask_about_sign, draw_big_sign, draw_content, draw_shape_question, draw_tiny_signs, of_kind
 from .table import TABLE
@@ -27,9 +27,7 @@ __all__ = [
     "Example",
     "Family",
     "ask_about_sign",
-    "beside",
     "count",
-    "draw_beside",
     "draw_big_sign",
     "draw_content",
     "draw_shape_question",

@@ -32,23 +32,14 @@ def draw(rng: random.Random, split: str) -> Drawn:
         noun = rng.choice(phrases.NOUNS)
         named, steps = f"the {target.colour} {noun}", ()
         if anchor is not None:
-            named, step = beside(noun, side, anchor)
+            named, step = _beside(noun, side, anchor)
             steps = (step,)
         question, answer = _question(rng, target, kind, named)
-        return Drawn(finish(rng, scene), kind, question, answer, target, steps=(*steps, Look(target, answer)))
+        steps = (*steps, Look(target, answer, beside=anchor))
+        return Drawn(finish(rng, scene), kind, question, answer, target, steps=steps)
 
 
-def draw_beside(rng: random.Random, split: str, scene: Scene) -> tuple[Thing, Thing, str] | None:
-    """A sign, the one it stands beside and on which side of that, among others; None for want of room."""
-    side = rng.choice(tuple(SIDES))
-    target, anchor = _asked(rng, split, scene, "relation", side)
-    if target is None or anchor is None:
-        return None
-    _clutter(rng, split, scene)
-    return target, anchor, side
-
-
-def beside(noun: str, side: str, anchor: Thing) -> tuple[str, Point]:
+def _beside(noun: str, side: str, anchor: Thing) -> tuple[str, Point]:
     """What to call the sign beside another one, and what is said of that other one first."""
     other = f"{anchor.colour} {noun}"
     return f"the {noun} {side} the {other}", Point(
