@@ -76,10 +76,6 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
             if some
         }
     model = load_model(recipe)
-    if state.is_main_process:
-        _claim(recipe, identity, out, fresh)
-        write_rejects(out / REJECTS, list(stocks.items()))
-    state.wait_for_everyone()
     rows = {
         split: stock.tokens.add_column("split", [split] * len(stock.tokens))
         for split, stock in stocks.items()
@@ -88,6 +84,10 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
     trainer = make_trainer(
         recipe, config, model, processor, collator, rows["train"], rows.get("validation"), out
     )
+    if state.is_main_process:
+        _claim(recipe, identity, out, fresh)
+        write_rejects(out / REJECTS, list(stocks.items()))
+    state.wait_for_everyone()
     checkpoint = newest_checkpoint(out / CHECKPOINTS)
     began = time.monotonic()
     with boundary(
