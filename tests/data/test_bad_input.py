@@ -152,6 +152,10 @@ def test_what_verify_tolerates_is_not_tried_again(tmp_path: Path) -> None:
     asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew(), pace=QUICK))
     tried = [[trial.teacher for trial in item.trials] for item in RunFolder(tmp_path / "run").final()]
     assert tried == [["fails"]] * 3
+    values["verify"] = {}
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew(), pace=QUICK))
+    tried = [[trial.teacher for trial in item.trials] for item in RunFolder(tmp_path / "run").final()]
+    assert tried == [["fails", "teacher"]] * 3, "what is no longer tolerated is taught again"
 
 
 def test_our_failures_are_tried_again_and_never_count_as_wrong(tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ class Recipe(Config):
         same_rows = (list(self.sources.items()), self.batch) == (list(before.sources.items()), before.batch)
         pairs = zip(self.stages, before.stages, strict=True)
         others = [now.name for now, then in pairs if now.model_dump_json() != then.model_dump_json()]
+        if self.verify.tolerate != before.verify.tolerate:  # it also decides who is taught again
+            others = sorted({*others, self.synthesize.name}, key=[s.name for s in self.stages].index)
         return others if same_rows else ["read", *others]
 
     def unasked(self, before: Recipe) -> list[str]:
