@@ -240,12 +240,12 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, plan: Plan) ->
     assert not (tmp_path / "killed" / "checkpoint.pt").exists()
 
 
-def test_an_ablation_sees_as_much_of_its_families_as_the_full_cold_start() -> None:
-    plan = ColdPlan(steps=1000, batch=10, shares={"a": 0.2, "b": 0.4, "c": 0.2})
-    less = plan.only(("a", "b"))
-    assert less.steps == 750
+def test_an_ablation_sees_as_much_of_its_families_as_one_on_all() -> None:
+    plan = ColdPlan(steps=9, batch=10, shares={"a": 0.2, "b": 0.4, "c": 0.2}, ablation_steps=1000)
+    less, whole = plan.only(("a", "b")), plan.only(("a", "b", "c"))
+    assert (less.steps, whole.steps) == (750, 1000) and whole.shares == pytest.approx(plan.shares)
     for family in ("a", "b"):
-        assert less.steps * less.shares[family] == pytest.approx(plan.steps * plan.shares[family])
+        assert less.steps * less.shares[family] == pytest.approx(whole.steps * whole.shares[family])
 
 
 @pytest.mark.parametrize("start", (0, 6, 9))

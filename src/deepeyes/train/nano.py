@@ -84,16 +84,18 @@ class ColdPlan(SpeakPlan):
 
     shares: dict[str, float]
     ablations: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Cold starts to compare with: on the traces of these families alone, in the place of all."""
+    """Cold starts to compare with each other, on the traces of these families alone."""
+    ablation_steps: int = 800
+    """Steps of an ablation that has all families."""
 
     def only(self, families: tuple[str, ...]) -> "ColdPlan":
-        """The same plan on these families alone: it sees as many traces of each of them as the full one, and
-        takes as many fewer steps.
+        """An ablation on these families alone: it sees as many traces of each of them as one on all families,
+        and takes as many fewer steps.
         """
         kept = {family: self.shares[family] for family in families}
         part = sum(kept.values()) / sum(self.shares.values())
         shares = {family: share / part for family, share in kept.items()}
-        return self.model_copy(update={"shares": shares, "steps": round(self.steps * part)})
+        return self.model_copy(update={"shares": shares, "steps": round(self.ablation_steps * part)})
 
 
 class Recipe(BaseModel):
@@ -117,12 +119,14 @@ def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
             f"the recipe has no ablation {ablation!r}", f"it has {', '.join(recipe.cold.ablations) or 'none'}"
         )
     torch.set_num_threads(1)
-    if not (out / "dense" / "model.safetensors").exists():
-        run_dense(recipe, out / "dense")
-    if not (out / "copy" / "model.safetensors").exists():
-        run_lessons(recipe, "copy", recipe.copy_, draw_copy, out / "dense", out / "copy")
-    if not (out / "base" / "model.safetensors").exists():
-        run_lessons(recipe, "base", recipe.base, draw_lesson, out / "copy", out / "base")
+    dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
+    done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
+    if not any(done):
+        run_dense(recipe, dense)
+    if not any(done[1:]):
+        run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
+    if not done[2]:
+        run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
     make_traces(recipe, out / "traces")
     last = out / (f"cold-{ablation}" if ablation else "cold")
     plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold

@@ -18,8 +18,10 @@ from .batch import Turn
 PAGES = 3
 """Snippets of one lesson."""
 CHARS = (60, 200)
-BLENDED, SMALL = 0.4, 0.25
-"""Shares of the names that are made up and of those in small letters."""
+BLENDED, ODD, SMALL = 0.25, 0.4, 0.4
+"""Shares of the names that are made up of two halves, of those that are made up of scraps, and of those in
+small letters.
+"""
 TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
 AGAIN = ("Say it again.", "Repeat it.", "Write it once more.", "Copy it.")
 WHO = ("What is first?", "What is the best hit?", "Which is the first?", "Name the best hit.")
@@ -116,13 +118,23 @@ def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] 
 
 
 def _name(rng: random.Random, split: str) -> str:
-    """The name of a place or a brand, often one made up of two halves or in small letters: what can be copied
-    must not depend on what is known.
+    """The name of a place or a brand, mostly one made up or in small letters: what can be copied must not
+    depend on what is known, nor on which scraps of words are often together.
     """
     name, other = rng.choice(_names(split)), rng.choice(_names(split))
-    if rng.random() < BLENDED:
+    choice = rng.random()
+    if choice < BLENDED:
         name = name[: len(name) // 2] + other[len(other) // 2 :]
+    elif choice < BLENDED + ODD:
+        name = "".join(_scrap(rng, split) for _ in range(rng.randint(2, 4))).strip().capitalize() or name
     return name.lower() if rng.random() < SMALL else name
+
+
+def _scrap(rng: random.Random, split: str) -> str:
+    """One to four letters out of a name."""
+    name = rng.choice(_names(split))
+    first = rng.randrange(len(name))
+    return name[first : first + rng.randint(1, 4)]
 
 
 @functools.cache

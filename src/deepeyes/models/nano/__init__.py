@@ -1,4 +1,4 @@
-"""The embedded default model: Qwen2.5-VL's architecture at 1.5 million parameters, taught here.
+"""The embedded default model: Qwen2.5-VL's architecture at 2.1 million parameters, taught here.
 
 `load_nano` is the door; `build` makes the model from nothing, `engine` decodes many conversations at once.
 """
