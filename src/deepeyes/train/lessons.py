@@ -33,7 +33,7 @@ from .dense import VARIANTS, label_cells
 from .reading import draw_line, draw_reading
 from .sheets import draw_sheet, unlabelled
 
-SHEET, PAGE = 0.26, 0.22
+SHEET, PAGE = 0.24, 0.3
 """Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3
