@@ -20,6 +20,7 @@ pytest.importorskip("torch")
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
+import pyarrow
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
@@ -27,6 +28,7 @@ from accelerate.utils import DeepSpeedPlugin, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 from datasets import Dataset, Features, List, Value
 from datasets import Image as ImageColumn
+from pyarrow import parquet
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
@@ -369,6 +371,8 @@ def test_the_command_at_the_end_is_given_the_model(start: Path, export: Path, tm
     assert evaluate(plan, tmp_path) == f"hf:{tmp_path}\n"
     with pytest.raises(DeepEyesError, match="exit code 3"):
         evaluate(recipe(start, export, f"evaluation.command=['{sys.executable}', '-c', 'exit(3)']"), tmp_path)
+    with pytest.raises(ConfigError, match=r"null byte.*correct evaluation\.command"):
+        evaluate(recipe(start, export, 'evaluation.command=["echo", "\\u0000"]'), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -411,8 +415,44 @@ def test_a_run_notices_that_its_data_changed(start: Path, tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="other data"):
         train(plan, tmp_path / "run")
     assert train(plan, tmp_path / "run", fresh=True)["steps"] == 1
-    with pytest.raises(ConfigError, match="is a file"):
-        train(plan, file)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_file_cannot_be_the_folder_of_a_run(fresh: bool, start: Path, export: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    for out in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(ConfigError, match="give a folder as --out"):
+            train(recipe(start, export), out, fresh=fresh)
+
+
+def test_a_run_that_was_finished_says_so(
+    start: Path, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for one in settings(start, export, "learn.steps=1") for word in ("--set", one)]
+    for told in (False, True):
+        with pytest.raises(SystemExit):
+            main(["train", "sft", str(RECIPES / "nano.toml"), "--out", str(tmp_path), *words])
+        assert ("finished before; --fresh begins again" in capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"messages": [{"from": "human", "value": "how many?"}]}, "messages of another shape: 2"),
+        ({"messages": "how many?"}, "messages of another shape: 2"),
+        ({"images": {"bytes": b"", "path": ""}}, "reading the pictures of"),
+        ({"given_turns": "0"}, "given_turns that are no list of numbers: 2"),
+        ({"given_turns": ["0"]}, "given_turns that are no list of numbers: 2"),
+    ],
+)
+def test_files_of_another_shape_have_clear_errors(
+    change: dict[str, Any], words: str, scribe: Scribe, tmp_path: Path
+) -> None:
+    messages = [{"role": "user", "content": "how many?"}, {"role": "assistant", "content": "two"}]
+    rows = [{"messages": messages, "images": [], **change}] * 2
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    with pytest.raises(InputError, match=words):
+        open_stock([tmp_path / "rows.parquet"], scribe, Lessons(train=("x",)), tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
