@@ -119,6 +119,7 @@ class _Curation:
             for index in stage.prepare():
                 notes[f"{index.name}: rows"] = index.rows
                 notes[f"{index.name}: rows that could not be compared"] = sum(index.unreadable.values())
+                notes[f"{index.name}: pictures that could not be read"] = index.lost
         passed = sum(not concerns(stage, item) for item in source.kept())
         if stage.name in _WHOLE:
             items = apply(stage, list(source.kept()))
