@@ -1,21 +1,24 @@
 """The stages one by one: pure functions from items to items."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pytest
-from data.crew import picture
+from data.crew import Crew, picture
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 from rich.console import Console
 
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, Turn, Verdict
+from deepeyes.data.curate import curate
 from deepeyes.data.decontaminate import Decontaminate
 from deepeyes.data.duplicates import Distinct
 from deepeyes.data.faults import faults
@@ -26,6 +29,7 @@ from deepeyes.data.looks import Lookalikes, Looks, Textalikes, look
 from deepeyes.data.mix import Mixed, Split
 from deepeyes.data.odds import Benefit, Difficult
 from deepeyes.data.openended import OpenEnded
+from deepeyes.data.recipe import Recipe
 from deepeyes.data.stage import AsColumns, Stage, apply, to_columns
 from deepeyes.data.verifiable import Verifiable
 from deepeyes.dialects.deepeyes_v2_parse import parse
@@ -404,3 +408,19 @@ def test_the_funnel_tells_what_of_a_benchmark_could_not_be_compared() -> None:
     with console.capture() as seen:
         console.print(funnel_table([count]))
     assert "bench: pictures that could not be read: 2" in seen.get()
+
+
+def test_shares_and_caps_of_families_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    rows = [{"question": f"How many {kind}?", "answer": 3, "image": "one.png", "kind": kind} for kind in "ab"]
+    picture(1).save(tmp_path / "one.png")
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "columns": {"family": "kind"}}
+
+    def run(**mix: Any) -> list[StageCount]:
+        values = {"sources": {"s": {**source, "lane": "rl"}}, "mix": {"by": "family", **mix}}
+        return asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+
+    for mix in ({"shares": {"a": 0.5, "c": 0.5}}, {"caps": {"c": 1}}):
+        with pytest.raises(ConfigError, match="family 'c', which is not there: use a, b"):
+            run(**mix)
+    assert run(caps={"a": 1})[-1].kept == 2
