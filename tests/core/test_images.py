@@ -208,6 +208,8 @@ def test_view_size_agrees_with_transformers(width: int, height: int, limits: tup
 def test_vision_spec_refuses_impossible_limits():
     with pytest.raises(ValueError, match="max_pixels"):
         VisionSpec(min_pixels=5000, max_pixels=4000)
+    with pytest.raises(ValueError, match="max_pixel"):
+        VisionSpec.model_validate({"max_pixel": 4000})
 
 
 # ---- the store

@@ -76,6 +76,8 @@ def test_config_from_file_and_overrides(tmp_path: Path):
     ("overrides", "words"),
     [
         (["name=a", "stepz=3"], "unknown key stepz: did you mean steps?"),
+        (["nam=a"], "unknown key nam: did you mean name?"),
+        (["name=a", "train.lr=-1", "stepz=3"], "unknown key stepz: did you mean steps?"),
         (["name=a", "train.rate=3"], "unknown key train.rate: known keys are betas, lr"),
         (["name=a", "train.lr=-1"], "train.lr = -1 is not valid: input should be greater than 0"),
         (["name=a", "steps=1", "steps.more=1"], "goes into steps"),

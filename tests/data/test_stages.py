@@ -1,25 +1,35 @@
 """The stages one by one: pure functions from items to items."""
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
-from data.crew import picture
+from data.crew import Crew, picture
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
+from rich.console import Console
 
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, Turn, Verdict
+from deepeyes.data.curate import curate
 from deepeyes.data.decontaminate import Decontaminate
 from deepeyes.data.duplicates import Distinct
 from deepeyes.data.faults import faults
+from deepeyes.data.folder import StageCount
+from deepeyes.data.funnel import funnel_table
 from deepeyes.data.item import Item, Odds
 from deepeyes.data.looks import Lookalikes, Looks, Textalikes, look
 from deepeyes.data.mix import Mixed, Split
 from deepeyes.data.odds import Benefit, Difficult
 from deepeyes.data.openended import OpenEnded
+from deepeyes.data.recipe import Recipe
 from deepeyes.data.stage import AsColumns, Stage, apply, to_columns
 from deepeyes.data.verifiable import Verifiable
 from deepeyes.dialects.deepeyes_v2_parse import parse
@@ -240,7 +250,6 @@ def test_duplicates_need_picture_question_and_answer_alike() -> None:
 def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
     pytest.importorskip("imagehash")
     pytest.importorskip("datasketch")
-    import json
 
     picture(1).save(tmp_path / "b.png")
     rows = [
@@ -252,7 +261,7 @@ def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
     against = {"bench": {"kind": "jsonl", "path": str(tmp_path / "bench.jsonl")}}
     stage = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")})
     (index,) = stage.prepare()
-    assert index.rows == 3 and index.unreadable == {"image_missing": 1} and len(index.looks) == 1
+    assert index.rows == 3 and index.unreadable == {} and index.lost == 1 and len(index.looks) == 1
     store = ImageStore(tmp_path / "images")
     items = [
         item(0, "Something else?", images=(store.put(picture(1, side=120)),)),
@@ -322,3 +331,96 @@ def test_texts_alike() -> None:
     index = Textalikes(0.8)
     index.add(LONG, "a")
     assert index.find(LONG.upper()) == ["a"] and index.find("What is the capital of this country?") == []
+
+
+def benchmark(tmp_path: Path, kind: str, rows: list[dict[str, Any]]) -> Any:
+    """What is remembered of a benchmark of these rows; `one.png` is a picture, `gone.png` is not there."""
+    picture(1).save(tmp_path / "one.png")
+    path = tmp_path / f"bench.{'parquet' if kind == 'rl' else 'jsonl'}"
+    if kind == "rl":
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    against = {"bench": {"kind": kind, "path": str(path)}}
+    (index,) = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")}).prepare()
+    return index
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "looks", "questions", "lost"),
+    [
+        ("jsonl", {"question": LONG, "images": ["one.png", "gone.png"]}, 1, (LONG,), 1),
+        ("jsonl", {"question": LONG, "images": ["gone.png", None]}, 0, (LONG,), 2),
+        ("jsonl", {"question": LONG, "image": "https://example.org/a.png"}, 0, (LONG,), 1),
+        ("jsonl", {"question": LONG, "images": ["one.png", "one.png"]}, 1, (LONG,), 0),
+        ("jsonl", {"question": "", "image": "one.png"}, 1, (), 0),
+        (
+            "rl",
+            {"prompt": [{"role": "user", "content": f"<image> {LONG}"}], "images": ["gone.png"]},
+            0,
+            (LONG,),
+            1,
+        ),
+        (
+            "sharegpt",
+            {
+                "messages": [
+                    {"role": "user", "content": f"<image> {LONG}"},
+                    {"role": "assistant", "content": "<answer>3</answer>"},
+                ],
+                "images": ["gone.png"],
+            },
+            0,
+            (LONG,),
+            1,
+        ),
+    ],
+)
+def test_of_a_benchmark_row_all_that_can_be_read_counts(
+    kind: str, row: dict[str, Any], looks: int, questions: tuple[str, ...], lost: int, tmp_path: Path
+) -> None:
+    pytest.importorskip("imagehash")
+    index = benchmark(tmp_path, kind, [row])
+    assert (len(index.looks), index.questions, index.lost) == (looks, questions, lost)
+    assert index.unreadable == {}
+
+
+def test_benchmark_rows_that_cannot_be_compared_are_counted(tmp_path: Path) -> None:
+    pytest.importorskip("imagehash")
+    index = benchmark(tmp_path, "jsonl", [{"question": LONG}, {"question": "", "image": "gone.png"}])
+    assert (index.rows, sum(index.unreadable.values()), index.lost) == (2, 1, 1)
+
+
+def test_the_funnel_tells_what_of_a_benchmark_could_not_be_compared() -> None:
+    notes = {"bench: rows": 9, "bench: pictures that could not be read": 2}
+    count = StageCount(
+        name="decontaminate",
+        into=3,
+        passed=0,
+        kept=3,
+        rejected={},
+        lanes={},
+        sources={},
+        parts=1,
+        notes=notes,
+    )
+    console = Console(width=120)
+    with console.capture() as seen:
+        console.print(funnel_table([count]))
+    assert "bench: pictures that could not be read: 2" in seen.get()
+
+
+def test_shares_and_caps_of_families_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    rows = [{"question": f"How many {kind}?", "answer": 3, "image": "one.png", "kind": kind} for kind in "ab"]
+    picture(1).save(tmp_path / "one.png")
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "columns": {"family": "kind"}}
+
+    def run(**mix: Any) -> list[StageCount]:
+        values = {"sources": {"s": {**source, "lane": "rl"}}, "mix": {"by": "family", **mix}}
+        return asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+
+    for mix in ({"shares": {"a": 0.5, "c": 0.5}}, {"caps": {"c": 1}}):
+        with pytest.raises(ConfigError, match="family 'c', which is not there: use a, b"):
+            run(**mix)
+    assert run(caps={"a": 1})[-1].kept == 2

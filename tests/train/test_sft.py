@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
@@ -19,12 +20,21 @@ pytest.importorskip("torch")
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
+import pyarrow
 import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils import DeepSpeedPlugin, FullyShardedDataParallelPlugin
+from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 from datasets import Dataset, Features, List, Value
 from datasets import Image as ImageColumn
+from pyarrow import parquet
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
+from deepeyes.cli import train as verb
+from deepeyes.cli.main import main
 from deepeyes.core.errors import ConfigError, DeepEyesError, InputError, ModelError
 from deepeyes.data.export.base import png
 from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer, save_processor
@@ -33,9 +43,10 @@ from deepeyes.train.batch import IGNORE, Turn, encode
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.encode import Scribe, Unfit
 from deepeyes.train.sft.reading import files_of, open_stock
-from deepeyes.train.sft.recipe import Lessons, SftRecipe
+from deepeyes.train.sft.recipe import Lessons, Reporter, SftRecipe
 from deepeyes.train.sft.run import evaluate, train
 from deepeyes.train.sft.trainer import load_processor
+from deepeyes.train.sft.trainer import settings as loop_settings
 
 RECIPES = Path("recipes/sft")
 SIZE = NanoSize(
@@ -360,6 +371,8 @@ def test_the_command_at_the_end_is_given_the_model(start: Path, export: Path, tm
     assert evaluate(plan, tmp_path) == f"hf:{tmp_path}\n"
     with pytest.raises(DeepEyesError, match="exit code 3"):
         evaluate(recipe(start, export, f"evaluation.command=['{sys.executable}', '-c', 'exit(3)']"), tmp_path)
+    with pytest.raises(ConfigError, match=r"null byte.*correct evaluation\.command"):
+        evaluate(recipe(start, export, 'evaluation.command=["echo", "\\u0000"]'), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -402,8 +415,44 @@ def test_a_run_notices_that_its_data_changed(start: Path, tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="other data"):
         train(plan, tmp_path / "run")
     assert train(plan, tmp_path / "run", fresh=True)["steps"] == 1
-    with pytest.raises(ConfigError, match="is a file"):
-        train(plan, file)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_file_cannot_be_the_folder_of_a_run(fresh: bool, start: Path, export: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    for out in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(ConfigError, match="give a folder as --out"):
+            train(recipe(start, export), out, fresh=fresh)
+
+
+def test_a_run_that_was_finished_says_so(
+    start: Path, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for one in settings(start, export, "learn.steps=1") for word in ("--set", one)]
+    for told in (False, True):
+        with pytest.raises(SystemExit):
+            main(["train", "sft", str(RECIPES / "nano.toml"), "--out", str(tmp_path), *words])
+        assert ("finished before; --fresh begins again" in capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"messages": [{"from": "human", "value": "how many?"}]}, "messages of another shape: 2"),
+        ({"messages": "how many?"}, "messages of another shape: 2"),
+        ({"images": {"bytes": b"", "path": ""}}, "reading the pictures of"),
+        ({"given_turns": "0"}, "given_turns that are no list of numbers: 2"),
+        ({"given_turns": ["0"]}, "given_turns that are no list of numbers: 2"),
+    ],
+)
+def test_files_of_another_shape_have_clear_errors(
+    change: dict[str, Any], words: str, scribe: Scribe, tmp_path: Path
+) -> None:
+    messages = [{"role": "user", "content": "how many?"}, {"role": "assistant", "content": "two"}]
+    rows = [{"messages": messages, "images": [], **change}] * 2
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    with pytest.raises(InputError, match=words):
+        open_stock([tmp_path / "rows.parquet"], scribe, Lessons(train=("x",)), tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
@@ -420,3 +469,83 @@ def test_a_folder_of_another_recipe_is_left_alone(undisturbed: Path, start: Path
         train(recipe(start, export, "learn.steps=6", "learn.seed=1"), undisturbed)
     done = train(recipe(start, export, "learn.steps=6", "pace.save_every=5"), undisturbed)
     assert done["steps"] == 6
+
+
+TRACKERS = [name for name in get_args(Reporter) if name != "none"]
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_trackers_are_known_to_the_trainer_or_refused_with_a_remedy(
+    tracker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = SftRecipe.load(RECIPES / "nano.toml", [f"pace.report_to={tracker}"])
+    assert get_reporting_integration_callbacks(loop_settings(plan, tmp_path, 1, evaluates=False).report_to)
+    monkeypatch.setattr("deepeyes.train.sft.recipe.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=f"{tracker}, which is not installed: pip install {tracker}"):
+        plan.checked()
+
+
+def test_an_unknown_tracker_is_refused_and_the_known_ones_named() -> None:
+    with pytest.raises(ConfigError, match=r"pace\.report_to = 'mlflow' is not valid.*'trackio' or 'wandb'"):
+        SftRecipe.load(RECIPES / "nano.toml", ["pace.report_to=mlflow"])
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not installed")
+def test_tensorboard_finds_the_losses_in_the_folder_of_the_run(
+    start: Path, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    train(recipe(start, export, "learn.steps=2", "pace.report_to=tensorboard"), tmp_path)
+    (folder,) = {file.parent for file in tmp_path.rglob("events.out.tfevents.*")}
+    told = EventAccumulator(str(folder)).Reload()
+    assert [scalar.step for scalar in told.Scalars("train/loss")] == [1, 2]
+    assert [scalar.step for scalar in told.Scalars("eval/loss")] == [2]
+
+
+@pytest.fixture
+def launched(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """accelerate's own reading of the command that `--accelerate FILE` gives it."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(verb.subprocess, "call", lambda command: commands.append(command) or 0)
+    file = str(RECIPES / "accelerate" / request.param)
+    words = ["--out", str(tmp_path), "--accelerate", file, "--set", "learn.steps=1", "--no-evaluate"]
+    with pytest.raises(SystemExit):
+        main(["train", "sft", str(RECIPES / "qwen2_5_vl_7b.toml"), *words])
+    (command,) = commands
+    arguments = launch_command_parser().parse_args(command[command.index("accelerate.commands.launch") + 1 :])
+    arguments, _, _ = _validate_launch_command(arguments)
+    assert (arguments.training_script, arguments.module) == ("deepeyes", True)
+    named = load_config_from_file(file)
+    assert (arguments.num_processes, arguments.mixed_precision) == (named.num_processes, "bf16")
+    arguments.deepspeed_fields_from_accelerate_config = ",".join(named.deepspeed_config)
+    plan = SftRecipe.load(RECIPES / "qwen2_5_vl_7b.toml")
+    assert plan.accumulation(arguments.num_processes) * arguments.num_processes == plan.learn.batch
+    return arguments
+
+
+def put(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings that a launched process is given."""
+    for name, value in environment.items():
+        if name.startswith(("ACCELERATE_", "FSDP_")):
+            monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("launched", ["fsdp2.yaml"], indirect=True)
+def test_the_file_for_fsdp_composes(launched: Any, start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(prepare_multi_gpu_env(launched), monkeypatch)
+    plugin = FullyShardedDataParallelPlugin()
+    assert plugin.fsdp_version == 2 and plugin.reshard_after_forward and plugin.cpu_ram_efficient_loading
+    assert plugin.state_dict_type.name == "FULL_STATE_DICT", "the weights are written whole"
+    plugin.set_auto_wrap_policy(AutoModelForImageTextToText.from_pretrained(start))
+    assert plugin.auto_wrap_policy is not None
+
+
+@pytest.mark.parametrize("launched", ["zero3.yaml"], indirect=True)
+def test_the_file_for_deepspeed_composes(launched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(prepare_deepspeed_cmd_env(launched)[1], monkeypatch)
+    plugin = DeepSpeedPlugin()
+    assert (plugin.zero_stage, plugin.zero3_init_flag, plugin.zero3_save_16bit_model) == (3, True, True)
+    assert plugin.deepspeed_config["gradient_accumulation_steps"] == "auto", "it is for the recipe to say"
+    assert plugin.deepspeed_config["gradient_clipping"] == "auto"

@@ -64,14 +64,16 @@ async def curate(
 ) -> list[StageCount]:
     """Run the stages that `out` does not hold yet; returns the counts of all.
 
-    Raises `ConfigError` for a folder whose models were asked under other settings, `InputError` for a source
-    that cannot be opened, `InfrastructureError` when models or tools stay away; the same call goes
-    on afterwards.
+    Raises `ConfigError` for a folder whose models were asked under other settings and for families in `mix`
+    that no row is of, `InputError` for a source that cannot be opened, `InfrastructureError` when models or
+    tools stay away; the same call goes on afterwards.
     """
     run = RunFolder(out)
     claim(run, recipe.checked())
     work = _Curation(recipe, run, open_rig, pace or Pace(), grade, progress)
     counts = [work.read()]
+    if recipe.mix.by == "family":
+        recipe.mix.check({item.task.family for item in run.stage(1, "read").kept()})
     for number, stage in enumerate(recipe.stages, 2):
         counts.append(await work.stage(number, stage, counts[-1]))
     write_atomic(run.path / FUNNEL_FILE, _funnel(recipe, counts).encode())
@@ -119,6 +121,7 @@ class _Curation:
             for index in stage.prepare():
                 notes[f"{index.name}: rows"] = index.rows
                 notes[f"{index.name}: rows that could not be compared"] = sum(index.unreadable.values())
+                notes[f"{index.name}: pictures that could not be read"] = index.lost
         passed = sum(not concerns(stage, item) for item in source.kept())
         if stage.name in _WHOLE:
             items = apply(stage, list(source.kept()))

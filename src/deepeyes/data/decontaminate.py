@@ -8,21 +8,25 @@ its rows that could not be compared are counted in its index, because a silent g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, write_atomic
-from deepeyes.data.item import Item, Lane
+from deepeyes.data.item import Item, Lane, Unfit
 from deepeyes.data.looks import Lookalikes, Textalikes, look, plain_text
 from deepeyes.data.openended import split_choices
-from deepeyes.data.readers import fingerprint, raw_rows, to_item
-from deepeyes.data.source import Source
+from deepeyes.data.pictures import load_picture
+from deepeyes.data.readers import fingerprint, parsed, raw_rows, to_item
+from deepeyes.data.source import Source, value_at
 from deepeyes.data.stage import EVERY
 
 
@@ -35,7 +39,9 @@ class BenchmarkIndex(BaseModel):
     fingerprint: str
     rows: int
     unreadable: dict[str, int]
-    """Rows that could not be compared, by reason."""
+    """Rows of which nothing could be compared, by reason."""
+    lost: int
+    """Pictures that could not be read; their questions are compared all the same."""
     looks: tuple[str, ...]
     questions: tuple[str, ...]
 
@@ -85,24 +91,25 @@ def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
     if known is not None and known.fingerprint == mark:
         return known
     source = source.model_copy(update={"needs_answer": False, "needs_image": False})
-    unpictured = source.model_copy(update={"columns": source.columns.model_copy(update={"images": ()})})
-    images = ImageStore(None)
-    unreadable: dict[str, int] = {}
+    unreadable: Counter[str] = Counter()
     looks: dict[str, None] = {}
     questions: dict[str, None] = {}
-    rows = 0
+    rows = lost = 0
     for number, raw in enumerate(raw_rows(source)):
-        item, _ = to_item(name, source, number, raw, images)
         rows += 1
+        images = ImageStore(None)
+        item, _ = to_item(name, source, number, raw, images)
+        pictures = [images.get(ref) for ref in item.task.images]
         if item.rejection is not None:
             reason = item.rejection.reason
-            unreadable[reason] = unreadable.get(reason, 0) + 1
-            item, _ = to_item(name, unpictured, number, raw, images)
-            if item.rejection is not None:  # else the question counts, though its picture cannot
-                continue
-        looks.update(dict.fromkeys(look(images.get(ref)) for ref in item.task.images))
-        questions[split_choices(item.task.question)[0]] = None
-        images = ImageStore(None)
+            raw, pictures, missing = _taken_apart(source, raw)
+            lost += missing
+            item, _ = to_item(name, source, number, raw, images)
+            if not item.kept and not pictures:
+                unreadable[reason] += 1
+        looks.update(dict.fromkeys(map(look, pictures)))
+        if item.kept:
+            questions[split_choices(item.task.question)[0]] = None
     if not looks and not questions:
         why = ", ".join(f"{reason} {count}" for reason, count in unreadable.items()) or "it is empty"
         raise InputError(f"no row of the benchmark {name} can be compared ({why})", "mend its columns")
@@ -110,12 +117,36 @@ def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
         name=name,
         fingerprint=mark,
         rows=rows,
-        unreadable=unreadable,
+        unreadable=dict(unreadable),
+        lost=lost,
         looks=tuple(looks),
         questions=tuple(questions),
     )
     write_atomic(path, index.model_dump_json(indent=1).encode())
     return index
+
+
+def _taken_apart(source: Source, raw: tuple[Path, Any]) -> tuple[tuple[Path, Any], list[Image.Image], int]:
+    """A row that cannot be used whole: with blanks in the places of its pictures; those of these that can be
+    read; how many cannot.
+    """
+    root, value = raw
+    try:
+        row = dict(parsed(value))
+    except Unfit:
+        return raw, [], 0
+    pictures: list[Image.Image] = []
+    places = 0
+    for column in ("images",) if source.kind in ("rl", "sharegpt") else source.columns.images:
+        found = value_at(row, column) or []
+        blanks: list[Image.Image] = []
+        for cell in cast("list[object]", found) if isinstance(found, list) else [found]:
+            places += 1
+            blanks.append(Image.new("RGB", (places, 1)))  # no two alike: a row may not show one picture twice
+            with suppress(Unfit):
+                pictures.append(load_picture(cell, root))
+        row[column] = blanks
+    return (root, row), pictures, places - len(pictures)
 
 
 def _remembered(path: Path) -> BenchmarkIndex | None:

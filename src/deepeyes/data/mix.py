@@ -8,13 +8,14 @@ trained on is not held out.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
+from deepeyes.core.errors import ConfigError
 from deepeyes.data.item import Item, Lane
 from deepeyes.data.looks import Lookalikes
 from deepeyes.data.stage import EVERY
@@ -41,6 +42,15 @@ class Mixed(Config):
         if any(share <= 0 for share in self.shares.values()) or any(cap < 0 for cap in self.caps.values()):
             raise ValueError("shares must be above 0 and caps at least 0")
         return self
+
+    def check(self, groups: Collection[str]) -> None:
+        """Raises `ConfigError` for a share or a cap of a group that is none of `groups`."""
+        unknown = [group for group in (*self.shares, *self.caps) if group not in groups]
+        if unknown:
+            raise ConfigError(
+                f"mix speaks of {self.by} {unknown[0]!r}, which is not there",
+                f"use {', '.join(sorted(groups))}",
+            )
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         drawn = sorted(range(len(items)), key=lambda place: _draw(f"mix/{self.seed}", items[place].id))

@@ -159,12 +159,8 @@ class Recipe(Config):
         shares, by = self.mix.shares, self.mix.by
         if not all(map(isfinite, shares.values())):
             raise ConfigError("a share of mix.shares is no finite number", "give numbers such as 0.5")
-        known = {"source": tuple(self.sources), "lane": get_args(Lane)}.get(by, ())
-        unknown = [group for group in (*shares, *self.mix.caps) if known and group not in known]
-        if unknown:
-            raise ConfigError(
-                f"mix speaks of {by} {unknown[0]!r}, which is not there", f"use {', '.join(known)}"
-            )
+        if by != "family":  # families are known once the rows are read
+            self.mix.check(self.sources if by == "source" else get_args(Lane))
 
 
 def _check_name(name: str, what: str, taken: str = "") -> None:

@@ -83,7 +83,8 @@ def open_stock(
     if not good:
         counted = ", ".join(f"{reason}: {count}" for reason, count in stock.reasons.items()) or "it is empty"
         raise InputError(
-            f"no conversation in {files[0]} can be learned from ({counted})", "see what is in it"
+            f"no conversation in {files[0]} can be learned from ({counted})",
+            f"see what is in it: deepeyes data inspect {files[0]}",
         )
     return stock
 
@@ -155,7 +156,9 @@ def _rows(files: Sequence[Path], cache: Path) -> Dataset:
 def _work(row: dict[str, Any], number: int, *, scribe: Scribe, max_tokens: int, cut: bool) -> dict[str, Any]:
     try:
         sizes = [_size(cell) for cell in row["images"] or []]
-        given = row.get("given_turns") or ()
+        given = row.get("given_turns") or []
+        if not isinstance(given, list) or not all(isinstance(turn, int) for turn in given):
+            raise Unfit("given_turns that are no list of numbers")
         done = scribe.encode(row["messages"] or [], sizes, given, max_tokens=max_tokens, cut=cut)
     except Unfit as unfit:
         nothing: dict[str, Any] = {"input_ids": [], "labels": [], "pictures": 0, "length": 0}

@@ -62,6 +62,8 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
         else files_of(recipe.data.train, "validation", needed=False)
     )
     identity = (recipe.identity, mark_of([*files, *held_out]))
+    with boundary(ConfigError, f"making the folder {out}", "give a folder as --out"):
+        out.mkdir(parents=True, exist_ok=True)
     if not fresh:
         _refuse_others(identity, out)
         if (out / FINISHED).exists():
@@ -111,7 +113,8 @@ def evaluate(recipe: SftRecipe, out: Path) -> str:
     command = recipe.evaluation.words(f"hf:{out}", str(out))
     if command[0] == "deepeyes":
         command[:1] = [sys.executable, "-m", "deepeyes"]
-    with boundary(ConfigError, f"running {command[0]}", "correct evaluation.command"):
+    unrunnable = (OSError, ValueError)  # a zero byte in a word is the latter
+    with boundary(ConfigError, f"running {command[0]}", "correct evaluation.command", expected=unrunnable):
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise DeepEyesError(
@@ -123,10 +126,8 @@ def evaluate(recipe: SftRecipe, out: Path) -> str:
 
 
 def _refuse_others(identity: tuple[str, str], out: Path) -> None:
-    """Raise `ConfigError` if `out` is no folder, or holds anything but this run."""
+    """Raise `ConfigError` if `out` holds anything but this run."""
     marker = out / "identity"
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file", "give a folder as --out")
     if not marker.exists():
         if (out / "config.json").exists():
             raise ConfigError(f"{out} holds a model that is not of this run", "give another --out")
@@ -143,7 +144,6 @@ def _claim(recipe: SftRecipe, identity: tuple[str, str], out: Path, fresh: bool)
         for name in (CHECKPOINTS, "adapter"):
             shutil.rmtree(out / name, ignore_errors=True)
         (out / FINISHED).unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / RECIPE, recipe.dump().encode())
     write_atomic(out / "identity", ("\n".join(identity) + "\n").encode())
 
