@@ -4,6 +4,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repo", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("repo")
 
 
 @pytest.fixture(autouse=True, scope="session")

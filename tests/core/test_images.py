@@ -81,7 +81,7 @@ def test_decompression_bomb_is_refused_before_decoding():
     assert "16000x10000 pixels" in refused(big + chunk(b"IEND", b""))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=300),
     st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]),
@@ -166,7 +166,7 @@ SIDES = st.integers(1, 6000)
 LIMITS = st.sampled_from([(56 * 56, 64 * 784), (56 * 56, 1280 * 784), (4 * 784, 16384 * 784)])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(SIDES, SIDES, LIMITS)
 def test_view_size_is_legal_and_stable(width: int, height: int, limits: tuple[int, int]):
     low, high = limits
@@ -189,7 +189,7 @@ def smart_resize() -> Callable[..., tuple[int, int]]:
     return names["smart_resize"]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example(29, 5615, (56 * 56, 1280 * 28 * 28))  # 200.5 cells long: their size is one that they would refuse
 @given(SIDES, SIDES, LIMITS)
 def test_view_size_agrees_with_transformers(width: int, height: int, limits: tuple[int, int]):

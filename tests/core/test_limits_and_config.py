@@ -117,7 +117,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(min_size=1), TREES))
 def test_toml_round_trip(values: dict[str, object]):
     import tomllib

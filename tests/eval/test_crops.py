@@ -27,7 +27,7 @@ PICTURE = scene()
 FINDER = CropFinder(PICTURE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(-60, 600), st.integers(-60, 440), st.integers(24, 200), st.integers(24, 160))
 def test_unscaled_crops_are_exact_even_over_the_edge(x: int, y: int, width: int, height: int) -> None:
     box = (x, y, x + width, y + height)

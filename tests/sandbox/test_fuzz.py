@@ -75,7 +75,7 @@ def check(data: bytes) -> list[frames.Reply]:
     return asyncio.run(drain())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300))
 @example(b"\xff\xff\xff\xff")
 @example(b"\0\0\0\0")
@@ -84,7 +84,7 @@ def test_any_bytes(data: bytes) -> None:
     check(data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(HEADER, st.binary(max_size=60)), min_size=1, max_size=4), st.integers(0, 400))
 def test_frames_of_odd_fields_cut_anywhere(parts: list[tuple[dict[str, Any], bytes]], cut: int) -> None:
     data = b"".join(framed(header, blobs) for header, blobs in parts)
@@ -92,7 +92,7 @@ def test_frames_of_odd_fields_cut_anywhere(parts: list[tuple[dict[str, Any], byt
     check(data[:cut])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_good_frames_with_flipped_bytes(data: st.DataObject) -> None:
     good = bytearray(framed({"kind": "result", "id": 2, "blobs": [12], "images": [[2, 2]]}, bytes(12)))
@@ -101,7 +101,7 @@ def test_good_frames_with_flipped_bytes(data: st.DataObject) -> None:
     check(bytes(good))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.binary(max_size=40), max_size=4), st.dictionaries(st.text(max_size=5), ODD, max_size=4))
 def test_what_a_session_writes_is_what_is_read(blobs: list[bytes], extra: dict[str, Any]) -> None:
     header = {**{f"x{key}": value for key, value in extra.items()}, "kind": "ok", "id": 9}
@@ -110,7 +110,7 @@ def test_what_a_session_writes_is_what_is_read(blobs: list[bytes], extra: dict[s
     assert (reply.kind, reply.id, reply.blobs) == ("ok", 9, [len(blob) for blob in blobs])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(min_size=1, max_size=200))
 def test_helpers_messages_are_json_or_an_error(data: bytes) -> None:
     """The zygote and the maker are ours, and yet: `Control` takes ValueError for a dead helper."""

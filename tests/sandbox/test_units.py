@@ -57,7 +57,7 @@ def parse(value: object) -> frames.Reply:
     return frames.parse_header(json.dumps(value).encode())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_reply_or_a_protocol_error(data: bytes) -> None:
     try:
@@ -66,7 +66,7 @@ def test_any_bytes_are_a_reply_or_a_protocol_error(data: bytes) -> None:
         pass
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
 def test_any_field_values_are_a_reply_or_a_protocol_error(changes: dict[str, object]) -> None:
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,9 @@ from rich.table import Table
 from deepeyes.core.errors import StorageError, boundary
 from deepeyes.world.pack import Entity, Pack
 
+PIPED = 200
+"""Columns where no terminal says how many there are: nothing is cut off in a pipe."""
+
 
 def as_line(entity: Entity) -> str:
     """The entity as one line of JSON."""
@@ -22,7 +26,7 @@ def as_line(entity: Entity) -> str:
 
 def print_entity(entity: Entity, text: bool) -> None:
     """Tables of facts, documents and pictures; with `text` the documents in full."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED, height=25)
     console.print(f"[bold]{escape(entity.name)}[/]  {entity.id}  ({entity.split})", highlight=False)
     if entity.aliases:
         console.print(f"also: {escape(', '.join(entity.aliases))}", highlight=False)

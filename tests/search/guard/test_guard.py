@@ -6,7 +6,7 @@ import random
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
@@ -59,7 +59,6 @@ def test_cleaning(odd: str, plain: str):
 ODD = "\u200b\u200c\u200d\u0301\ufe0f\ufe01\u202e\U000e0041م \nA<|>👨❤\x00\u0949\u2028\u00a0"
 
 
-@settings(deadline=None)
 @given(st.text() | st.text(alphabet=ODD))
 def test_cleaning_is_idempotent_and_leaves_nothing_invisible(text: str):
     plain = clean(text)
@@ -132,7 +131,6 @@ def test_a_blocklist_is_what_one_makes_it():
     assert len(set(BENCHMARK_HOSTS)) == len(BENCHMARK_HOSTS)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_address_can_be_judged(url: str):
     assert Blocklist().blocks(url) in (True, False)

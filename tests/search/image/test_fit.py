@@ -57,7 +57,7 @@ def test_placements_exist_for_every_shape(width: int, height: int) -> None:
 
 
 @given(st.sampled_from([0, 255, 128]), st.sampled_from([0, 7, 255]), st.booleans())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_flat_and_hard_pictures_give_finite_numbers(one: int, other: int, split: bool) -> None:
     templates = np.full((3, 32, 32, 3), one, np.uint8)
     templates[1, :, 16:] = other

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deepeyes.core.errors import ConfigError
@@ -134,7 +134,6 @@ def test_public_addresses(address: str):
     assert is_public(ip_address(address))
 
 
-@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_ipv6_address_is_no_more_public_than_what_it_carries(inside: Any):
     number = int(inside)
@@ -202,7 +201,6 @@ async def test_addresses_that_are_refused(any_extractor: None, url: str, words: 
     assert page is not None and page.source == NOT_READ and words in page.text, page
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60).map(lambda tail: "http://" + tail) | st.text(max_size=60))
 def test_any_address_has_an_answer(url: str):
     async def nobody(host: str, port: int) -> list[str]:
@@ -509,7 +507,6 @@ def test_passages_in_other_scripts():
     assert "三百三十米" in passages(text, "塔高", 500)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=2000), st.text(max_size=30), st.integers(0, 300))
 def test_passages_keep_to_the_budget(text: str, query: str, budget: int):
     assert len(passages(text, query, budget)) <= max(budget, 0)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from search.web_answers import (
@@ -333,7 +333,6 @@ def test_a_bucket_lets_through_its_rate_and_no_more():
     assert [bucket.reserve() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 3), max_size=40), st.integers(1, 5), st.sampled_from([0.5, 1.0, 3.0]))
 def test_no_span_holds_more_than_burst_and_rate(gaps: list[float], burst: int, rate: float):
     now = [0.0]
@@ -621,7 +620,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(TEXT_NAMES), JSON)
 def test_any_json_is_hits_or_unreadable(name: str, data: Any):
     adapter = Searxng("http://h/search") if name == "searxng" else TEXT[name]()

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from search.web_answers import EMPTY, FULL, KEY
@@ -197,7 +197,6 @@ def test_everything_that_changes_an_answer_changes_its_key():
     assert identity(Terms(domains=("b", "a"))) == identity(Terms(domains=("a", "b")))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_normalising_twice_changes_nothing(query: str):
     once = normalise(query)

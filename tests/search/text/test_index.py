@@ -119,7 +119,7 @@ def test_control_characters_do_not_matter(index: TextIndex):
 
 
 @given(st.text(max_size=200), st.integers(-3, 200))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_any_query_has_an_answer(engine: str, tmp_path_factory: pytest.TempPathFactory, query: str, k: int):
     folder = tmp_path_factory.getbasetemp() / f"any-{engine}"
     if not folder.exists():
