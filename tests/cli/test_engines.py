@@ -1,5 +1,8 @@
 """`--search PROVIDER?mode=replay`: hits and their pages come from the recording, nothing from the web."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,23 @@ async def open_page(folder: Path, url: str, more: str = "") -> ToolResult:
     async with open_engines([f"serper?mode=replay&cache={folder}{more}"]) as engines:
         tools = ToolSet(engines.tools(None))
         return await tools.run(ToolCall(name="open_page", arguments={"url": url}), Episode())
+
+
+def test_processes_that_want_the_world_at_once_wait_for_the_one_that_builds_it(tmp_path: Path):
+    code = (
+        "import asyncio\n"
+        "from deepeyes.world.engines import open_engines\n"
+        "async def main():\n"
+        "    async with open_engines(['world']) as engines:\n"
+        "        print(engines.text is not None and engines.images is not None)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate(timeout=300)[0].strip() for process in running] == ["True", "True"]
 
 
 @pytest.mark.usefixtures("offline")

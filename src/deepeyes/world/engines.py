@@ -8,8 +8,9 @@ and made up for is told in `notes`, which the verbs print to stderr.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import fcntl
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,14 +173,24 @@ def _world(stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -
 
     pack = stack.enter_context(open_pack())
     here = world_folder(pack)
-    if not (here / "images" / "manifest.json").is_file() or not (here / "text" / "manifest.json").is_file():
-        # Without the pack's vectors the first use would take minutes: words alone now, and a note on the
-        # rest.
-        build_world(pack, dense=None if (pack.folder / GISTS).is_file() else False, tell=tell)
+    with _in_turn(here):
+        if not all((here / index / "manifest.json").is_file() for index in ("images", "text")):
+            # Without the pack's vectors the first use would take minutes: words alone now, and a note on
+            # the rest.
+            build_world(pack, dense=None if (pack.folder / GISTS).is_file() else False, tell=tell)
     images = ImageIndex.open(here / "images")
     text: TextIndex = stack.enter_context(TextIndex.open(here / "text", snippet_chars=snippet_chars))
     notes = tuple(note.replace(BUILD_DENSE, "run once: deepeyes search index world") for note in text.notes)
     return Engines(text, images, text, notes)
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Generator[None]:
+    """Processes that want `folder` come in one after the other: the first builds, the rest find it built."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".turn").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _folder(folder: Path, stack: AsyncExitStack, snippet_chars: int) -> Engines:
