@@ -133,7 +133,9 @@ def test_what_is_counted_and_what_it_stands_beside_is_pointed_at_first() -> None
     assert counted and related
     for example in counted:
         (reply,) = replies_for(example, NANO)
-        assert len(re.findall(r"\d\.\d, \d\.\d", reply.text)) == int(example.answer)
+        places = re.findall(r"(\d)\.\d, (\d)\.\d", reply.text)
+        assert len(places) == int(example.answer)
+        assert places == sorted(places, key=lambda place: (place[1], place[0])), "row by row"
     for example in related:
         pointed, look = example.steps
         assert isinstance(pointed, Point) and isinstance(look, Look)
@@ -145,6 +147,31 @@ def test_what_is_counted_and_what_it_stands_beside_is_pointed_at_first() -> None
         assert f"I look {side[0]} it." in text
         places = re.findall(r"\((\d\.\d) ([+-] \d\.\d)\)", text)
         assert f"is at {places[0][0]}, {places[1][0]}." in text, "the way is counted from there"
+
+
+async def test_what_is_searched_for_is_cut_out_along_its_edges() -> None:
+    async with Sandbox.start() as sandbox:
+        for example in make_examples("integration", "train", 2, 6):
+            images = ImageStore(None)
+            task = to_task(example, images)
+            texts = [reply.text for reply in replies_for(example, NANO)]
+            first = next(at for at, text in enumerate(texts) if "near = " in text)
+            model = ScriptedModel(
+                [*texts[first : first + 2], "<answer>1</answer>"], prompt="brief", vision=NANO
+            )
+            trace = await run_episode(task, model, ToolSet([PythonTool(sandbox)]), images=images)
+            near, cut = (turn.observation for turn in trace.tool_turns)
+            assert near and cut and near.status == cut.status == "ok"
+            assert example.target is not None
+            left, top, right, bottom = example.target.box
+            picture = images.get(cut.images[0].ref).convert("RGB")
+            error = 0.06 * example.scene.image.width / 7
+            assert (
+                abs(picture.width - (right - left)) < error and abs(picture.height - (bottom - top)) < error
+            )
+            meant = example.scene.image.crop((round(left), round(top), round(right), round(bottom)))
+            small = [np.asarray(image.resize((16, 16)), np.float32) for image in (picture, meant)]
+            assert np.abs(small[0] - small[1]).mean() < 12
 
 
 def test_numbers_read_from_afar_come_with_their_places() -> None:

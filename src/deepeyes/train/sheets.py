@@ -12,7 +12,7 @@ from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn
 from deepeyes.world.families import FAMILIES
-from deepeyes.world.plan import Look, Read, seen
+from deepeyes.world.plan import Cut, Read, seen
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, place
 
@@ -44,7 +44,7 @@ def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[Said, to
     if rng.random() < SCENE:
         drawn = FAMILIES["integration"].draw(rng, split)
         view = to_view(drawn.scene.image, size)
-        target = next(step.thing for step in drawn.steps if isinstance(step, Look))
+        target = next(step.thing for step in drawn.steps if isinstance(step, Cut))
         columns, rows = grid_of(view)
         return _whole(rng, drawn, Read((target,)), view), unlabelled(columns * rows)
     drawn = FAMILIES[rng.choices(SHEETS, OFTEN)[0]].draw(rng, split)

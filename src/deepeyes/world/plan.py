@@ -14,15 +14,14 @@ from dataclasses import dataclass
 
 from .example import Example, Reply, ViewSize
 from .scene import Thing
-from .teacher import answer, look_mended, place, survey, to_cells
+from .teacher import answer, cut_out, look_mended, place, survey, to_cells
 
 COMPUTE = "I compute."
 DONE = "That is the result."
 FIND = "I search the picture."
 ASK = "I look it up."
 VAGUE = "That is not about it. I name it."
-CUT = "I cut it out."
-SCENE = "That is not it. I cut it out."
+SCENE = "That is not it. I look closer."
 WRONG_TRIES = 0.25
 """Share of the searches that begin with a wrong try: the whole scene, or a query that names nothing."""
 
@@ -37,14 +36,21 @@ class Point:
 
 @dataclass(frozen=True)
 class Look:
-    """Crop `thing` out of the picture; it `shows` something worth saying. `name`: the variable it goes to;
-    `beside`: what was pointed at before, from where the way to it is counted.
+    """Look at `thing` in a crop; it `shows` something worth saying. `beside`: what was pointed at before,
+    from where the way to it is counted.
     """
 
     thing: Thing
     shows: str
-    name: str = ""
     beside: Thing | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Cut `thing`, and nothing but it, out of the picture into the variable `name`."""
+
+    thing: Thing
+    name: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Ask:
     vague: str
 
 
-Step = Point | Look | Read | Compute | Find | Ask
+Step = Point | Look | Cut | Read | Compute | Find | Ask
 
 
 def compute(numbers: list[str], expression: str) -> Compute:
@@ -98,8 +104,7 @@ def play(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
     for number, step in enumerate(example.steps):
         if slips == number:
             replies.append(_wrong_try(step, said))
-            shown += 5 if isinstance(step, Look) else 0
-            said = SCENE if isinstance(step, Look) else VAGUE
+            said = SCENE if isinstance(step, Cut) else VAGUE
         turns = _turns(rng, step, said, shown, example, cells)
         replies += turns
         shown += len(turns)
@@ -112,24 +117,16 @@ def _turns(
     rng: random.Random, step: Step, said: str, shown: int, example: Example, cells: ViewSize
 ) -> list[Reply]:
     """The turns of one step, in whose first thought stands what was `said` of the step before."""
+    size = example.scene.image.size
     if isinstance(step, Point):
         return []
     if isinstance(step, Look):
-        return look_mended(
-            rng,
-            step.thing,
-            example.scene.image.size,
-            cells,
-            thought=said or (CUT if step.name else ""),
-            shown=shown,
-            name=step.name,
-            beside=step.beside,
-            steady=said == SCENE,
-        )
+        return look_mended(rng, step.thing, size, cells, thought=said, shown=shown, beside=step.beside)
+    if isinstance(step, Cut):
+        return cut_out(rng, step.thing, size, cells, step.name, said)
     if isinstance(step, Read):
         if step.large:
             return []
-        size = example.scene.image.size
         if len(step.things) == 1:
             return look_mended(rng, step.things[0], size, cells, shown=shown)
         grid = cells(*size)
@@ -138,45 +135,49 @@ def _turns(
         code = "\n".join(step.lines)
         return [Reply(f"<think>{said} {COMPUTE}</think>\n<code>\n```python\n{code}\n```\n</code>")]
     if isinstance(step, Find):
-        return [Reply(_call(f"{said} {FIND}".strip(), "image_search", image=step.image))]
-    return [Reply(_call(said if said == VAGUE else f"{said} {ASK}", "search", query=step.query))]
+        return [Reply(call(f"{said} {FIND}".strip(), "image_search", image=step.image))]
+    return [Reply(call(said if said == VAGUE else f"{said} {ASK}", "search", query=step.query))]
 
 
 def _slips(rng: random.Random, example: Example) -> int | None:
     """Number of the step before which a wrong try is made, if there is one."""
     if not example.steps or rng.random() >= WRONG_TRIES:
         return None
-    places = [
-        number
-        for number, step in enumerate(example.steps)
-        if isinstance(step, Ask) or (isinstance(step, Look) and step.name)
-    ]
+    places = [number for number, step in enumerate(example.steps) if isinstance(step, Ask | Cut)]
     return rng.choice(places) if places else None
 
 
 def _wrong_try(step: Step, said: str) -> Reply:
     if isinstance(step, Ask):
-        return Reply(_call(f"{said} {ASK}", "search", query=step.vague), given=True)
-    return Reply(_call(FIND, "image_search", image="image_1"), given=True)
+        return Reply(call(f"{said} {ASK}", "search", query=step.vague), given=True)
+    return Reply(call(FIND, "image_search", image="image_1"), given=True)
 
 
 def seen(step: Step, size: tuple[int, int], cells: ViewSize) -> str:
     """What is said of a step's result in the turn after it, of a picture of `size`. Of numbers read from afar
-    it is said where they stand: to find the place first makes them easier to read.
+    it is said where they stand: to find the place first makes them easier to read. Things are pointed at row
+    by row, in the order in which a model has the cells before it.
     """
     grid = cells(*size)
+
+    def reading_order(thing: Thing) -> tuple[int, float]:
+        x, y = to_cells(thing.centre, size, grid)
+        return int(y), x
+
     if isinstance(step, Point):
-        return step.words.format(places="; ".join(place(thing, size, grid) for thing in step.things))
+        things = sorted(step.things, key=reading_order)
+        return step.words.format(places="; ".join(place(thing, size, grid) for thing in things))
     if isinstance(step, Read) and step.large:
         return " ".join(f"At {place(thing, size, grid)}: {thing.text}." for thing in step.things)
     if isinstance(step, Read):
         *most, last = (thing.text for thing in step.things)
         return f"It says {', '.join(most)} and {last}." if most else f"It says {last}."
-    if isinstance(step, Compute) or not step.shows:
+    if isinstance(step, Compute | Cut) or not step.shows:
         return ""
     return f"It is {step.shows}." if isinstance(step, Find) else f"It says {step.shows}."
 
 
-def _call(thought: str, tool: str, **arguments: str) -> str:
+def call(thought: str, tool: str, **arguments: str) -> str:
+    """A turn that calls a tool."""
     call = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
     return f"<think>{thought}</think>\n<tool_call>\n{call}\n</tool_call>"

@@ -19,8 +19,10 @@ __all__ = ["Reply", "ViewSize", "solve"]
 
 WINDOW = (1.6, 1.1)
 """Width and height of the crop, in cells."""
-MARGIN = 0.04
-"""Cells around a thing that is cut out: what is searched for is the thing, not what lies around it."""
+WIDE = (2.4, 1.8)
+"""The same of the crop in which a thing is seen whole before it is cut out."""
+NEAR = "near"
+"""The variable that keeps this crop."""
 
 TOO_SMALL = (
     "It is too small to read. I zoom in.",
@@ -28,8 +30,10 @@ TOO_SMALL = (
     "Too small from here. I look closer.",
 )
 CUT_OFF = "It is not all in the crop. I look again."
+CUT_OUT = "I cut it out."
 NOW_CLEAR = ("Now it is clear.", "The crop shows it.", "Now I can see it.")
 SEEN = "I can see it."
+CROP = "image_1.crop((x - w, y - h, x + w, y + h))"
 
 
 OFF = (0.2, 0.2)
@@ -51,41 +55,72 @@ def look_mended(
     *,
     thought: str = "",
     shown: int = 2,
-    name: str = "",
     beside: Thing | None = None,
-    steady: bool = False,
 ) -> list[Reply]:
     """One turn that crops `target` out of image_1, which is of `size`; or, as often as `OFF` says, a first
     look that is a little off, or one that misses and a second one that mends it.
 
-    The first crop comes back as image number `shown`. With a `name` it is kept in that variable, and is as
-    large as the target instead of `WINDOW`. With something `beside` it, the place is written as that thing's
-    and the way from there. A `steady` look is never off.
+    The first crop comes back as image number `shown`. With something `beside` it, the place is written as
+    that thing's and the way from there.
     """
     grid = cells(*size)
     start = to_cells(beside.centre, size, grid) if beside else None
     place = to_cells(target.centre, size, grid)
-    window = fitting(target, size, grid) if name else WINDOW
-    choice = 1.0 if steady else rng.random()
+    choice = rng.random()
     missing = choice < OFF[1]
-    first = off(rng, target, size, grid, window, missing=missing) if choice < sum(OFF) else None
+    first = off(rng, target, size, grid, WINDOW, missing=missing) if choice < sum(OFF) else None
     if first is None:
-        return [Reply(look(rng, place, grid, thought, name, window, start))]
-    opening = Reply(look(rng, first, grid, thought, name, window, start), given=True)
+        return [Reply(look(rng, place, grid, thought, start=start))]
+    opening = Reply(look(rng, first, grid, thought, start=start), given=True)
     if not missing:
         return [opening]
-    u, v = size[0] / grid[0], size[1] / grid[1]
-    crop = cells(round(window[0] * u), round(window[1] * v))
-    seen = [(p - f + w / 2) / w * n for p, f, w, n in zip(place, first, window, crop, strict=True)]
-    return [opening, Reply(look_again((seen[0], seen[1]), crop, shown, name))]
+    shape, seen = _within(place, first, WINDOW, size, grid, cells)
+    return [opening, Reply(look_again(seen, shape, shown))]
 
 
-def fitting(target: Thing, size: tuple[int, int], grid: tuple[int, int]) -> tuple[float, float]:
-    """Width and height in cells of a window that holds `target` and little else, in steps of 0.2."""
-    left, top = to_cells(target.box[:2], size, grid)
-    right, bottom = to_cells(target.box[2:], size, grid)
-    width, height = (max(round((side / 2 + MARGIN) * 10), 2) / 5 for side in (right - left, bottom - top))
-    return width, height
+def cut_out(
+    rng: random.Random,
+    target: Thing,
+    size: tuple[int, int],
+    cells: ViewSize,
+    name: str,
+    thought: str = "",
+) -> list[Reply]:
+    """A turn that looks at `target` and what lies around it, and one that cuts it out of that crop along its
+    edges, into the variable `name`: what is searched for must be the thing alone, and from afar its edges
+    cannot be told so exactly. Half of the first looks are a little off.
+    """
+    grid = cells(*size)
+    place = to_cells(target.centre, size, grid)
+    first = off(rng, target, size, grid, WIDE, missing=False) if rng.random() < 0.5 else None
+    opening = Reply(look(rng, first or place, grid, thought, WIDE, name=NEAR), given=first is not None)
+    # What is written of the look's place is what the code computes with.
+    x, y = (float(decimal(p, n)) for p, n in zip(first or place, grid, strict=True))
+    corners = [to_cells(corner, size, grid) for corner in (target.box[:2], target.box[2:])]
+    (shape, start), (_, end) = (_within(corner, (x, y), WIDE, size, grid, cells) for corner in corners)
+    left, top, right, bottom = (decimal(p, n) for p, n in zip((*start, *end), shape * 2, strict=True))
+    cut = (
+        f"<think>{CUT_OUT}</think>\n<code>\n```python\n"
+        f"u, v = {NEAR}.width / {shape[0]}, {NEAR}.height / {shape[1]}\n"
+        f"{name} = {NEAR}.crop(({left} * u, {top} * v, {right} * u, {bottom} * v))\n{name}\n```\n</code>"
+    )
+    return [opening, Reply(cut)]
+
+
+def _within(
+    place: tuple[float, float],
+    at: tuple[float, float],
+    window: tuple[float, float],
+    size: tuple[int, int],
+    grid: tuple[int, int],
+    cells: ViewSize,
+) -> tuple[tuple[int, int], tuple[float, float]]:
+    """In how many cells the crop of a `window` round `at` is seen, and where in those a `place` of the whole
+    picture is.
+    """
+    shape = cells(round(window[0] * size[0] / grid[0]), round(window[1] * size[1] / grid[1]))
+    x, y = ((p - a + w / 2) / w * n for p, a, w, n in zip(place, at, window, shape, strict=True))
+    return shape, (x, y)
 
 
 def off(
@@ -137,9 +172,9 @@ def look(
     place: tuple[float, float],
     grid: tuple[int, int],
     thought: str = "",
-    name: str = "",
     window: tuple[float, float] = WINDOW,
     start: tuple[float, float] | None = None,
+    name: str = "",
 ) -> str:
     """A turn that crops a `window` round `place` out of the full picture, and keeps it as `name` if given;
     with a `start`, the place is written as the sum of that and a step.
@@ -148,12 +183,13 @@ def look(
     if start:
         x, y = (_stepped(*sides) for sides in zip(start, (x, y), grid, strict=True))
     half_width, half_height = f"{window[0] / 2:g}", f"{window[1] / 2:g}"
+    crop = f"{name} = {CROP}\n{name}" if name else CROP
     return (
         f"<think>{thought or rng.choice(TOO_SMALL)}</think>\n<code>\n```python\n"
         f"u, v = image_1.width / {grid[0]}, image_1.height / {grid[1]}\n"
         f"x, y = {x} * u, {y} * v\n"
         f"w, h = {half_width} * u, {half_height} * v\n"
-        f"{_crop(name)}\n```\n</code>"
+        f"{crop}\n```\n</code>"
     )
 
 
@@ -177,7 +213,7 @@ def survey(rng: random.Random, places: Sequence[tuple[float, float]], grid: tupl
     )
 
 
-def look_again(place: tuple[float, float], grid: tuple[int, int], shown: int = 2, name: str = "") -> str:
+def look_again(place: tuple[float, float], grid: tuple[int, int], shown: int = 2) -> str:
     """A turn that moves the window to `place`, in cells of the crop that the look before it returned as image
     number `shown`.
     """
@@ -186,15 +222,10 @@ def look_again(place: tuple[float, float], grid: tuple[int, int], shown: int = 2
         f"<think>{CUT_OFF}</think>\n<code>\n```python\n"
         f"u, v = image_{shown}.width / {grid[0]}, image_{shown}.height / {grid[1]}\n"
         f"x, y = x - w + {x} * u, y - h + {y} * v\n"
-        f"{_crop(name)}\n```\n</code>"
+        f"{CROP}\n```\n</code>"
     )
 
 
 def answer(thought: str, text: str) -> str:
     """A turn that answers."""
     return f"<think>{thought}</think>\n<answer>{text}</answer>"
-
-
-def _crop(name: str) -> str:
-    crop = "image_1.crop((x - w, y - h, x + w, y + h))"
-    return f"{name} = {crop}\n{name}" if name else crop

@@ -1,5 +1,5 @@
 """`integration`: a small picture of a real thing in a large scene, and a question that takes everything:
-crop -> image search -> one or two facts -> computation.
+look -> cut out -> image search -> one or two facts -> computation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
-from deepeyes.world.plan import Ask, Find, Look, compute, play
+from deepeyes.world.plan import Ask, Cut, Find, compute, play
 from deepeyes.world.real import Real, picture_of
 from deepeyes.world.scene import Scene, Thing, empty_scene, finish, free_place
 
@@ -132,7 +132,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
     question = phrases.ask(rng, WORDINGS, fact=asked.asked, it=NOUNS[thing.kind])
     answer = str(asked.value(*(_number(text) for text in numbers)))
     steps = (
-        Look(target, "", "crop"),
+        Cut(target, "crop"),
         Find("crop", thing.name),
         Ask(f"{asked.query} {thing.name}", " and ".join(numbers), asked.query),
         compute(numbers, asked.expression),

@@ -28,9 +28,11 @@ def draw_tiny_signs(rng: random.Random, split: str, scene: Scene, count: int) ->
         )
 
 
-def draw_content(rng: random.Random, split: str, dots: int = 5) -> tuple[str, int]:
-    """What a sign carries: a string of `split` and no dots, or no string and one to `dots` dots."""
-    return ("", rng.randint(1, dots)) if rng.random() < 0.2 else (draw_string(rng, split), 0)
+def draw_content(rng: random.Random, split: str, dots: int = 5, dotted: float = 0.2) -> tuple[str, int]:
+    """What a sign carries: a string of `split` and no dots, or, of a share `dotted`, no string and one to
+    `dots` dots.
+    """
+    return ("", rng.randint(1, dots)) if rng.random() < dotted else (draw_string(rng, split), 0)
 
 
 def ask_about_sign(rng: random.Random, sign: Thing, named: str) -> tuple[str, str, str]:
@@ -48,20 +50,19 @@ def draw_big_sign(
     scene: Scene,
     heights: tuple[float, float] = (1.6, 2.3),
     dots: int = 5,
+    dotted: float = 0.2,
 ) -> Thing | None:
     """One sign, its height drawn from `heights` in units, lowered where the picture is too narrow for its
-    string; it may carry up to `dots` dots.
+    string; a share `dotted` carries up to `dots` dots.
     """
-    text, dots = draw_content(rng, split, dots)
+    text, dots = draw_content(rng, split, dots, dotted)
     widest = scene.image.width * 0.92 / (0.62 * len(text) + 0.6 if text else 0.48 * dots + 0.6)
     height = min(scene.unit * rng.uniform(*heights), widest)
     return add_sign(rng, scene, height=height, gap=scene.unit * 0.1, text=text, dots=dots)
 
 
 def draw_shape_question(rng: random.Random, scene: Scene) -> tuple[str, str, str, tuple[Thing, ...]]:
-    """Draw large shapes; kind, question and answer of a question about one kind of them, and those of it from
-    left to right.
-    """
+    """Draw large shapes; kind, question and answer of a question about one kind of them, and those of it."""
     asked, *others = rng.sample(SHAPES, 3)
     counting = rng.random() < 0.5
     number = rng.randint(1, 5) if counting else 1
@@ -76,7 +77,5 @@ def draw_shape_question(rng: random.Random, scene: Scene) -> tuple[str, str, str
 
 
 def of_kind(scene: Scene, kind: str) -> tuple[Thing, ...]:
-    """The scene's things of a kind from left to right."""
-    return tuple(
-        sorted((thing for thing in scene.things if thing.kind == kind), key=lambda thing: thing.centre)
-    )
+    """The scene's things of a kind."""
+    return tuple(thing for thing in scene.things if thing.kind == kind)
