@@ -3,6 +3,7 @@ they stopped.
 """
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from deepeyes.train.corpus import corpus
 from deepeyes.train.dense import LABELS, DenseWarmup, draw_dense, label_cells, label_sheet
 from deepeyes.train.lessons import draw_lesson
 from deepeyes.train.loop import Plan, rate, train_stage
-from deepeyes.train.nano import ColdPlan
+from deepeyes.train.nano import ColdPlan, together
 from deepeyes.train.reading import draw_reading
+from deepeyes.train.sheets import unlabelled
 from deepeyes.train.speak import Speak, exactness
 from deepeyes.world.families import FAMILIES, draw_big_sign
 from deepeyes.world.palette import COLOURS
@@ -93,15 +95,26 @@ def test_cell_labels_say_which_character_stands_where() -> None:
 def test_lessons_know_the_kind_of_every_answer() -> None:
     kinds = {kind for seed in range(200) for kind in draw_lesson(random.Random(seed), SIZE, "train").kinds}
     scenes = {"says", "colour", "count", "where", "blind"}
-    assert kinds == scenes | {"places", "number", "numbers", "crop"} | {"fact", "title", "line"}
+    assert kinds == scenes | {"places", "number", "numbers", "crop"} | {
+        "fact",
+        "title",
+        "line",
+        "query",
+        "found",
+    }
 
 
 def test_what_a_reading_lesson_asks_for_stands_in_its_page_and_nowhere_else() -> None:
     said = [row for seed in range(40) for row in draw_reading(random.Random(seed), "train")]
     for kind, asked, told in said:
         page, _, _question = str(asked.parts[0]).rpartition("\n")
-        answer = str(told.parts[0]).partition("<answer>")[2].removesuffix("</answer>")
-        assert answer in (page.replace(",", "") if kind == "fact" else page)
+        reply = str(told.parts[0])
+        if kind == "query":
+            name = re.findall(r"It is (.+)\. I look it up\.", reply)[0]
+            assert name in page.splitlines()[2] and f' {name}"}}}}' in reply
+            continue
+        answer = reply.partition("<answer>")[2].removesuffix("</answer>")
+        assert answer in (page.replace(",", "") if kind in ("fact", "found") else page)
     assert len({str(told.parts[0]) for _, _, told in said}) > 0.7 * len(said), "answers could be guessed"
 
 
@@ -118,6 +131,20 @@ def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
     loss, _ = speak(**batch, cells=torch.zeros(0, len(LABELS), dtype=torch.long))
     loss.backward()
     assert torch.isfinite(loss)
+
+
+def test_a_trace_without_labels_changes_nothing_in_the_loss_on_a_lessons_cells(tokenizer) -> None:
+    speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.5)
+    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
+    lesson = next(lesson for lesson in drawn if "says" in lesson.kinds)
+    row = encode(tokenizer, lesson.turns)
+    trace = {**row, "labels": torch.full_like(row["labels"], IGNORE)}
+    alone = speak(**together(tokenizer, [(row, lesson.cells)], pad))[0]
+    beside = speak(**together(tokenizer, [(trace, unlabelled(len(lesson.cells))), (row, lesson.cells)], pad))[
+        0
+    ]
+    assert torch.allclose(alone, beside, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ("chart", "table"))

@@ -33,7 +33,7 @@ from .dense import VARIANTS, label_cells
 from .reading import draw_line, draw_reading
 from .sheets import draw_sheet, unlabelled
 
-SHEET, PAGE = 0.24, 0.3
+SHEET, PAGE = 0.2, 0.34
 """Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3
@@ -43,8 +43,10 @@ QUESTIONS = 3
 SIDES = (448, 448, 896)
 """Long sides of pictures with large signs: letters drawn larger and shown smaller look different."""
 
-DOTS = 7
-"""Most dots on a large sign: as many as on those that are looked at in crops."""
+DOTS, DOTTED = 7, 0.35
+"""Most dots on a large sign, as many as on those that are looked at in crops, and the share of signs with
+dots, which take longer to count than strings to read.
+"""
 
 COPIED = 8
 """Names and numbers in a line that is to be copied."""
@@ -100,7 +102,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
-            draw_big_sign(rng, split, scene, (1.5, 2.3), DOTS)
+            draw_big_sign(rng, split, scene, (1.5, 2.3), DOTS, DOTTED)
         about = [(sign, _about(rng, scene, sign)) for sign in scene.things]
         questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]

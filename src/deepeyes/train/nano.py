@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +48,7 @@ from .corpus import corpus
 from .dense import DenseWarmup, draw_dense
 from .lessons import Lesson, draw_copy, draw_lesson
 from .loop import Plan, Tensors, meet, rank_and_world, train_stage
+from .sheets import unlabelled
 from .speak import Speak, exactness
 
 Row = TypeVar("Row")
@@ -173,16 +174,10 @@ def run_lessons(
         rng: random.Random, samples: int, split: str, parts: int
     ) -> tuple[list[Tensors], list[tuple[str, ...]]]:
         drawn = (draw_one(rng, recipe.size, split) for _ in range(samples))
-        rows = [(encode(tokenizer, lesson.turns), lesson) for lesson in drawn]
+        rows = [(encode(tokenizer, lesson.turns), lesson.cells, lesson.kinds) for lesson in drawn]
         rows.sort(key=lambda row: len(row[0]["input_ids"]))
-        tensors = [
-            {
-                **collate(tokenizer, [row for row, _ in part], image_token),
-                "cells": torch.cat([lesson.cells for _, lesson in part]),
-            }
-            for part in runs(rows, parts)
-        ]
-        return tensors, [lesson.kinds for _, lesson in rows]
+        tensors = [together(tokenizer, [row[:2] for row in part], image_token) for part in runs(rows, parts)]
+        return tensors, [kinds for _, _, kinds in rows]
 
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"{stage}/{recipe.seed}/{step}/{rank_and_world()[0]}")
@@ -238,19 +233,29 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
             stock[family] += torch.load(path, weights_only=True)
     families, weights = [*stock, ""], [*plan.shares.values(), 1 - sum(plan.shares.values())]
 
-    def row(rng: random.Random) -> Tensors:
+    def row(rng: random.Random) -> tuple[Tensors, torch.Tensor]:
         family = rng.choices(families, weights)[0]
         if not family:
-            return encode(tokenizer, draw_lesson(rng, recipe.size, "train").turns)
-        return encode(tokenizer, [as_turn(role, parts) for role, parts in rng.choice(stock[family])])
+            lesson = draw_lesson(rng, recipe.size, "train")
+            return encode(tokenizer, lesson.turns), lesson.cells
+        row = encode(tokenizer, [as_turn(role, parts) for role, parts in rng.choice(stock[family])])
+        return row, unlabelled(int((row["input_ids"] == image_token).sum()))
 
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}")
-        rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row["input_ids"]))
-        return [collate(tokenizer, part, image_token) for part in runs(rows, PARTS)]
+        rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row[0]["input_ids"]))
+        return [together(tokenizer, part, image_token) for part in runs(rows, PARTS)]
 
     train_stage(speak, draw, plan, out, title="cold start")
     save(out, speak.dense, tokenizer, recipe.size)
+
+
+def together(
+    tokenizer: PreTrainedTokenizerFast, rows: Sequence[tuple[Tensors, torch.Tensor]], image_token: int
+) -> Tensors:
+    """Conversations, each with the labels of its pictures' cells, as one batch."""
+    batch = collate(tokenizer, [row for row, _ in rows], image_token)
+    return {**batch, "cells": torch.cat([cells for _, cells in rows])}
 
 
 def runs(rows: list[Row], parts: int) -> list[list[Row]]:

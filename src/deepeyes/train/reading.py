@@ -7,48 +7,80 @@ another's name, country and kind: what is said must be read, it cannot be rememb
 import functools
 import random
 import re
+from typing import NamedTuple
 
 from deepeyes.world import phrases
-from deepeyes.world.families.lookups import LOOKUPS, WORDINGS
+from deepeyes.world.families.lookups import LOOKUPS, NOUNS, WORDINGS, Lookup
+from deepeyes.world.plan import ASK, call
 from deepeyes.world.real import Real, listed
 from deepeyes.world.teacher import SEEN, answer
 
 from .batch import Turn
 
 PAGES = 3
-"""Snippets of one lesson."""
+"""Questions of one lesson."""
 CHARS = (60, 200)
-BLENDED, ODD, SMALL = 0.25, 0.4, 0.4
-"""Shares of the names that are made up of two halves, of those that are made up of scraps, and of those in
-small letters.
-"""
+LINE, TITLE, LOOKUP = 0.15, 0.2, 0.3
+"""Shares of the lines to repeat, of the lists of titles and of the lookups; the rest are single snippets."""
+BLENDED, ODD, WORDS, SMALL = 0.2, 0.2, 0.4, 0.4
+"""Shares of the names that are made of two halves, of scraps and of words, and of those in small letters."""
 TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
 AGAIN = ("Say it again.", "Repeat it.", "Write it once more.", "Copy it.")
 WHO = ("What is first?", "What is the best hit?", "Which is the first?", "Name the best hit.")
+SITES = ("{}.com", "{}.org", "{}.io", "www.{}.net", "docs.{}.dev", "about.{}.com")
+
+
+class Page(NamedTuple):
+    """A page as a search gives it: whose it is, title and snippet, and the fact in it."""
+
+    kind: str
+    name: str
+    text: str
+    lookup: Lookup
+    fact: str
 
 
 def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]:
-    """Snippets with a question each, lists of titles whose first names the thing, and lines to repeat: many
-    words copied in one lesson are what teaches to copy a few.
+    """Snippets with a question each, searches from the picture's title to the fact, lists of titles whose
+    first names the thing, and lines to repeat: many words copied in one lesson are what teaches to copy a
+    few.
     """
     said: list[tuple[str, Turn, Turn]] = []
     while len(said) < PAGES:
         choice = rng.random()
-        if choice < 0.2:
+        if choice < LINE:
             said.append(draw_line(rng, split, rng.randint(2, 5)))
-            continue
-        if choice < 0.45:
-            names = [_name(rng, split), _name(rng, split)]
-            lines = [f"{n}. {rng.choice(TITLES).format(name)}\n" for n, name in enumerate(names, start=1)]
-            asked = "".join(lines) + rng.choice(WHO)
-            said.append(("title", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, names[0]),))))
-            continue
-        page = _page(rng, split)
-        if page is not None:
-            text, question, fact = page
-            asked = f"{text}{question}"
-            said.append(("fact", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, fact),))))
+        elif choice < LINE + TITLE:
+            name = _name(rng, split)
+            asked = f"{_titles(rng, split, name)}{rng.choice(WHO)}"
+            said.append(("title", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, name),))))
+        elif choice < LINE + TITLE + LOOKUP:
+            said += _lookup(rng, split)
+        else:
+            page = _page(rng, split)
+            question = phrases.ask(rng, WORDINGS, fact=page.lookup.asked, it=page.name)
+            told = answer(SEEN, page.fact)
+            said.append(("fact", Turn("user", (f"{page.text}{question}",)), Turn("assistant", (told,))))
     return said
+
+
+def _lookup(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]:
+    """What a search's teacher does from the titles of the pictures on, about things that nobody knows."""
+    page = _page(rng, split)
+    question = phrases.ask(rng, WORDINGS, fact=page.lookup.asked, it=NOUNS[page.kind])
+    asked = f"{question}\nOutput:\n{_titles(rng, split, page.name)}"
+    told = call(f"It is {page.name}. {ASK}", "search", query=f"{page.lookup.query} {page.name}")
+    found = answer(f"It says {page.fact}.", page.fact)
+    return [
+        ("query", Turn("user", (asked,)), Turn("assistant", (told,))),
+        ("found", Turn("user", (f"Output:\n{page.text}",)), Turn("assistant", (found,))),
+    ]
+
+
+def _titles(rng: random.Random, split: str, name: str) -> str:
+    """Titles of pictures, the first of `name`."""
+    names = enumerate((name, _name(rng, split)), start=1)
+    return "".join(f"{number}. {rng.choice(TITLES).format(name)}\n" for number, name in names)
 
 
 def draw_line(rng: random.Random, split: str, words: int) -> tuple[str, Turn, Turn]:
@@ -64,33 +96,35 @@ def _number(rng: random.Random) -> str:
     return f"{whole:,}" if rng.random() < 0.7 else f"{whole / 100:g}"
 
 
-def _page(rng: random.Random, split: str) -> tuple[str, str, str] | None:
-    """A snippet under its title, a question about it and the answer."""
-    kind = rng.choice([kind for kind in LOOKUPS if listed(kind, split)])
-    thing = rng.choice(listed(kind, split))
-    lookups = [lookup for lookup in LOOKUPS[kind] if lookup.fact in thing.facts]
-    if not lookups:
-        return None
-    lookup = rng.choice(lookups)
-    found = _window(rng, thing, lookup.fact)
-    if found is None:
-        return None
+def _page(rng: random.Random, split: str) -> Page:
+    """A page of the split under another name, with other digits and names in it."""
+    while True:
+        kind = rng.choice([kind for kind in LOOKUPS if listed(kind, split)])
+        thing = rng.choice(listed(kind, split))
+        lookups = [lookup for lookup in LOOKUPS[kind] if lookup.fact in thing.facts]
+        if not lookups:
+            continue
+        lookup = rng.choice(lookups)
+        found = _window(rng, thing, lookup.fact)
+        if found is not None:
+            break
     before, value, after = found
     if re.search(r"\d", value):
         digits = rng.choices("123456789", k=10)
         changed = str.maketrans("1234567890", "".join(digits))
         before, value, after = (part.translate(changed) for part in (before, value, after))
     if lookup.fact == "country":
-        value = rng.choice(listed("country", split)).name
+        value = rng.choice(listed("country", "train")).name if rng.random() < 0.5 else _name(rng, split)
     if lookup.fact == "kind of":
         value = _name(rng, split).lower()
+    if lookup.fact == "logo source":
+        value = rng.choice(SITES).format(re.sub(r"\W", "", _name(rng, split).lower()))
     name = _name(rng, split)
-    title = rng.choice((f"{name}: Properties", f"{name}: People and Society", name))
+    title = rng.choice((f"{name}: Properties", f"{name}: People and Society", name, name))
     before, after = (part.replace(thing.name, name) for part in (before, after))
     text = re.sub(r"\s+", " ", f"{before}{value}{after}")
-    question = phrases.ask(rng, WORDINGS, fact=lookup.asked, it=name)
     number = value.replace(",", "") if re.fullmatch(r"[\d,.\-]+", value) else value
-    return f"1. {title}\n... {text} ...\n", question, number
+    return Page(kind, name, f"1. {title}\n... {text} ...\n", lookup, number)
 
 
 def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] | None:
@@ -99,7 +133,9 @@ def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] 
     forms = [thing.written(fact), f"{value:,}" if isinstance(value, int) else ""]
     if isinstance(value, float) and value.is_integer():
         forms.append(f"{int(value):,}")
-    label = fact.split()[0].lower()
+    label = (
+        "" if thing.kind == "monument" else fact.split()[0].lower()
+    )  # monuments' pages tell, they don't list
     spots = [
         (match.start(), form)
         for form in forms
@@ -109,7 +145,7 @@ def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] 
     ]
     if not spots:
         return None
-    at, form = spots[0]
+    at, form = rng.choice(spots) if thing.kind == "monument" else spots[0]
     chars = rng.randint(*CHARS)
     first = max(at - rng.randint(25, max(chars - 25, 26)), 0)
     first = text.find(" ", first) + 1 if first > 0 and text.find(" ", first) < at else first
@@ -127,6 +163,9 @@ def _name(rng: random.Random, split: str) -> str:
         name = name[: len(name) // 2] + other[len(other) // 2 :]
     elif choice < BLENDED + ODD:
         name = "".join(_scrap(rng, split) for _ in range(rng.randint(2, 4))).strip().capitalize() or name
+    elif choice < BLENDED + ODD + WORDS:
+        words = rng.choices(_words(split), k=rng.choice((1, 1, 2)))
+        name = rng.choice((" ", " ", " of ")).join(word.capitalize() for word in words)
     return name.lower() if rng.random() < SMALL else name
 
 
@@ -135,6 +174,15 @@ def _scrap(rng: random.Random, split: str) -> str:
     name = rng.choice(_names(split))
     first = rng.randrange(len(name))
     return name[first : first + rng.randint(1, 4)]
+
+
+@functools.cache
+def _words(split: str) -> tuple[str, ...]:
+    """Every word of the pages, once: rare ones are drawn as often as frequent ones, and so are the scraps
+    that they are written with.
+    """
+    texts = {text for kind in LOOKUPS for thing in listed(kind, split) for text in thing.page.values()}
+    return tuple(sorted({word.lower() for text in texts for word in re.findall(r"[A-Za-z]{3,14}", text)}))
 
 
 @functools.cache
