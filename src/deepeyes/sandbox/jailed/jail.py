@@ -161,9 +161,9 @@ def _build_root(interpreter_paths: list[str]) -> None:
     for path in ("/proc", BOX, "/sys", "/var", SHARED_CACHE):
         os.makedirs(new + path, exist_ok=True)
     os.symlink(f"{BOX}/shm", new + "/dev/shm")
-    os.symlink(f"{BOX}/tmp", new + "/var/tmp")
-    if not os.path.exists(new + "/tmp"):
-        os.symlink(f"{BOX}/tmp", new + "/tmp")
+    for path in ("/tmp", "/var/tmp"):
+        if not os.path.exists(new + path):  # unless the interpreter lives below it
+            os.symlink(f"{BOX}/tmp", new + path)
     # A user namespace may mount proc only where one is fully visible; the zygote mounts its own over it.
     flags = kernel.MS_BIND | kernel.MS_REC
     _step("old proc", kernel.mount, f"/proc/self/fd/{old_proc}", new + "/proc", None, flags)
