@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deepeyes.core.actions import ToolCall
+from deepeyes.core.errors import StorageError
 from deepeyes.search.base import Document
 from deepeyes.search.record.recording import RecordedReader, Recording
 from deepeyes.search.record.tape import Tape
@@ -63,6 +64,24 @@ def test_processes_that_want_the_world_at_once_wait_for_the_one_that_builds_it(t
         for _ in range(2)
     ]
     assert [process.communicate(timeout=300)[0].strip() for process in running] == ["True", "True"]
+
+
+async def test_a_world_that_is_built_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    async with open_engines(["world"]):
+        pass
+    (turn,) = tmp_path.rglob(".turn")
+    turn.unlink()
+    async with open_engines(["world"]) as engines:
+        assert engines.text is not None and not turn.exists()
+
+
+async def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="choose a folder you may write to"):
+        async with open_engines(["world"]):
+            pass
 
 
 @pytest.mark.usefixtures("offline")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepeyes.core.errors import ConfigError, InputError
+from deepeyes.core.errors import ConfigError, InputError, StorageError, boundary
 from deepeyes.search.base import Document, ImageSearch, PageReader, Picture, TextSearch
 
 if TYPE_CHECKING:
@@ -173,22 +173,29 @@ def _world(stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -
 
     pack = stack.enter_context(open_pack())
     here = world_folder(pack)
-    with _in_turn(here):
-        if not all((here / index / "manifest.json").is_file() for index in ("images", "text")):
-            # Without the pack's vectors the first use would take minutes: words alone now, and a note on
-            # the rest.
-            build_world(pack, dense=None if (pack.folder / GISTS).is_file() else False, tell=tell)
+    if not _is_built(here):
+        with _in_turn(here):
+            if not _is_built(here):  # by the process before us
+                # Without the pack's vectors the first use would take minutes: words alone now, and a note on
+                # the rest.
+                build_world(pack, dense=None if (pack.folder / GISTS).is_file() else False, tell=tell)
     images = ImageIndex.open(here / "images")
     text: TextIndex = stack.enter_context(TextIndex.open(here / "text", snippet_chars=snippet_chars))
     notes = tuple(note.replace(BUILD_DENSE, "run once: deepeyes search index world") for note in text.notes)
     return Engines(text, images, text, notes)
 
 
+def _is_built(here: Path) -> bool:
+    return all((here / index / "manifest.json").is_file() for index in ("images", "text"))
+
+
 @contextmanager
 def _in_turn(folder: Path) -> Generator[None]:
     """Processes that want `folder` come in one after the other: the first builds, the rest find it built."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".turn").open("w") as lock:
+    with boundary(StorageError, f"writing the index {folder}", "choose a folder you may write to"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".turn").open("w")
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -179,5 +179,5 @@ def seen(step: Step, size: tuple[int, int], cells: ViewSize) -> str:
 
 def call(thought: str, tool: str, **arguments: str) -> str:
     """A turn that calls a tool."""
-    call = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
-    return f"<think>{thought}</think>\n<tool_call>\n{call}\n</tool_call>"
+    asked = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
+    return f"<think>{thought}</think>\n<tool_call>\n{asked}\n</tool_call>"
