@@ -33,7 +33,7 @@ from .dense import VARIANTS, label_cells
 from .reading import draw_line, draw_reading
 from .sheets import draw_sheet, unlabelled
 
-SHEET, PAGE = 0.2, 0.34
+SHEET, PAGE = 0.16, 0.3
 """Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
 
 QUESTIONS = 3
@@ -46,6 +46,11 @@ SIDES = (448, 448, 896)
 DOTS, DOTTED = 7, 0.35
 """Most dots on a large sign, as many as on those that are looked at in crops, and the share of signs with
 dots, which take longer to count than strings to read.
+"""
+
+COUNTED = 0.9
+"""Share of the pictures of shapes with up to five of a kind: to name each of them once is what a model learns
+last.
 """
 
 COPIED = 8
@@ -98,7 +103,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     more: list[Asked] = []
-    if choice < 0.3:
+    if choice < 0.27:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
@@ -107,7 +112,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
         more += [_besides(rng, scene, sign, asked.kind) for sign, asked in about if sign.text]
-    elif choice < 0.45:
+    elif choice < 0.4:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
@@ -115,8 +120,8 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         more = [_about(rng, scene, sign)._replace(kind="blind") for sign in blind]
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
-        draw_shape_question(rng, scene)
-        questions = _about_shapes(rng, scene, size)
+        draw_shape_question(rng, scene, COUNTED)
+        questions, more = _about_shapes(rng, scene, size)
     rng.shuffle(questions)
     rng.shuffle(more)
     questions = [*questions, *more][:QUESTIONS]
@@ -143,19 +148,21 @@ def _about(rng: random.Random, scene: Scene, sign: Thing) -> Asked:
     return Asked(*ask_about_sign(rng, sign, named))
 
 
-def _about_shapes(rng: random.Random, scene: Scene, size: NanoSize) -> list[Asked]:
-    """How many there are of every kind of shape, and the colour of those that are alone of their kind."""
-    kinds = [thing.kind for thing in scene.things]
-    asked: list[Asked] = []
-    for kind in sorted(set(kinds)):
+def _about_shapes(rng: random.Random, scene: Scene, size: NanoSize) -> tuple[list[Asked], list[Asked]]:
+    """How many there are of each kind of shape that there are several of; and what is easier: of which kinds
+    there is one, and its colour.
+    """
+    several: list[Asked] = []
+    alone: list[Asked] = []
+    for kind in sorted({thing.kind for thing in scene.things}):
+        things = of_kind(scene, kind)
         question = phrases.ask(rng, phrases.SHAPE_COUNT, shape=kind)
-        pointed = seen(count(of_kind(scene, kind)), scene.image.size, cells_of(size))
-        asked.append(Asked("count", question, str(kinds.count(kind)), pointed))
-    return asked + [
-        Asked("colour", phrases.ask(rng, phrases.SHAPE_COLOUR, shape=thing.kind), thing.colour)
-        for thing in scene.things
-        if kinds.count(thing.kind) == 1
-    ]
+        pointed = seen(count(things), scene.image.size, cells_of(size))
+        (several if len(things) > 1 else alone).append(Asked("count", question, str(len(things)), pointed))
+        if len(things) == 1:
+            asked = phrases.ask(rng, phrases.SHAPE_COLOUR, shape=kind)
+            alone.append(Asked("colour", asked, things[0].colour))
+    return several, alone
 
 
 def _besides(rng: random.Random, scene: Scene, sign: Thing, asked: str) -> Asked:

@@ -53,7 +53,7 @@ from .speak import Speak, exactness
 
 Row = TypeVar("Row")
 DrawLesson = Callable[[random.Random, NanoSize, str], Lesson]
-PARTS = 4
+PARTS = 8
 """Parts of a batch, each of rows of like length: little of it is padding then."""
 HEADS = Path("heads") / "vision.safetensors"
 """Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.

@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 _PHOTO_SHARE = 0.65
+_BLENDED = 0.35
+"""Share of the training photographs that are seen through another one."""
 
 
 def draw_background(
@@ -18,19 +20,18 @@ def draw_background(
     """An RGB picture of `size` (width, height): a window of a photograph of `split`, or clutter drawn from
     `rng`.
 
-    Photographs of the train split come in other colours and other light as often as in their own: a few dozen
-    are too few for a model to learn what a background is.
+    Photographs of the train split come in other colours and other light as often as in their own, and some
+    through another one: a few dozen are too few for a model to learn what a background is.
 
     Without `shapes` the clutter holds lines and stains only, nothing that could be counted as a shape.
     """
-    photos = photo_names(split)
-    if photos and rng.random() < _PHOTO_SHARE:
-        photo = _photo(split, rng.choice(photos), max(size) <= 800)
-        return (
-            _other_light(rng, _photo_window(rng, photo, size))
-            if split == "train"
-            else _photo_window(rng, photo, size)
-        )
+    if photo_names(split) and rng.random() < _PHOTO_SHARE:
+        photo = _photo_window(rng, split, size)
+        if split != "train":
+            return photo
+        if rng.random() < _BLENDED:
+            photo = Image.blend(photo, _photo_window(rng, split, size), rng.uniform(0.2, 0.8))
+        return _other_light(rng, photo)
     return _clutter(rng, size, shapes)
 
 
@@ -59,7 +60,9 @@ def _photo(split: str, name: str, half: bool) -> Image.Image:
         return Image.open(file).convert("RGB")
 
 
-def _photo_window(rng: random.Random, photo: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _photo_window(rng: random.Random, split: str, size: tuple[int, int]) -> Image.Image:
+    """A part of one of the photographs of `split`, at `size`."""
+    photo = _photo(split, rng.choice(photo_names(split)), max(size) <= 800)
     aspect = size[0] / size[1]
     full = (min(photo.width, photo.height * aspect), min(photo.height, photo.width / aspect))
     share = rng.uniform(0.6, 1.0)

@@ -53,6 +53,11 @@ class Scene:
         return math.sqrt(self.image.width * self.image.height) / 7
 
 
+TURNED = (
+    Image.Transpose.FLIP_LEFT_RIGHT,
+    Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.ROTATE_180,
+)
 ASPECTS = (4 / 3, 4 / 3, 4 / 3, 3 / 2, 1.0, 3 / 4, 16 / 9)
 
 
@@ -67,14 +72,15 @@ def empty_scene(
 ) -> Scene:
     """A background of `split` in one of the usual aspect ratios, its long side in the given range of pixels.
 
-    With `variants` the background is one of so many that are kept in memory, which makes drawing four times
-    faster.
+    With `variants` the background is one of so many that are kept in memory, as it is or turned over, which
+    makes drawing four times faster.
     """
     aspect = aspect or rng.choice(ASPECTS)
     side = rng.randint(*long_side)
     size = (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
     if variants:
-        return Scene(background_variant(rng.randrange(variants), split, size, shapes).copy())
+        kept = background_variant(rng.randrange(variants), split, size, shapes)
+        return Scene(kept.transpose(rng.choice(TURNED)) if rng.random() < 0.75 else kept.copy())
     return Scene(draw_background(rng, split, size, shapes=shapes))
 
 

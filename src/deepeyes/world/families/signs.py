@@ -61,10 +61,14 @@ def draw_big_sign(
     return add_sign(rng, scene, height=height, gap=scene.unit * 0.1, text=text, dots=dots)
 
 
-def draw_shape_question(rng: random.Random, scene: Scene) -> tuple[str, str, str, tuple[Thing, ...]]:
-    """Draw large shapes; kind, question and answer of a question about one kind of them, and those of it."""
+def draw_shape_question(
+    rng: random.Random, scene: Scene, counted: float = 0.5
+) -> tuple[str, str, str, tuple[Thing, ...]]:
+    """Draw large shapes; kind, question and answer of a question about one kind of them, and those of it. Of a
+    share `counted` it is asked how many there are.
+    """
     asked, *others = rng.sample(SHAPES, 3)
-    counting = rng.random() < 0.5
+    counting = rng.random() < counted
     number = rng.randint(1, 5) if counting else 1
     for kind in (*[asked] * number, *others[: rng.randint(0, 2 if number < 4 else 1)]):
         side = scene.unit * rng.uniform(1.0, 1.5)
