@@ -22,6 +22,7 @@ from deepeyes.core.errors import (
     ServerError,
 )
 from deepeyes.core.images import VisionSpec, image_ref
+from deepeyes.core.limits import Limits
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.models.base import Completion
 from deepeyes.models.openai import OpenAIModel
@@ -241,7 +242,7 @@ async def test_what_may_pass_is_tried_again(first: httpx.Response | Exception):
         (httpx.Response(500), "answers with status 500 (tried 3 times): check that it is running"),
         (httpx.Response(429, headers={"retry-after": "0"}), "status 429"),
         (httpx.ConnectError("refused"), "cannot be reached (tried 3 times)"),
-        (httpx.ReadTimeout("slow"), "did not answer in 120 s"),
+        (httpx.ConnectTimeout("slow"), "did not answer in 120 s"),
         (httpx.Response(200, text="{"), "sends damaged JSON"),
         (httpx.Response(200, json={}), "sends an answer without choices"),
     ],
@@ -250,6 +251,14 @@ async def test_what_persists_is_a_server_error(response: httpx.Response | Except
     server = Server(response)
     assert words in await failure(server, ServerError)
     assert len(server.requests) == 3
+
+
+async def test_silence_is_waited_for_twice():
+    """Not as often as a quick failure: the episode's clock must not run out over a server that hangs."""
+    server = Server(httpx.ReadTimeout("slow"))
+    assert "did not answer in 120 s (tried 2 times)" in await failure(server, ServerError, retries=4)
+    patience = OpenAIModel("m", "http://host/v1")
+    assert 2 * patience._seconds < Limits().episode_seconds  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_waits_grow_and_obey_retry_after(monkeypatch: pytest.MonkeyPatch):
@@ -320,6 +329,37 @@ async def test_parameters_a_server_does_not_know_are_left_out_from_then_on():
 async def test_other_refusals_say_what_the_server_said():
     server = Server(httpx.Response(400, text="no pictures\nhere"))
     assert "(status 400): no pictures here" in await failure(server, ModelError)
+
+
+class Newer(Server):
+    """Refuses the older name of the token limit."""
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        answer = super().__call__(request)
+        if "max_tokens" in self.bodies[-1]:
+            return httpx.Response(400, text="max_tokens is not supported, use max_completion_tokens instead")
+        return answer
+
+
+async def test_requests_at_once_that_meet_an_unknown_parameter_all_learn():
+    server = Newer(ok("hi"))
+    model = server.model()
+    said = await asyncio.gather(*(model.generate(HELLO) for _ in range(3)))
+    assert [one.text for one in said] == ["hi"] * 3
+    assert sum("max_completion_tokens" in body for body in server.bodies) == 3
+
+
+async def test_one_refused_request_among_others_stops_no_run():
+    refusal = httpx.Response(400, text="the image is odd")
+    model = Server(ok("hi"), refusal).model()
+    await model.generate(HELLO)
+    with pytest.raises(ServerError, match="the image is odd"):
+        await model.generate(HELLO)
+
+
+async def test_a_request_that_the_filter_stops_is_a_refusal():
+    filtered = httpx.Response(400, json={"error": {"code": "content_filter", "message": "policy"}})
+    assert (await Server(filtered).model().generate(HELLO)).finish_reason == "content_filter"
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[bad/v1", "ftp://host/v1"])

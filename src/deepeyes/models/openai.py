@@ -3,7 +3,8 @@
 What always holds: the key is read from the environment when a request is made and appears in no trace, name
 or error; busy and failing servers are tried again with growing, jittered waits (or the server's own
 Retry-After); what persists is a `ServerError`, what trying again cannot help (wrong key, unknown model) a
-`ModelError`; a parameter that the server does not know is left out from then on.
+`ModelError`; a parameter that the server does not know is left out from then on. One request that is refused
+by a server that has answered others is a failure of that request alone.
 """
 
 from __future__ import annotations
@@ -45,19 +46,29 @@ _MAX_WAIT = 60.0
 _TOO_LONG = re.compile(
     r"context.{0,20}length|maximum context|context_length|context size|too many tokens", re.I
 )
+_FILTERED = re.compile(r"content.?(?:filter|management|policy)|moderation|safety system", re.I)
 _UNSUPPORTED = re.compile(r"unsupported|not support|unknown|unrecogni|not permitted|not allowed|extra", re.I)
 
 
-class _TryAgain(Exception):
-    """This attempt failed in a way that may pass."""
+_SILENCES = 2
+"""Attempts without any answer after which a server is held to hang: more would use up an episode's time, and
+the failure would look like the model's.
+"""
 
-    def __init__(self, what: str, wait: float | None = None) -> None:
+
+class _TryAgain(Exception):
+    """This attempt failed in a way that may pass; `silent` if the server took it and said nothing."""
+
+    def __init__(self, what: str, wait: float | None = None, *, silent: bool = False) -> None:
         super().__init__(what)
         self.wait = wait
+        self.silent = silent
 
 
 class OpenAIModel:
-    """`seconds` bounds one attempt without any answer; `retries` counts further attempts."""
+    """`seconds` bounds one attempt without any answer; `retries` counts further attempts, of which only one
+    follows on silence.
+    """
 
     def __init__(
         self,
@@ -88,6 +99,9 @@ class OpenAIModel:
         self._extra = dict(extra or {})
         self._transport = transport
         self._unknown: set[str] = set()
+        self._other_limit = False
+        """Whether the server wants `max_completion_tokens` for `max_tokens`."""
+        self._answered = False
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -131,13 +145,14 @@ class OpenAIModel:
 
     async def _persist(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
         """Attempts until one succeeds or trying again is no use."""
-        failures = 0
+        failures = silences = 0
         while True:
             try:
-                return await self._attempt(self._known(body), stop, on_text)
+                return await self._attempt(body, stop, on_text)
             except _TryAgain as problem:
                 failures += 1
-                if failures > self._retries:
+                silences += problem.silent
+                if failures > self._retries or silences >= _SILENCES:
                     times = f"tried {failures} times" if failures > 1 else "tried once"
                     raise ServerError(
                         f"the model server at {self._place} {problem} ({times})",
@@ -148,6 +163,7 @@ class OpenAIModel:
 
     async def _attempt(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
         reply = Accumulator()
+        sent = self._known(body)
         try:
             with boundary(
                 ModelError,
@@ -155,19 +171,24 @@ class OpenAIModel:
                 "check the base URL; it looks like http://127.0.0.1:8000/v1",
                 expected=(httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError),
             ):
-                async with self._open().stream("POST", self._url, json=body, headers=_headers()) as response:
+                async with self._open().stream("POST", self._url, json=sent, headers=_headers()) as response:
                     if response.status_code != 200:
                         await response.aread()
-                        return await self._refused(response, body, stop, on_text)
+                        if self._learns_from(response, sent):
+                            return await self._attempt(body, stop, on_text)
+                        return self._refused(response)
                     if "text/event-stream" not in response.headers.get("content-type", ""):
                         await response.aread()
                         completion, stopped_by = self._whole(response)
+                        self._answered = True
                         if on_text is not None:
                             on_text(completion.text)
                         return finished(completion, stopped_by, stop)
                     await _listen(response, reply, on_text)
+                    self._answered = True
         except httpx.TimeoutException as error:
-            raise _TryAgain(f"did not answer in {self._seconds:g} s") from error
+            silent = isinstance(error, httpx.ReadTimeout)
+            raise _TryAgain(f"did not answer in {self._seconds:g} s", silent=silent) from error
         except (httpx.TransportError, httpx.DecodingError, Unreadable) as error:
             if reply.text and on_text is not None:
                 raise InfrastructureError(
@@ -190,10 +211,22 @@ class OpenAIModel:
         completion = read_completion(data)
         return completion, data["choices"][0].get("stop_reason")
 
-    async def _refused(
-        self, response: httpx.Response, body: Json, stop: Sequence[str], on_text: OnText | None
-    ) -> Completion:
-        """Every answer but 200: raises, or tries without a parameter that the server does not know."""
+    def _learns_from(self, response: httpx.Response, sent: Json) -> bool:
+        """Whether the refusal names a parameter of the request `sent` that is left out, or called otherwise,
+        from now on.
+        """
+        text = response.text
+        if response.status_code not in (400, 422) or _TOO_LONG.search(text) or not _UNSUPPORTED.search(text):
+            return False
+        if "max_completion_tokens" in text and "max_tokens" in sent:
+            self._other_limit = True
+            return True
+        unknown = [key for key in _OPTIONAL if key in sent and key in text]
+        self._unknown.update(unknown)
+        return bool(unknown)
+
+    def _refused(self, response: httpx.Response) -> Completion:
+        """Every other answer but 200: raises, or is a reply that the provider's filter stopped."""
         status, text = response.status_code, _redacted(response.text)
         if status in (408, 409, 425, 429) or status >= 500:
             raise _TryAgain(f"answers with status {status}", _retry_after(response))
@@ -209,22 +242,17 @@ class OpenAIModel:
             )
         if status in (400, 413, 422) and _TOO_LONG.search(text):
             raise ContextOverflow("the conversation does not fit the model's context", "lower --limit turns")
-        if status in (400, 422) and _UNSUPPORTED.search(text):
-            if "max_completion_tokens" in text and "max_completion_tokens" not in self._unknown:
-                self._unknown.add("max_completion_tokens")  # here: it does not know max_tokens
-                return await self._attempt(self._known(body), stop, on_text)
-            unknown = [key for key in _OPTIONAL if key in body and key in text]
-            if unknown:
-                self._unknown.update(unknown)
-                return await self._attempt(self._known(body), stop, on_text)
-        raise ModelError(
-            f"the model server at {self._place} refuses the request (status {status}): {text[:200]}",
-            "check that the model takes pictures and that its context is long enough",
-        )
+        if status == 400 and _FILTERED.search(text):
+            return Completion("", finish_reason="content_filter")
+        refusal = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
+        if self._answered:  # it can be asked, only not this
+            raise ServerError(refusal, "see what is special about the question or its pictures")
+        raise ModelError(refusal, "check that the model takes pictures and that its context is long enough")
 
     def _known(self, body: Json) -> Json:
+        """`body` as the server is known to want it."""
         known = {key: value for key, value in body.items() if key not in self._unknown}
-        if "max_completion_tokens" in self._unknown and "max_tokens" in known:
+        if self._other_limit:
             known["max_completion_tokens"] = known.pop("max_tokens")
         return known
 
