@@ -78,7 +78,7 @@ async def run_many(
             for _ in range(max(1, concurrency)):
                 group.create_task(work(jobs))
     except BaseExceptionGroup as group_error:
-        raise _first(group_error) from None
+        raise first_error(group_error) from None
     return finished
 
 
@@ -98,7 +98,7 @@ def _keep(
     into.append(trace)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first real error: what stopped the run, not what the stop did to others."""
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error  # pyright: ignore[reportUnknownArgumentType]
+    return first_error(error) if isinstance(error, BaseExceptionGroup) else error  # pyright: ignore[reportUnknownArgumentType]

@@ -9,7 +9,7 @@ because a server that is down says nothing about the data.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -156,14 +156,10 @@ async def persistently(
     grade: Grade,
     on_episode: OnEpisode | None = None,
 ) -> None:
-    """Run what the shelf does not hold, in rounds, until nothing of ours fails or the rounds are used up.
-
-    Raises `InfrastructureError` if more tasks stay incomplete than `patience` tolerates.
-    """
+    """Run what the shelf does not hold, in rounds (see `in_rounds`)."""
     model = Remembering(rig.model)
-    wait = patience.wait
-    missing = list(tasks)
-    for round_ in range(patience.rounds):
+
+    async def ask(missing: Sequence[Task]) -> None:
         await run_many(
             made_ready(missing, images, model.vision),
             model,
@@ -179,10 +175,30 @@ async def persistently(
             grade=grade,
             on_done=on_episode,
         )
+
+    await in_rounds(ask, tasks, shelf, range(samples), patience)
+
+
+async def in_rounds(
+    ask: Callable[[Sequence[Task]], Awaitable[None]],
+    tasks: Sequence[Task],
+    shelf: Shelf,
+    samples: Sequence[int],
+    patience: Patience,
+) -> None:
+    """`ask` for those of `tasks` of which the shelf lacks one of `samples`, until nothing of ours fails or the
+    rounds are used up.
+
+    Raises `InfrastructureError` if more tasks stay incomplete than `patience` tolerates.
+    """
+    wait = patience.wait
+    missing = list(tasks)
+    for round_ in range(patience.rounds):
+        await ask(missing)
         missing = [
             task
             for task in missing
-            if len(shelf.tallies(trace_id(task.id, sample) for sample in range(samples))) < samples
+            if len(shelf.tallies(trace_id(task.id, sample) for sample in samples)) < len(samples)
         ]
         if not missing:
             return

@@ -141,7 +141,7 @@ class _Curation:
         runner, patience = self.pace.runner, self.pace.patience
         if isinstance(stage, Difficult | Benefit) and stage.model:
             ask = AskWork(self.run, stage, source, target, self.open_rig, patience, self.grade)
-            if runner.shares_process:
+            if runner.asks_here:
                 await ask.ask(parts, self._counter(stage.name, ask.items(parts)))
                 return
             work: Callable[[int], None] = ask
@@ -156,7 +156,7 @@ class _Curation:
                 self.grade,
                 self.recipe.verify.tolerate,
             )
-            if runner.shares_process or not stage.teachers:
+            if runner.asks_here or not stage.teachers:
                 await teach.teach(parts, self._counter(stage.name, teach.items(parts)))
                 return
             work = teach

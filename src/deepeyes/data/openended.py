@@ -43,7 +43,7 @@ class OpenEnded(Config):
     """Questions with an answer in words or numbers."""
 
     name: ClassVar[str] = "normalise"
-    lanes: ClassVar[tuple[Lane, ...]] = ASKED
+    lanes: ClassVar[tuple[Lane, ...]] = (*ASKED, "text")
 
     question_chars: int = Field(default=4000, ge=1)
     """Longer questions are refused."""
@@ -52,6 +52,8 @@ class OpenEnded(Config):
         return each(self.name, self._open, items)
 
     def _open(self, item: Item) -> Item:
+        if item.lane == "text":  # it is taken as it is
+            return self._checked(item, item.task.question, item.task.answer, item.task.answers, ())
         question = _PICTURE_TAG.sub("", item.task.question).strip()
         stem, inline = split_choices(question)
         options = item.options or inline

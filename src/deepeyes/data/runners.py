@@ -26,8 +26,10 @@ OnPart = Callable[[int], None]
 
 class Runner(Protocol):
     @property
-    def shares_process(self) -> bool:
-        """Whether the work runs in this process, so that it may share an event loop and open models."""
+    def asks_here(self) -> bool:
+        """Whether stages that ask a model run in this process, where their episodes share one event loop and
+        one open model, and leave the runner the pure stages alone.
+        """
         ...
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None: ...
@@ -50,7 +52,7 @@ class StageWork:
 class ThisProcess:
     """One part after the other."""
 
-    shares_process: bool = True
+    asks_here: bool = True
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None:
         for done, part in enumerate(parts, 1):
@@ -63,7 +65,7 @@ class Processes:
     """Several processes of this machine, by `datasets.map`."""
 
     count: int
-    shares_process: bool = False
+    asks_here: bool = True
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None:
         with boundary(ConfigError, "using several processes", _INSTALL, expected=ImportError):
@@ -96,7 +98,7 @@ class RayCluster:
     """As for `ray.init`; empty starts Ray on this machine."""
     count: int = 0
     """Parts at once; 0 leaves it to Ray."""
-    shares_process: bool = False
+    asks_here: bool = False
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None:
         with boundary(ConfigError, "using Ray", _INSTALL_RAY, expected=ImportError):

@@ -15,12 +15,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from deepeyes.agent.many import Grade, run_many
+from deepeyes.agent.many import Grade, first_error, run_many
 from deepeyes.core.config import Config
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
+from deepeyes.core.task import Task
 from deepeyes.core.trace import read_traces, trace_id
-from deepeyes.data.asking import OnEpisode, OpenRig, Patience, Rig, note_tools, persistently, waves
+from deepeyes.data.asking import OnEpisode, OpenRig, Patience, Rig, in_rounds, note_tools, persistently, waves
 from deepeyes.data.faults import faults
 from deepeyes.data.folder import RunFolder, StageFolder
 from deepeyes.data.item import Item, Lane, TraceRef, Trial, Unfit
@@ -202,27 +203,38 @@ class _Desk:
             return {}
         scripts = await asyncio.to_thread(self._scripts, items)
         tools = self.rig.tools if self.rig is not None else ToolSet()
-        waiting = iter([item for item in items if item.id in scripts])
 
-        async def work() -> None:
-            for item in waiting:
-                await run_many(
-                    [item.task],
-                    scripts[item.id].model,
-                    tools,
-                    images=images,
-                    dialect=None,
-                    limits=self.teacher.limits,
-                    seed=owner.stage.seed,
-                    concurrency=1,
-                    writer=shelf,
-                    grade=owner.grade,
-                    on_done=on_episode,
-                )
+        async def ask(task: Task) -> None:
+            await run_many(
+                [task],
+                scripts[task.id].model,
+                tools,
+                images=images,
+                dialect=None,
+                limits=self.teacher.limits,
+                seed=owner.stage.seed,
+                concurrency=1,
+                writer=shelf,
+                grade=owner.grade,
+                on_done=on_episode,
+            )
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(owner.patience.concurrency):
-                group.create_task(work())
+        async def ask_all(tasks: Sequence[Task]) -> None:
+            waiting = iter(tasks)
+
+            async def work() -> None:
+                for task in waiting:
+                    await ask(task)
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(owner.patience.concurrency):
+                        group.create_task(work())
+            except BaseExceptionGroup as group_error:
+                raise first_error(group_error) from None
+
+        known = [item.task for item in items if item.id in scripts]
+        await in_rounds(ask_all, known, shelf, [0], owner.patience)
         return {key: script.given for key, script in scripts.items() if script.given}
 
     def _scripts(self, items: Sequence[Item]) -> dict[str, Script]:

@@ -1,0 +1,99 @@
+"""Teachers that know the solution, when the machine fails them or a row is too long."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data.crew import Rig, Talker, recipe_values, write_rows
+from tools.fake_sandbox import FakeSandbox
+
+from deepeyes.core.errors import InfrastructureError, StorageError
+from deepeyes.data.asking import Patience
+from deepeyes.data.curate import Pace, curate
+from deepeyes.data.folder import RunFolder
+from deepeyes.data.recipe import Recipe
+from deepeyes.data.runners import runner_named
+from deepeyes.data.shelf import Shelf
+from deepeyes.tools.base import ToolSet
+from deepeyes.tools.python import PythonTool
+
+pytest.importorskip("datasketch")
+pytest.importorskip("imagehash")
+
+QUICK = Pace(patience=Patience(concurrency=4, wait=0.01))
+
+
+class Workshop:
+    """An `OpenRig` whose sandbox fails so many times."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.sandbox = FakeSandbox()
+        self.sandbox.failures = failures
+        self.opened = 0
+
+    @asynccontextmanager
+    async def __call__(self, model: str, *, tools: bool = True, **_: Any) -> AsyncGenerator[Any]:
+        self.opened += 1
+        yield Rig(Talker(model or "teacher"), ToolSet([PythonTool(self.sandbox)] if tools else []))
+
+
+def world_recipe() -> Recipe:
+    limits = {"turns": 4, "retries": 0}
+    teacher = {"model": "world", "dialect": "deepeyes_v2/brief", "limits": limits}
+    return Recipe.model_validate(
+        {
+            "sources": {"world": {"kind": "world", "families": ["tiny"], "limit": 3, "lane": "cold_start"}},
+            "synthesize": {"teachers": {"world": teacher}},
+        }
+    )
+
+
+def tried(run: Path) -> list[list[str]]:
+    (stage,) = [stage for stage in RunFolder(run).stages() if stage.name == "synthesize"]
+    return [[trial.teacher for trial in item.trials] for item in stage.kept()]
+
+
+def test_a_sandbox_that_fails_for_a_while_costs_no_trace(tmp_path: Path) -> None:
+    asyncio.run(curate(world_recipe(), tmp_path / "run", Workshop(failures=4), pace=QUICK))
+    assert tried(tmp_path / "run") == [["world"]] * 3
+
+
+def test_a_sandbox_that_stays_away_stops_the_run_which_then_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="3 of 3 questions"):
+        asyncio.run(curate(world_recipe(), tmp_path / "run", Workshop(failures=10**6), pace=QUICK))
+    asyncio.run(curate(world_recipe(), tmp_path / "run", Workshop(), pace=QUICK))
+    assert tried(tmp_path / "run") == [["world"]] * 3
+
+
+def written(tmp_path: Path, question: str) -> Recipe:
+    rows = [{"question": question, "answer": 4, "reasoning": "2 and 2."}]
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = {"kind": "jsonl", "path": str(tmp_path / "long.jsonl"), "columns": {"reasoning": "reasoning"}}
+    return Recipe.model_validate({"sources": {"long": source}})
+
+
+def test_a_written_question_that_no_episode_takes_is_counted(tmp_path: Path) -> None:
+    counts = asyncio.run(curate(written(tmp_path, "2 + 2? " * 5000), tmp_path / "run", Workshop()))
+    assert {count.name: count.rejected for count in counts}["normalise"] == {"question_too_long": 1}
+
+
+def test_a_full_disk_comes_out_as_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise StorageError("the disk is full", "free some space")
+
+    monkeypatch.setattr(Shelf, "write", full)
+    with pytest.raises(StorageError):
+        asyncio.run(curate(written(tmp_path, "2 + 2?"), tmp_path / "run", Workshop()))
+
+
+def test_several_processes_leave_the_asking_to_this_one(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    values = recipe_values(write_rows(tmp_path / "source", 20))
+    workshop = Workshop()
+    pace = Pace(runner=runner_named("local", 2), patience=QUICK.patience)
+    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", workshop, pace=pace))
+    assert workshop.opened == 3, "two probes and a teacher, each once, seen from here"
