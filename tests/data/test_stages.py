@@ -163,6 +163,51 @@ def test_faults(turns: Any, answer: str, found: tuple[str, ...]) -> None:
     assert faults(trace(*turns, answer=answer)) == found
 
 
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "The reference answer is 7.",
+        "I was told the answer is 7.",
+        "The provided correct answer must be 7.",
+        "That agrees with the ground-truth label.",
+        "The answer key says 7.",
+        "The correct answer is given as 7.",
+        "According to the hint it is 7.",
+    ],
+)
+def test_thoughts_of_one_who_was_told_are_leaks(thought: str) -> None:
+    assert faults(trace(last("7", thought))) == ("leaked_answer",)
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "5 + 2 = 7, so the correct answer is 7.",
+        "The correct label of the tall bar is Sales.",
+        "The given label below the axis says 2007.",
+        "The bottle with the gold label is 7 years old.",
+        "None of the given answer choices is smaller.",
+        "Given the answer of the search, I add 2.",
+        "The known length is 7.",
+    ],
+)
+def test_thoughts_of_one_who_worked_it_out_are_no_leaks(thought: str) -> None:
+    assert faults(trace(last("7", thought))) == ()
+
+
+def test_every_answer_that_counts_as_right_can_leak() -> None:
+    def found(*turns: Any, question: str = "Which city is it?") -> tuple[str, ...]:
+        made = trace(*turns, answer="NYC")
+        task = made.task.model_copy(update={"question": question, "answers": ("New York City",)})
+        return faults(made.model_copy(update={"task": task}))
+
+    printed, end = coded("print('New York City')", "New York City\n"), last("NYC")
+    assert found(printed, end) == ("leaked_answer",)
+    assert found(coded("print(2)", "2\n", "It is New York City, I check."), end) == ("leaked_answer",)
+    assert found(coded("print(image_1.text)", "New York City\n"), printed, end) == ()
+    assert found(printed, end, question="Is it New York City or Rome?") == ()
+
+
 def test_ends_without_an_answer_are_named() -> None:
     def ended(stop: StopReason, *turns: Any) -> tuple[str, ...]:
         return faults(trace(*turns, stop_reason=stop))

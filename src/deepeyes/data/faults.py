@@ -33,10 +33,15 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _TOLD = re.compile(
-    r"\b(?:reference|expected|provided|given|correct|known|gold(?:en)?|ground[- ]truth) (?:answer|label)\b"
-    r"|\bground truth\b|\baccording to the (?:hint|solution)\b",
+    r"\b(?:reference|expected|provided|given|known|gold(?:en)?)(?: correct| right| final)? answer\b"
+    r"(?! (?:choice|option|format|type))"
+    r"|\bground[- ]truth\b|\banswer key\b|\baccording to the (?:hint|solution)\b"
+    r"|\b(?:am|are|was|were|been) (?:told|given) (?:that )?the (?:correct |right |final )?answer\b"
+    r"(?! (?:choice|option|format|type|must|should))"
+    r"|\b(?:correct|right) answer (?:is|was) (?:given|known|stated) (?:as|to)\b",
     re.IGNORECASE,
 )
+"""Words of one who was told the answer; "so the correct answer is 12" may well have been worked out."""
 
 
 def faults(trace: Trace) -> tuple[str, ...]:
@@ -119,23 +124,31 @@ def _tree(code: str | None) -> ast.Module | None:
 
 def leaks(trace: Trace) -> bool:
     """Whether the answer was known before anything was looked at: a thought speaks of having been told it
-    or states it before the first result, or code prints it as a constant that nothing seen so far contains.
+    or states it before the first result, or code prints it as a constant that nothing seen so far contains. It is
+    any answer that counts as right.
     """
-    answer = canonical(trace.task.answer)
-    if any(_TOLD.search(turn.thought) for turn in trace.turns if not _TOLD.search(trace.task.question)):
+    if any(_TOLD.search(turn.thought) for turn in trace.turns) and not _TOLD.search(trace.task.question):
         return True
+    accepted = {canonical(text) for text in (trace.task.answer, *trace.task.answers)} - {""}
     seen = canonical(trace.task.question)
     for number, turn in enumerate(trace.turns):
-        told = len(answer) >= 3 and not _holds(seen, answer)
-        if told and number == 0 and turn.observation and _holds(canonical(turn.thought), answer):
+        unseen = [answer for answer in accepted if not _holds(seen, answer)]
+        long = [answer for answer in unseen if len(answer) >= 3]
+        if number == 0 and turn.observation and _holds_any(turn.thought, long):
             return True
         tree = _tree(turn.code)
         constants = [] if tree is None else printed_constants(tree)
-        if answer and not _holds(seen, answer) and any(_holds(canonical(text), answer) for text in constants):
+        if any(_holds_any(text, unseen) for text in constants):
             return True
         if turn.observation is not None:
             seen += " " + canonical(turn.observation.stdout)
     return False
+
+
+def _holds_any(text: str, answers: Sequence[str]) -> bool:
+    """Whether one of the `answers` stands in `text` however it is written."""
+    plain = canonical(text)
+    return any(_holds(plain, answer) for answer in answers)
 
 
 def _holds(text: str, answer: str) -> bool:
