@@ -3,6 +3,9 @@
 import base64
 import json
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,30 @@ def test_a_full_disk_is_said_and_leaves_the_file_whole(tmp_path: Path, monkeypat
     with pytest.raises(StorageError, match="the disk is full: free some space and run it again"):
         writer.write(a_trace(store, 2), store)
     monkeypatch.undo()
+    writer.write(a_trace(store, 3), store)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t3#0"]
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """A disk that is full for this process: a write beyond `size` bytes is cut short, the next one fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_a_disk_that_fills_up_in_mid_line_leaves_the_file_whole(tmp_path: Path, share: float):
+    store, writer = ImageStore(), TraceWriter(tmp_path)
+    writer.write(a_trace(store, 1), store)
+    whole = writer.path.read_bytes()
+    with files_of_at_most(len(whole) + int(share * len(whole))):
+        with pytest.raises(StorageError, match="the disk is full"):
+            writer.write(a_trace(store, 2))
+    assert writer.path.read_bytes() == whole
     writer.write(a_trace(store, 3), store)
     assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t3#0"]
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deepeyes.core.actions import Action
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.files import append_whole
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
@@ -203,15 +204,7 @@ class TraceWriter:
             self.images.copy_from(images, trace.image_refs())
         line = trace.model_dump_json(exclude_defaults=False).encode() + b"\n"
         with self._lock, boundary(StorageError, f"writing {self.path}", "check the folder's permissions"):
-            with self.path.open("ab") as file:
-                start = file.tell()
-                try:
-                    file.write(line)
-                    file.flush()
-                    os.fsync(file.fileno())
-                except OSError:
-                    os.truncate(self.path, start)
-                    raise
+            append_whole(self.path, line)
 
     def done_ids(self) -> set[str]:
         """Ids of episodes that need not run again: those that ended with a result of the model."""
