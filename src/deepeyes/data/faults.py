@@ -123,9 +123,9 @@ def _tree(code: str | None) -> ast.Module | None:
 
 
 def leaks(trace: Trace) -> bool:
-    """Whether the answer was known before anything was looked at: a thought speaks of having been told it
-    or states it before the first result, or code prints it as a constant that nothing seen so far contains. It is
-    any answer that counts as right.
+    """Whether an answer that counts as right was known before anything was looked at: a thought speaks of
+    having been told it or states it before the first result, or code prints it as a constant that nothing
+    seen so far contains.
     """
     if any(_TOLD.search(turn.thought) for turn in trace.turns) and not _TOLD.search(trace.task.question):
         return True
