@@ -430,6 +430,29 @@ def test_of_a_benchmark_row_all_that_can_be_read_counts(
     assert index.unreadable == {}
 
 
+SUFFIX = "Answer with the option's letter from the given choices directly."
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": f"{LONG}\nA. 2\nB. 3\n{SUFFIX}"},
+        {"question": f"<image>\n{LONG}\n{SUFFIX}", "options": ["2", "3"]},
+        {"question": f"{LONG}\nA. 2\nB. 3\n{SUFFIX}", "answer": "B"},
+    ],
+)
+def test_a_question_of_choices_is_found_in_a_benchmark(row: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("imagehash")
+    pytest.importorskip("datasketch")
+    index = benchmark(tmp_path, "jsonl", [row])
+    assert index.questions == (LONG,)
+    against = {"bench": {"kind": "jsonl", "path": str(tmp_path / "bench.jsonl")}}
+    stage = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")})
+    (opened,) = apply(OpenEnded(), [item(question=f"{LONG}\nA. 2\nB. 3\n{SUFFIX}", answer="B")])
+    as_it_was = item(question=f"{LONG}\n(A) two\n(B) three\n{SUFFIX}", lane="trace")
+    assert [reason(stage, one) for one in (opened, as_it_was)] == ["benchmark_question"] * 2
+
+
 def test_benchmark_rows_that_cannot_be_compared_are_counted(tmp_path: Path) -> None:
     pytest.importorskip("imagehash")
     index = benchmark(tmp_path, "jsonl", [{"question": LONG}, {"question": "", "image": "gone.png"}])

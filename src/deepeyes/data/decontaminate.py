@@ -1,9 +1,10 @@
 """Decontaminate: nothing that a benchmark asks may be learnt.
 
 An item is contaminated when one of its pictures (its question's, not those its tools returned) looks like a
-picture of a benchmark, or when its question is alike to a benchmark's and long enough that this is no
-accident. What always holds: a benchmark that cannot be read stops the run before anything is decided, and
-its rows that could not be compared are counted in its index, because a silent gap here would be a lie later.
+picture of a benchmark, or when its question is alike to a benchmark's, both as normalisation leaves them, and
+long enough that this is no accident. What always holds: a benchmark that cannot be read stops the run before
+anything is decided, and its rows that could not be compared are counted in its index, because a silent gap
+here would be a lie later.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, write_atomic
 from deepeyes.data.item import Item, Lane, Unfit
 from deepeyes.data.looks import Lookalikes, Textalikes, look, plain_text
-from deepeyes.data.openended import split_choices
+from deepeyes.data.openended import OpenEnded, split_choices
 from deepeyes.data.pictures import load_picture
 from deepeyes.data.readers import fingerprint, parsed, raw_rows, to_item
 from deepeyes.data.source import Source, value_at
 from deepeyes.data.stage import EVERY
+
+_FORM = 2
+"""In which form questions are remembered; an index of another form is made again."""
 
 
 class BenchmarkIndex(BaseModel):
@@ -74,8 +78,9 @@ class Decontaminate(Config):
             found = pictures.find(seen)
             if found:
                 return item.rejected(self.name, "benchmark_image", f"looks like one of {found[0]}")
-        if len(plain_text(item.task.question).split()) >= self.min_words:
-            found = texts.find(item.task.question)
+        question = _bare(item)
+        if len(plain_text(question).split()) >= self.min_words:
+            found = texts.find(question)
             if found:
                 return item.rejected(self.name, "benchmark_question", f"asked by {found[0]}")
         return item
@@ -86,7 +91,7 @@ class Decontaminate(Config):
 
 
 def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
-    path, mark = folder / f"{name}.json", fingerprint(source)
+    path, mark = folder / f"{name}.json", f"{fingerprint(source)}-{_FORM}"
     known = _remembered(path)
     if known is not None and known.fingerprint == mark:
         return known
@@ -109,7 +114,7 @@ def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
                 unreadable[reason] += 1
         looks.update(dict.fromkeys(map(look, pictures)))
         if item.kept:
-            questions[split_choices(item.task.question)[0]] = None
+            questions[_bare(item)] = None
     if not looks and not questions:
         why = ", ".join(f"{reason} {count}" for reason, count in unreadable.items()) or "it is empty"
         raise InputError(f"no row of the benchmark {name} can be compared ({why})", "mend its columns")
@@ -124,6 +129,15 @@ def _prepared(name: str, source: Source, folder: Path) -> BenchmarkIndex:
     )
     write_atomic(path, index.model_dump_json(indent=1).encode())
     return index
+
+
+def _bare(item: Item) -> str:
+    """The item's question as normalisation leaves it, or without its choices where that refuses it. The first
+    choice stands for the answer, which a benchmark may keep to itself.
+    """
+    options = item.options or split_choices(item.task.question)[1]
+    (opened,) = OpenEnded()([item.with_task(answer=options[0] if options else "any", answers=())])
+    return split_choices(opened.task.question)[0]
 
 
 def _taken_apart(source: Source, raw: tuple[Path, Any]) -> tuple[tuple[Path, Any], list[Image.Image], int]:
