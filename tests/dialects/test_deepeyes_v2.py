@@ -1,6 +1,8 @@
 """The dialect deepeyes_v2: a total parser, exact brief strings, pictures counted by construction."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -17,7 +19,8 @@ from deepeyes.core.actions import (
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart, Message, TextPart
-from deepeyes.core.trace import Observation
+from deepeyes.core.text import MAX_DEPTH
+from deepeyes.core.trace import Observation, Turn
 from deepeyes.dialects.base import get_dialect
 from deepeyes.dialects.deepeyes_v2_parse import parse
 
@@ -92,7 +95,18 @@ def test_tool_calls():
     assert isinstance(bare, CallAction) and bare.arguments == {}
 
 
+def test_arguments_that_no_file_could_hold_are_made_fit():
+    action = parse(
+        '<tool_call>{"name": "a", "arguments": {"q\\udc00": ["\\ud83d", "\\ud83d\\ude00"]}}</tool_call>'
+    )
+    assert isinstance(action, CallAction) and action.arguments == {"q?": ["?", "😀"]}
+
+
 # ---- parsing: what is not
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
 
 
 @pytest.mark.parametrize(
@@ -119,6 +133,10 @@ def test_tool_calls():
         ('<tool_call>{"name": 3}</tool_call>', "there must be JSON"),
         ('<tool_call>{"name": "a", "arguments": "b"}</tool_call>', "there must be JSON"),
         ("<tool_call>" + "[" * 100_000 + "</tool_call>", "there must be JSON"),
+        (
+            '<tool_call>{"name": "a", "arguments": {"b": ' + nested(300) + "}}</tool_call>",
+            "there must be JSON",
+        ),
         ("<answer>a</answer><answer>b</answer>", "more than one action"),
         (CODE.format("x = 1") + '<tool_call>{"name": "a"}</tool_call>', "more than one action"),
         (CODE.format("x = 1") + "\nOutput: 3\n<answer>3</answer>", "more than one action"),
@@ -158,7 +176,28 @@ def test_any_text_gives_exactly_one_action(text: str):
         assert action.text.strip()
     if action.kind == "code":
         assert action.code in text.encode("utf-8", "replace").decode()
-    action.model_dump_json()
+    assert kept(action) == action
+
+
+def kept(action: Any) -> Any:
+    """The action as a trace gives it back."""
+    return Turn.model_validate_json(Turn(action=action).model_dump_json()).action
+
+
+ANY_TEXT = st.text(st.characters(), max_size=4)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT
+)
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=12)
+
+
+@given(st.dictionaries(ANY_TEXT, JSON, max_size=3), st.integers(0, 2 * MAX_DEPTH))
+def test_any_call_that_is_read_can_be_kept(arguments: dict[str, Any], levels: int):
+    deep = {**arguments, "deep": json.loads(nested(levels + 1))}
+    action = parse(f"<tool_call>{json.dumps({'name': 'a', 'arguments': deep})}</tool_call>")
+    assert kept(action) == action
+    if levels > MAX_DEPTH:
+        assert action.kind == "malformed"
 
 
 @settings(max_examples=300)

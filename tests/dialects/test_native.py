@@ -1,5 +1,7 @@
 """The dialect native: the server's tool calls."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +16,7 @@ from deepeyes.core.actions import (
 )
 from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart
-from deepeyes.core.trace import Observation
+from deepeyes.core.trace import Observation, Turn
 from deepeyes.dialects.native import Native
 
 DIALECT = Native()
@@ -72,9 +74,20 @@ def test_system_mentions_functions_only_when_there_are_some():
     assert "function" not in (DIALECT.system([]) or "")
 
 
-CALLS = st.lists(st.builds(RawToolCall, id=st.text(), name=st.text(), arguments=st.text()), max_size=3)
+TEXT = st.text(st.characters())
+ARGUMENTS = TEXT | st.dictionaries(TEXT, TEXT | st.integers() | st.lists(TEXT)).map(json.dumps)
+CALLS = st.lists(st.builds(RawToolCall, id=TEXT, name=TEXT, arguments=ARGUMENTS), max_size=3)
 
 
-@given(st.text(), CALLS)
-def test_anything_gives_exactly_one_action(text: str, calls: list[RawToolCall]):
-    assert DIALECT.parse(text, calls).kind in ("call", "answer", "malformed")
+@given(TEXT, CALLS)
+def test_anything_gives_exactly_one_action_that_can_be_kept(text: str, calls: list[RawToolCall]):
+    action = DIALECT.parse(text, calls)
+    assert action.kind in ("call", "answer", "malformed")
+    assert Turn.model_validate_json(Turn(action=action).model_dump_json()).action == action
+
+
+def test_arguments_that_no_file_could_hold():
+    action = DIALECT.parse("", [call('{"code": "\\ud83d"}', id="\ud83d")])
+    assert action == CallAction(call=ToolCall(name="python", arguments={"code": "?"}, id="?"))
+    deep = DIALECT.parse("", [call('{"code": ' + "[" * 300 + "]" * 300 + "}")])
+    assert isinstance(deep, Malformed) and "one JSON object" in deep.reason

@@ -20,7 +20,8 @@ class ToolCall(BaseModel):
 
     name: Text
     arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
-    id: str = ""
+    """Strings that UTF-8 can hold, nested no deeper than `encodable_json` lets through."""
+    id: Text = ""
 
 
 class _Action(BaseModel):
@@ -58,7 +59,7 @@ class Malformed(_Action):
     kind: Literal["malformed"] = "malformed"
     reason: Text
     """One sentence the model can act on."""
-    call_ids: tuple[str, ...] = ()
+    call_ids: tuple[Text, ...] = ()
     """Server-side calls in the same reply that must still be answered."""
 
 
@@ -70,7 +71,7 @@ class RawToolCall(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: str = ""
+    id: Text = ""
     name: Text = ""
     arguments: Text = ""
 

@@ -6,14 +6,31 @@ field that replaces them on the way in, so that writing a trace never fails on w
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator
+
+MAX_DEPTH = 20
+"""Lists and objects inside each other in JSON from outside. Pydantic reads back no more than 200."""
 
 
 def encodable(text: str) -> str:
     """The same text with lone surrogates replaced by "?"."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def encodable_json(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The same JSON value with `encodable` strings; raises `ValueError` if nested deeper than `depth`."""
+    if isinstance(value, str):
+        return encodable(value)
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        raise ValueError("nested too deeply")
+    if isinstance(value, list):
+        return [encodable_json(item, depth - 1) for item in cast("list[Any]", value)]
+    items = cast("dict[str, Any]", value).items()
+    return {encodable(key): encodable_json(item, depth - 1) for key, item in items}
 
 
 def cut_middle(text: str, max_chars: int) -> str:

@@ -88,7 +88,7 @@ class Turn(BaseModel):
     action: Action | None = None
     """None when the episode ended before the reply was complete."""
     observation: Observation | None = None
-    finish_reason: str = ""
+    finish_reason: Text = ""
     prompt_ids: tuple[int, ...] | None = None
     """Tokens fed since the last turn (pictures as their placeholder tokens)."""
     token_ids: tuple[int, ...] | None = None

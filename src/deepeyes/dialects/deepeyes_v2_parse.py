@@ -26,6 +26,7 @@ from deepeyes.core.actions import (
     Malformed,
     ToolCall,
 )
+from deepeyes.core.text import encodable_json
 
 _OPEN = re.compile(r"<(think|code|tool_call|answer)>")
 _ACTION = re.compile(r"<(code|tool_call|answer)>")
@@ -132,8 +133,8 @@ def read_call(text: str) -> ToolCall | None:
 
 
 def read_json(text: str) -> Any:
-    """The JSON value in `text`, or None if it is not JSON (or nested beyond reason)."""
+    """The JSON value in `text`, fit for a trace; None if it is not JSON or nested beyond reason."""
     try:
-        return json.loads(text)
+        return encodable_json(json.loads(text))
     except (ValueError, RecursionError):
         return None
