@@ -1,17 +1,21 @@
 """Cold-start traces: executed for real, kept only when right, showing the sign that was asked about."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.trace import Trace
+from deepeyes.data.faults import faults
 from deepeyes.data.synthesize import is_sound, replies_for, teach, write_shard
 from deepeyes.eval.crops import contains, find_crop
 from deepeyes.sandbox import Sandbox
-from deepeyes.tools.base import ToolSet
+from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.world.families import make_example
+from deepeyes.world.teacher import Reply
 
 VISION = VisionSpec(factor=28, min_pixels=4 * 784, max_pixels=48 * 784)
 
@@ -55,3 +59,32 @@ async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
     assert all(trace.verdict is not None and trace.verdict.score == 1 for trace in traces)
     direct = torch.load(tmp_path / "direct.pt", weights_only=True)
     assert [role for role, _ in direct[0]] == ["system", "user", "assistant"]
+
+
+class Told:
+    """A search that always tells the same."""
+
+    description = "Search."
+
+    def __init__(self, name: str, takes: str, tells: str) -> None:
+        self.name, self.tells = name, tells
+        self.parameters = {"type": "object", "properties": {takes: {"type": "string"}}}
+
+    async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
+        return ToolResult(stdout=self.tells)
+
+
+async def test_the_worlds_teacher_may_not_say_what_no_search_told() -> None:
+    example = make_example("search", "train", 0, 0)
+    find, ask = example.steps
+
+    async def found(title: str, page: str, *, own: bool = False) -> tuple[str, ...]:
+        tools = ToolSet([Told("image_search", "image", f"1. {title}\n"), Told("search", "query", page)])
+        replies = replies_for(example, VISION)
+        words = [Reply(reply.text.replace("It is", "I see")) if own else reply for reply in replies]
+        return faults(await teach(example, words, tools, VISION, ImageStore(None)))
+
+    assert await found(find.shows, f"Of it: {ask.shows}.") == ()
+    assert await found(find.shows, "Of something else.") == ("unsupported",)
+    assert await found("Another thing", f"Of it: {ask.shows}.") == ("unsupported",)
+    assert await found("Another thing", "Of it.", own=True) == (), "others may have it from elsewhere"

@@ -1,9 +1,9 @@
 """What speaks against a trace as a teacher's example. Every fault has a short name that the funnel counts.
 
-A trace to learn from is right, ran without an error, made no call in vain and did not know its answer before
-it looked. Read from the trace alone, code by its syntax tree, never by running anything. What always holds:
-the faults come gravest first, and a failure of ours is `infrastructure_error` and nothing else, because it
-says nothing about the teacher.
+A trace to learn from is right, ran without an error, made no call in vain, did not know its answer before it
+looked and says nothing that its searches did not tell. Read from the trace alone, code by its syntax tree,
+never by running anything. What always holds: the faults come gravest first, and a failure of ours is
+`infrastructure_error` and nothing else, because it says nothing about the teacher.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.data.literals import printed_constants
+from deepeyes.data.teachers import says_untold
 from deepeyes.grading.rules import canonical
 
 OURS = "infrastructure_error"
@@ -67,6 +68,8 @@ def _found(trace: Trace) -> Iterator[str]:
         yield "unused_call"
     if leaks(trace):
         yield "leaked_answer"
+    if says_untold(trace):
+        yield "unsupported"
 
 
 def _end_of(trace: Trace) -> str:

@@ -17,12 +17,11 @@ from deepeyes.core.images import ImageStore, VisionSpec, write_atomic
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, TextPart
 from deepeyes.core.trace import Trace
-from deepeyes.data.teachers import replies_for
+from deepeyes.data.teachers import is_supported, replies_for
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 from deepeyes.world.families import Example, make_example
-from deepeyes.world.plan import Ask, Find
 from deepeyes.world.tasks import to_task
 from deepeyes.world.teacher import Reply
 
@@ -85,27 +84,6 @@ def is_sound(trace: Trace) -> bool:
         and (turn.observation.images or turn.observation.stdout)
         for turn in trace.tool_turns
     )
-
-
-def is_supported(example: Example, trace: Trace) -> bool:
-    """Whether the searches told what the teacher says they did: the thing's name in the title of the most
-    alike picture, the facts in the pages found. A model cannot learn to say what nothing told it.
-    """
-    found = {turn.observation.tool: turn.observation.stdout for turn in trace.tool_turns if turn.observation}
-    for step in example.steps:
-        if isinstance(step, Find) and step.shows not in _best(found.get("image_search", "")):
-            return False
-        if isinstance(step, Ask):
-            pages = found.get("search", "").replace(",", "")
-            shown = step.shows.replace(",", "")
-            if shown not in pages and not all(part in pages for part in shown.split(" and ")):
-                return False
-    return True
-
-
-def _best(listed: str) -> str:
-    """The line of the first hit."""
-    return next((line for line in listed.splitlines() if line.startswith("1. ")), "")
 
 
 def conversation_of(trace: Trace, images: ImageStore, given: Set[int] = frozenset()) -> Conversation:

@@ -1,7 +1,8 @@
 """Teachers that know the solution beforehand: the embedded world's own, and written reasoning.
 
 Both speak through the same agent loop as any model, so their code really runs and their traces look like any
-other. What always holds: a task that no such teacher knows is `Unfit`, never guessed at.
+other. What always holds: a task that no such teacher knows is `Unfit`, never guessed at; whether the searches
+told what the world's teacher says can be seen from the trace alone.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.task import Task
+from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item, Unfit
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.models.scripted import ScriptedModel
-from deepeyes.world.families import FAMILIES, Example, make_example
+from deepeyes.world.families import FAMILIES, Example, make_example, searched
+from deepeyes.world.plan import Ask, Find
+from deepeyes.world.strings import SPLITS
 from deepeyes.world.teacher import Reply, solve
 
 
@@ -54,10 +58,45 @@ def written_script(item: Item, dialect: str, vision: VisionSpec) -> Script:
     return Script(ScriptedModel([text], name="written", prompt=_prompt(dialect), vision=vision))
 
 
+def says_untold(trace: Trace) -> bool:
+    """Whether the trace is the world's teacher's, word for word, and its searches told less than it says."""
+    try:
+        family, split, seed, index = _world_place(trace.task)
+    except Unfit:
+        return False
+    if not searched(family):
+        return False
+    example = make_example(family, split, seed, index)
+    words = [reply.text for reply in replies_for(example, trace.vision)]
+    return words == [turn.text for turn in trace.turns] and not is_supported(example, trace)
+
+
+def is_supported(example: Example, trace: Trace) -> bool:
+    """Whether the searches told what the teacher says they did: the thing's name in the title of the most
+    alike picture, the facts in the pages found. A model cannot learn to say what nothing told it.
+    """
+    found = {turn.observation.tool: turn.observation.stdout for turn in trace.tool_turns if turn.observation}
+    for step in example.steps:
+        if isinstance(step, Find) and step.shows not in _best(found.get("image_search", "")):
+            return False
+        if isinstance(step, Ask):
+            pages = found.get("search", "").replace(",", "")
+            shown = step.shows.replace(",", "")
+            if shown not in pages and not all(part in pages for part in shown.split(" and ")):
+                return False
+    return True
+
+
+def _best(listed: str) -> str:
+    """The line of the first hit."""
+    return next((line for line in listed.splitlines() if line.startswith("1. ")), "")
+
+
 def _world_place(task: Task) -> tuple[str, str, int, int]:
     name = task.id.rpartition("/")[2]
     family, *place = name.rsplit("-", 3)
-    if family not in FAMILIES or len(place) != 3 or not all(number.isdigit() for number in place[1:]):
+    known = family in FAMILIES and len(place) == 3 and place[0] in SPLITS
+    if not known or not all(number.isdecimal() for number in place[1:]):
         raise Unfit("no_trace", "the world's teacher knows only the world's tasks")
     return family, place[0], int(place[1]), int(place[2])
 

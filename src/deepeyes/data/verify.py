@@ -27,6 +27,7 @@ Fault = Literal[
     "repeated_call",
     "unused_call",
     "leaked_answer",
+    "unsupported",
 ]
 
 
