@@ -186,8 +186,8 @@ async def in_rounds(
     samples: Sequence[int],
     patience: Patience,
 ) -> None:
-    """`ask` for those of `tasks` of which the shelf lacks one of `samples`, until nothing of ours fails or the
-    rounds are used up.
+    """`ask` for those of `tasks` of which the shelf lacks one of `samples`, until nothing of ours fails or
+    the rounds are used up.
 
     Raises `InfrastructureError` if more tasks stay incomplete than `patience` tolerates.
     """

@@ -23,7 +23,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.images import write_atomic
 
 Tensors = dict[str, torch.Tensor]
 Draw = Callable[[int, int], list[Tensors]]
@@ -84,14 +83,20 @@ def train_stage(
     folder: Path,
     *,
     evaluate: Callable[[], dict[str, float]] | None = None,
+    finish: Callable[[], None] | None = None,
     title: str = "",
 ) -> None:
     """Train `module`, whose forward(**batch) gives (loss, metrics), on what `draw` draws; leave the
     average in it.
 
-    `folder` gets `checkpoint.pt` (removed at the end) and `curves.jsonl`.
+    `folder` gets `curves.jsonl`, and `checkpoint.pt`, which is removed after `finish` has kept the average.
+    Raises `ConfigError` if the processes cannot share a batch evenly.
     """
     rank, world = rank_and_world()
+    if plan.batch % world:
+        raise ConfigError(
+            f"{world} processes cannot share a batch of {plan.batch}", "start a number that divides it"
+        )
     meet()
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     module.to(device).train()
@@ -99,7 +104,6 @@ def train_stage(
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     checkpoint = folder / "checkpoint.pt"
     folder.mkdir(parents=True, exist_ok=True)
-    _same_plan(folder / "plan.json", checkpoint, plan)
     start = _resume(checkpoint, module, optimizers, average, device)
     saved = time.monotonic()
     smooth: dict[str, float] = {}
@@ -148,6 +152,8 @@ def train_stage(
     if rank == 0:
         if evaluate:
             _log(folder, {"step": plan.steps, "held_out": evaluate(), "averaged": True})
+        if finish:
+            finish()
         checkpoint.unlink(missing_ok=True)
     meet()
 
@@ -196,17 +202,6 @@ def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, list[T
             if step + 1 < steps.stop:
                 waiting = pool.submit(draw, step + 1, samples)
             yield step, drawn
-
-
-def _same_plan(path: Path, checkpoint: Path, plan: Plan) -> None:
-    """Write the plan beside the results; refuse to go on with a run that was begun under another one."""
-    if checkpoint.exists() and path.exists() and json.loads(path.read_text()) != plan.model_dump(mode="json"):
-        raise ConfigError(
-            f"{path.parent} was begun with another plan",
-            "give the old recipe, or remove the folder to start over",
-        )
-    if rank_and_world()[0] == 0:
-        write_atomic(path, plan.model_dump_json(indent=1).encode())
 
 
 def rate(step: int, plan: Plan) -> float:

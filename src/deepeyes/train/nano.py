@@ -3,18 +3,22 @@ cold start.
 
 Run as `python -m deepeyes.train.nano RECIPE --out DIR`. On a CPU it starts one process a core under
 `torchrun`; with a GPU it is one process. A stage that has left its checkpoint is not run again; one that was
-killed goes on.
+killed goes on; what another recipe made is refused.
 """
 
 import argparse
 import asyncio
+import json
+import math
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +29,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.images import VisionSpec
+from deepeyes.core.images import VisionSpec, write_atomic
 from deepeyes.data.synthesize import Conversation, write_shard
 from deepeyes.models.nano.build import (
     CELL,
@@ -60,6 +64,10 @@ HEADS = Path("heads") / "vision.safetensors"
 
 Not beside it: servers load every `.safetensors` of the folder they are given.
 """
+
+
+HELD_OUT = 25
+"""Most traces of a family that cold start is measured on and does not learn; a tenth if those are few."""
 
 
 class SpeakPlan(Plan):
@@ -120,6 +128,9 @@ def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
             f"the recipe has no ablation {ablation!r}", f"it has {', '.join(recipe.cold.ablations) or 'none'}"
         )
     torch.set_num_threads(1)
+    plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
+    last = out / (f"cold-{ablation}" if ablation else "cold")
+    claim_stages(recipe, plan, out, last)
     dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
     done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
     if not any(done):
@@ -129,10 +140,33 @@ def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
     if not done[2]:
         run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
     make_traces(recipe, out / "traces")
-    last = out / (f"cold-{ablation}" if ablation else "cold")
-    plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
     if not (last / "model.safetensors").exists():
         run_cold(recipe, plan, out / "base", out / "traces", last)
+
+
+def claim_stages(recipe: Recipe, cold: ColdPlan, out: Path, last: Path) -> None:
+    """Write into the folder of every stage what decides what it makes; raises `ConfigError` where another
+    recipe has made it. Checkpoints from elsewhere, which say nothing, are taken as they are.
+    """
+    paces = {"save_every", "evaluate_every", "ablations", "ablation_steps"}
+    made: dict[str, object] = {"seed": recipe.seed, "size": recipe.size.model_dump()}
+    _claim(out / "traces", {**made, "shard": recipe.traces.shard})
+    for stage, plan in (("dense", recipe.dense), ("copy", recipe.copy_), ("base", recipe.base)):
+        made[stage] = plan.model_dump(exclude=paces)
+        _claim(out / stage, made)
+    made |= {"traces": recipe.traces.model_dump(), "cold": cold.model_dump(exclude=paces)}
+    _claim(last, made)
+
+
+def _claim(folder: Path, made: dict[str, object]) -> None:
+    path, text = folder / "made.json", json.dumps(made, indent=1)
+    if path.exists() and path.read_text() != text:
+        raise ConfigError(
+            f"{folder} was made by another recipe",
+            "give that one, or another --out, or remove this folder and those of the stages after it",
+        )
+    if rank_and_world()[0] == 0 and not (folder / "model.safetensors").exists():
+        write_atomic(path, text.encode())
 
 
 def run_dense(recipe: Recipe, out: Path) -> None:
@@ -159,8 +193,8 @@ def run_dense(recipe: Recipe, out: Path) -> None:
         loss, metrics = module(**{name: value.to(model.device) for name, value in held_out.items()})
         return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
-    train_stage(module, draw, recipe.dense, out, evaluate=evaluate, title="dense")
-    save(out, module, tokenizer, recipe.size)
+    finish = partial(save, out, module, tokenizer, recipe.size)
+    train_stage(module, draw, recipe.dense, out, evaluate=evaluate, finish=finish, title="dense")
 
 
 def run_lessons(
@@ -187,8 +221,8 @@ def run_lessons(
         (whole,), kinds = batch(random.Random("base/held-out"), 300, "validation", parts=1)
         return exactness(speak, tokenizer, whole, kinds)
 
-    train_stage(speak, draw, plan, out, evaluate=evaluate, title=stage)
-    save(out, speak.dense, tokenizer, recipe.size)
+    finish = partial(save, out, speak.dense, tokenizer, recipe.size)
+    train_stage(speak, draw, plan, out, evaluate=evaluate, finish=finish, title=stage)
 
 
 def make_traces(recipe: Recipe, out: Path) -> None:
@@ -231,6 +265,9 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
     for path, family, _ in shards(recipe.traces, traces):
         if family in stock:
             stock[family] += torch.load(path, weights_only=True)
+    apart = {family: min(HELD_OUT, len(kept) // 10) for family, kept in stock.items()}
+    held_out = {family: kept[: apart[family]] for family, kept in stock.items() if apart[family]}
+    stock = {family: kept[apart[family] :] for family, kept in stock.items()}
     families, weights = [*stock, ""], [*plan.shares.values(), 1 - sum(plan.shares.values())]
 
     def row(rng: random.Random) -> tuple[Tensors, torch.Tensor]:
@@ -238,7 +275,10 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
         if not family:
             lesson = draw_lesson(rng, recipe.size, "train")
             return encode(tokenizer, lesson.turns), lesson.cells
-        row = encode(tokenizer, [as_turn(role, parts) for role, parts in rng.choice(stock[family])])
+        return encoded(rng.choice(stock[family]))
+
+    def encoded(conversation: Conversation) -> tuple[Tensors, torch.Tensor]:
+        row = encode(tokenizer, [as_turn(role, parts) for role, parts in conversation])
         return row, unlabelled(int((row["input_ids"] == image_token).sum()))
 
     def draw(step: int, samples: int) -> list[Tensors]:
@@ -246,8 +286,18 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
         rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row[0]["input_ids"]))
         return [together(tokenizer, part, image_token) for part in runs(rows, PARTS)]
 
-    train_stage(speak, draw, plan, out, title="cold start")
-    save(out, speak.dense, tokenizer, recipe.size)
+    def evaluate() -> dict[str, float]:
+        right: dict[str, float] = {}
+        for family, kept in held_out.items():
+            batch = together(tokenizer, [encoded(conversation) for conversation in kept], image_token)
+            replies = [
+                [family] * sum(role == "assistant" for role, _ in conversation) for conversation in kept
+            ]
+            right |= exactness(speak, tokenizer, batch, replies)
+        return right
+
+    finish = partial(save, out, speak.dense, tokenizer, recipe.size)
+    train_stage(speak, draw, plan, out, evaluate=evaluate, finish=finish, title="cold start")
 
 
 def together(
@@ -279,16 +329,26 @@ def load(folder: Path, dense_weight: float) -> tuple[Speak, PreTrainedTokenizerF
 
 
 def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size: NanoSize) -> None:
-    """Write a checkpoint that the Auto classes load, and the vision heads beside it; all processes wait for
-    it.
+    """Write a checkpoint that the Auto classes load, and the vision heads below it; the model's weights come
+    last, and whole: they are what says that the stage is done.
     """
-    if rank_and_world()[0] == 0:
-        heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
+    heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        part = Path(folder)
+        (part / HEADS).parent.mkdir()
+        save_file(heads, part / HEADS)
+        save_processor(build_processor(tokenizer, size), part)
+        dense.model.save_pretrained(part)
         (out / HEADS).parent.mkdir(exist_ok=True)
-        save_file(heads, out / HEADS)
-        save_processor(build_processor(tokenizer, size), out)
-        dense.model.save_pretrained(out)
-    meet()
+        files = [path for path in part.rglob("*") if path.is_file()]
+        for path in sorted(files, key=lambda path: path.name == "model.safetensors"):
+            path.replace(out / path.relative_to(part))
+
+
+def shareable(recipe: Recipe, most: int) -> int:
+    """The largest number of processes, up to `most`, that share the batches of all stages evenly."""
+    common = math.gcd(*(plan.batch for plan in (recipe.dense, recipe.copy_, recipe.base, recipe.cold)))
+    return max(number for number in range(1, max(1, most) + 1) if common % number == 0)
 
 
 def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
@@ -310,19 +370,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument(
         "--install", action="store_true", help="afterwards, make this the model that `nano` is"
     )
     parser.add_argument("--ablation", default="", help="the cold start of this name instead of the full one")
     arguments = parser.parse_args()
-    if "RANK" not in os.environ and not torch.cuda.is_available() and arguments.processes > 1:
+    with arguments.recipe.open("rb") as file:
+        recipe = Recipe.model_validate(tomllib.load(file))
+    processes = shareable(recipe, arguments.processes)
+    if "RANK" not in os.environ and not torch.cuda.is_available() and processes > 1:
         command = [
             sys.executable,
             "-m",
             "torch.distributed.run",
             "--standalone",
-            f"--nproc-per-node={arguments.processes}",
+            f"--nproc-per-node={processes}",
         ]
         command += ["-m", "deepeyes.train.nano", str(arguments.recipe), "--out", str(arguments.out)]
         command += ["--ablation", arguments.ablation] if arguments.ablation else []
@@ -330,8 +393,6 @@ def main() -> None:
         if status == 0 and arguments.install:
             install(arguments.recipe, arguments.out)
         raise SystemExit(status)
-    with arguments.recipe.open("rb") as file:
-        recipe = Recipe.model_validate(tomllib.load(file))
     run(recipe, arguments.out, arguments.ablation)
     if arguments.install:
         install(arguments.recipe, arguments.out)
