@@ -79,6 +79,28 @@ def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:
         assert [item.task.images[0] for item in items] == [ImageStore().put(one) for one in pictures]
 
 
+def test_classes_of_hugging_face_data_sets_are_read_by_name(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    kinds = datasets.ClassLabel(names=["cat", "dog"])
+    features = datasets.Features(
+        {
+            "question": datasets.Value("string"),
+            "answer": kinds,
+            "also": [{"kind": kinds, "sure": datasets.Value("bool")}],
+            "level": datasets.Value("int64"),
+        }
+    )
+    also = [[{"kind": 0, "sure": True}, {"kind": 1, "sure": False}], [], None]
+    columns = {"question": ["Which?"] * 3, "answer": [1, 0, -1], "also": also, "level": [1, 0, 1]}
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(tmp_path / "disk"))
+    named = {"answers": "also.1.kind", "meta": ["level", "also"]}
+    fields = {"kind": "hf", "path": str(tmp_path / "disk"), "needs_image": False, "columns": named}
+    one, two, unlabelled = read(tmp_path, **fields)
+    assert (one.task.answer, one.task.answers, two.task.answer) == ("dog", ("dog",), "cat")
+    assert one.task.meta["level"] == 1 and one.task.meta["also"][0] == {"kind": "cat", "sure": True}
+    assert unlabelled.rejection is not None and unlabelled.rejection.reason == "no_answer"
+
+
 def test_folders_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "zoo/cat").mkdir(parents=True)
     picture(1).save(tmp_path / "zoo/cat/a.png")

@@ -150,11 +150,27 @@ def _rows(batches: Iterator[Any], place: str) -> Iterator[Any]:
 
 
 def _hugging_face(source: Source) -> Iterator[tuple[Path, Any]]:
-    """Rows as Arrow holds them: pictures stay encoded, so one that is broken cannot stop the others."""
+    """Rows as Arrow holds them, but for the names of classes: pictures stay encoded, so one that is broken
+    cannot stop the others.
+    """
     data, local = _opened(source), Path(source.path)
     root = Path(source.images) if source.images else local if local.is_dir() else Path()
     batches = data.with_format("arrow").iter(batch_size=32)
-    yield from ((root, row) for row in _rows(batches, source.path))
+    yield from ((root, _named(row, data.features)) for row in _rows(batches, source.path))
+
+
+def _named(value: Any, feature: Any) -> Any:
+    """The value with the names of classes in place of their numbers; a number of no class becomes None."""
+    if value is None:
+        return None
+    if isinstance(feature, Mapping):
+        return {key: _named(one, feature.get(key)) for key, one in value.items()}
+    if hasattr(feature, "int2str"):
+        return feature.names[value] if 0 <= value < len(feature.names) else None
+    if isinstance(value, list):
+        inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+        return [_named(one, inner) for one in value]
+    return value
 
 
 def _opened(source: Source) -> Any:
