@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import read_traces
 
@@ -31,6 +33,26 @@ def test_json_is_one_object_and_the_trace_is_kept(cli, picture: Path, script: Pa
     assert trace.answer == "red"
     store = ImageStore(tmp_path / "t" / "images")
     assert all(ref in store for ref in trace.image_refs())
+
+
+def test_only_the_same_again_takes_the_place_of_a_trace(cli, answers: str, tmp_path: Path) -> None:
+    again = tmp_path / "again.txt"
+    again.write_text((tmp_path / "answers.txt").read_text())
+    for folder, colour in (("a", "red"), ("b", "blue")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (30, 20), colour).save(tmp_path / folder / "cat.png")
+
+    def kept(picture: str = "a/cat.png", *options: object, model: str = answers) -> int:
+        fixed = ("--model", model, "--no-tools", "--trace", tmp_path / "t")
+        assert cli("ask", picture, "Colour?", *fixed, *options).code == 0
+        return len(list(read_traces(tmp_path / "t")))
+
+    assert kept() == kept() == 1
+    assert kept("b/cat.png") == 2
+    assert kept("a/cat.png", "--seed", 1) == 3
+    assert kept("a/cat.png", "--temperature", 0.5) == 4
+    assert kept(model=f"scripted:{again}") == 5
+    assert kept("a/cat.png", "--limit", "turns=3") == 6
 
 
 def test_no_tools_means_that_code_is_refused_and_no_sandbox_starts(

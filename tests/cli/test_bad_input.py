@@ -1,12 +1,14 @@
 """Bad input, one by one: one line with the remedy, a distinct exit code, no traceback, and the trace."""
 
 import io
+import os
 import resource
 import signal
 import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,8 +103,40 @@ def test_animated_gif_uses_the_first_frame_and_says_so(cli, tmp_path: Path, answ
     assert any("only the first" in note for note in trace.notes)
 
 
-@pytest.mark.parametrize("question", ["", "  \n ", "why? " * 10_000])
-def test_empty_and_endless_questions(cli, picture: Path, answers: str, question: str) -> None:
+def test_a_name_too_long_for_a_file(cli, answers: str) -> None:
+    ran = cli("ask", "p" * 300 + ".png", "What is it?", "--model", answers, "--no-tools")
+    assert ran.code == 2 and ran.is_one_line and "check the path" in ran.err
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A folder that this process may not look into, root or not."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_searched(cli, closed: Path) -> None:
+    ran = cli("ask", closed / "p.png", "What is it?", "--model", "nano", "--no-tools")
+    assert ran.code == 2 and ran.is_one_line and "check the path, and that you may read it" in ran.err
+
+
+def test_a_name_that_is_not_utf_8(cli, picture: Path, answers: str, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue")]
+    odd = tmp_path / os.fsdecode(b"\xff.gif")
+    frames[0].save(odd, save_all=True, append_images=frames[1:])
+    ran = cli("ask", odd, "Colour?", "--model", answers, "--no-tools", "--trace", tmp_path / "t")
+    assert (ran.code, ran.out) == (0, "red\n") and "?.gif has 2 frames" in ran.err
+    assert len(list(read_traces(tmp_path / "t"))) == 1
+
+
+@pytest.mark.parametrize("question", ["", "  \n ", "why? " * 10_000, os.fsdecode(b"caf\xe9?")])
+def test_empty_endless_and_undecodable_questions(cli, picture: Path, answers: str, question: str) -> None:
     ran = cli("ask", picture, question, "--model", answers, "--no-tools")
     assert ran.code == 2 and ran.is_one_line and "question" in ran.err
 

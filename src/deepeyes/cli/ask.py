@@ -1,7 +1,8 @@
 """`deepeyes ask`: one picture, one question, the whole loop.
 
 What always holds: bad input is refused before a model is loaded; with `--trace` what happened is kept
-however it ended; stdout carries the answer (or one JSON object) and nothing else when it is not a terminal.
+however it ended, and only the same asked again takes its place; stdout carries the answer (or one JSON
+object) and nothing else when it is not a terminal.
 """
 
 from __future__ import annotations
@@ -69,8 +70,10 @@ def ask(
     writer = TraceWriter(trace) if trace is not None else None
     question = check_question(question, limits.question_chars)
     picture, store = load_image(image), ImageStore()
-    name = f"{image.stem}-{sha256(question.encode()).hexdigest()[:8]}"
-    task = Task(id=name, question=question, images=(store.put(picture.image),), source="ask")
+    ref = store.put(picture.image)
+    same = (question, ref.sha256, model, seed, temperature, tools, dialect, search, limit)
+    name = f"{image.stem}-{sha256(json.dumps(same).encode()).hexdigest()[:8]}"
+    task = Task(id=name, question=question, images=(ref,), source="ask")
     asked = Asked(
         task, picture, store, writer, model, tools, dialect, limits, seed, temperature, tuple(search)
     )

@@ -27,6 +27,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.text import encodable
 
 MAX_FILE_PIXELS = 150_000_000
 """Pictures above this many pixels are refused before a byte is decoded (a decompression bomb, or a
@@ -284,12 +285,12 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def _read_file(path: Path) -> tuple[str, bytes]:
-    if not path.exists():
-        raise InputError(f"there is no picture {path}", "check the path")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", "name one picture file")
-    with boundary(InputError, f"reading {path}", "check that you may read it"):
-        return path.name, path.read_bytes()
+    with boundary(InputError, f"reading {path}", "check the path, and that you may read it"):
+        if not path.exists():
+            raise InputError(f"there is no picture {path}", "check the path")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder", "name one picture file")
+        return encodable(path.name), path.read_bytes()
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:

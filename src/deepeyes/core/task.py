@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageRef
-from deepeyes.core.text import Text
+from deepeyes.core.text import Text, encodable
 
 
 class Task(BaseModel):
@@ -43,10 +43,12 @@ class Task(BaseModel):
 
 
 def check_question(question: str, max_chars: int) -> str:
-    """The question, stripped; raises `InputError` if it is empty or longer than `max_chars`."""
+    """The question, stripped; raises `InputError` if it is empty, longer than `max_chars` or not Unicode."""
     stripped = question.strip()
     if not stripped:
         raise InputError("the question is empty", "ask something about the picture")
+    if encodable(stripped) != stripped:
+        raise InputError("the question holds bytes that are not UTF-8", "write it in UTF-8")
     if len(stripped) > max_chars:
         raise InputError(
             f"the question has {len(stripped):,} characters, more than {max_chars:,}",

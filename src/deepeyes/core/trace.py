@@ -123,7 +123,7 @@ class Trace(BaseModel):
     sample: int = 0
     seed: int = 0
     temperature: float = 0.0
-    model: str = ""
+    model: Text = ""
     dialect: str = ""
     tools: tuple[str, ...] = ()
     vision: VisionSpec = VisionSpec()
