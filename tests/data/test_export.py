@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,25 @@ def test_the_card_tells_counts_funnel_tools_licences_and_shows_samples(run: Path
     assert DatasetCard(card).data.configs[0]["config_name"] == "sft"  # pyright: ignore
     read = datasets.load_dataset(str(place), "sft", cache_dir=str(tmp_path / "cache"))
     assert set(read) == {"train", "validation"}
+
+
+def samples_of(card: str) -> list[str]:
+    return re.findall(r"^### (.+)$", card, re.MULTILINE)
+
+
+def test_the_card_of_prompts_tells_of_prompts_alone(run: Path, tmp_path: Path) -> None:
+    lanes = {item.id: item.lane for item in RunFolder(run).final()}
+    place, _ = export(run, "verl", tmp_path / "verl")
+    card = (place / "README.md").read_text()
+    assert [lanes[name] for name in samples_of(card)] == ["rl"], "one of each family"
+    pictures = re.findall(r"\]\((card/[^)]*\.jpg)\)", card)
+    assert len(pictures) == 1 and Image.open(place / pictures[0]).width > 0
+    assert "| per prompt |" in card and "| per trace |" not in card
+    assert "| rl |" in card and "| cold\\_start |" not in card and "| rows | jsonl | CC0-1.0 |" in card
+    mixed, _ = export(run, "trl", tmp_path / "trl")
+    assert {lanes[name] for name in samples_of((mixed / "README.md").read_text())} == {"cold_start", "rl"}
+    taught, _ = export(run, "sharegpt", tmp_path / "sharegpt")
+    assert {lanes[name] for name in samples_of((taught / "README.md").read_text())} == {"cold_start"}
 
 
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The dataset card: what is in it, what was left out and why, how tools are used, under which licences, and
-what it looks like. A README.md as data set hubs show it, with its pictures in `card/` beside it.
+what it looks like. A README.md as data set hubs show it, with its pictures in `card/` beside it. What always
+holds: but for the funnel, which is the run's, it tells of what the export holds and of nothing else.
 """
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,17 +33,19 @@ _CONFIGS = {"trl": ("sft", "rl"), "verl": ("",)}
 def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int]) -> Path:
     """Write the card of an export of `layout` into `folder`, with its pictures."""
     counts = counts_of(done.run)
-    lengths = _Lengths()
+    done = replace(done, items=tuple(item for item in done.items if _holds(layout, item)))
+    samples = _picked(done.items)
+    shown = {item.id for item in samples}
+    traces: dict[str, Trace] = {}
+    lengths: dict[str, list[dict[str, int]]] = {"trace": [], "prompt": []}
     mix: dict[str, Counter[str]] = {}
-    samples: list[tuple[Item, Trace]] = []
-    families: set[str] = set()
     for split in SPLITS:
         for item, trace in done.traced(split):
-            lengths.add(trace)
+            lengths["trace"].append(_measured(trace))
             mix.setdefault(item.task.family, Counter()).update(uses_of([trace]))
-            if len(samples) < _SAMPLES and item.task.images and item.task.family not in families:
-                families.add(item.task.family)
-                samples.append((item, trace))
+            if item.id in shown:
+                traces[item.id] = trace
+    lengths["prompt"] += [_asked(item) for item in done.items if item.trace is None]
     text = "\n\n".join(
         [
             _front(done, layout, files),
@@ -50,15 +54,32 @@ def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int])
             "## Counts\n\n" + _counts(done, files),
             "## Funnel\n\n" + _funnel(counts, folder),
             "## Tools\n\n" + _tools(mix),
-            "## Lengths\n\n" + lengths.table(),
+            "## Lengths\n\n" + "\n\n".join(_lengths(unit, rows) for unit, rows in lengths.items() if rows),
             "## Sources and licences\n\n" + _licences(done),
-            "## Samples\n\n" + "\n\n".join(_sample(done, *sample, folder) for sample in samples),
+            "## Samples\n\n"
+            + "\n\n".join(_sample(done, item, traces.get(item.id), folder) for item in samples),
             "## How it was made\n\n```toml\n" + done.recipe.dump() + "```",
         ]
     )
     path = folder / CARD_FILE
     path.write_text(text + "\n", "utf-8")
     return path
+
+
+def _holds(layout: str, item: Item) -> bool:
+    """Whether an export of `layout` holds the item, as a trace or as a prompt."""
+    if item.trace is None:
+        return item.lane == "rl" and layout != "sharegpt"
+    return layout != "verl" and not (layout == "sharegpt" and item.given)
+
+
+def _picked(items: Sequence[Item]) -> list[Item]:
+    """A few with pictures, of different lanes and families, of the first split rather than of the other."""
+    kinds: dict[tuple[str, str], Item] = {}
+    for item in sorted(items, key=lambda item: item.split != SPLITS[0]):
+        if item.task.images:
+            kinds.setdefault((item.lane, item.task.family), item)
+    return list(kinds.values())[:_SAMPLES]
 
 
 def _front(done: Finished, layout: str, files: dict[str, int]) -> str:
@@ -117,29 +138,27 @@ def _tools(mix: dict[str, Counter[str]]) -> str:
     return "Calls by family, and their shares.\n\n" + _table(["family", "calls", *used], rows)
 
 
-class _Lengths:
-    """Turns, calls, pictures and characters of the traces."""
+def _measured(trace: Trace) -> dict[str, int]:
+    return {
+        "turns": len(trace.turns),
+        "tool calls": len(trace.tool_turns),
+        "pictures": len(trace.image_parts()),
+        "characters written": sum(len(turn.text) for turn in trace.turns),
+        "tokens written": sum(turn.usage.completion_tokens for turn in trace.turns),
+    }
 
-    def __init__(self) -> None:
-        self._values: dict[str, list[int]] = {
-            name: [] for name in ("turns", "tool calls", "pictures", "characters written", "tokens written")
-        }
 
-    def add(self, trace: Trace) -> None:
-        written = sum(len(turn.text) for turn in trace.turns)
-        tokens = sum(turn.usage.completion_tokens for turn in trace.turns)
-        numbers = (len(trace.turns), len(trace.tool_turns), len(trace.image_parts()), written, tokens)
-        for values, number in zip(self._values.values(), numbers, strict=True):
-            values.append(number)
+def _asked(item: Item) -> dict[str, int]:
+    return {"pictures": len(item.task.images), "characters asked": len(item.task.question)}
 
-    def table(self) -> str:
-        rows: list[Sequence[object]] = []
-        for name, values in self._values.items():
-            if values:
-                ordered = sorted(values)
-                at = [ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.9, 1.0)]
-                rows.append([name, *at])
-        return _table(["per trace", "median", "90%", "most"], rows) if rows else "There are no traces."
+
+def _lengths(unit: str, measured: Sequence[dict[str, int]]) -> str:
+    """The spread of each measure over all of a `unit`."""
+    rows: list[Sequence[object]] = []
+    for name in measured[0]:
+        ordered = sorted(values[name] for values in measured)
+        rows.append([name, *(ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.9, 1.0))])
+    return _table([f"per {unit}", "median", "90%", "most"], rows)
 
 
 def _licences(done: Finished) -> str:
@@ -150,21 +169,22 @@ def _licences(done: Finished) -> str:
     return _table(["source", "kind", "licence", "items kept"], rows)
 
 
-def _sample(done: Finished, item: Item, trace: Trace, folder: Path) -> str:
+def _sample(done: Finished, item: Item, trace: Trace | None, folder: Path) -> str:
+    """The item with its pictures, and with what is said in its trace if it has one."""
     (folder / "card").mkdir(exist_ok=True)
     pictures: list[str] = []
-    for number, part in enumerate(trace.image_parts()[:4]):
+    shown = item.task.images if trace is None else [part.ref for part in trace.image_parts()]
+    for number, ref in enumerate(shown[:4]):
         name = f"card/{sha256(item.id.encode()).hexdigest()[:12]}-{number}.jpg"
-        thumbnail = done.images.get(part.ref)
+        thumbnail = done.images.get(ref)
         thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
         thumbnail.save(folder / name, quality=85)
-        pictures.append(f"![{part.name}]({name})")
-    said = "\n\n".join(
-        f"~~~~\n{cut_middle(turn.text, 900).replace('~~~~', '~ ~ ~')}\n~~~~" for turn in trace.turns
-    )
+        pictures.append(f"![image_{number + 1}]({name})")
+    turns = trace.turns if trace else ()
+    said = "\n\n".join(f"~~~~\n{cut_middle(turn.text, 900).replace('~~~~', '~ ~ ~')}\n~~~~" for turn in turns)
     question = _cell(cut_middle(item.task.question, 600))
     head = f"### {_cell(item.id)}\n\n{' '.join(pictures)}\n\n**Question.** {question}"
-    return f"{head}\n\n**Answer.** {_cell(item.task.answer)}\n\n{said}"
+    return f"{head}\n\n**Answer.** {_cell(item.task.answer)}\n\n{said}".rstrip()
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
