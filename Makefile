@@ -48,9 +48,9 @@ $(RUN_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[nano]'
 	touch $@
 
-# Its lessons are drawn with matplotlib, and its teacher searches.
+# Its teacher searches.
 $(NANO_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[nano,sandbox,search]'
+	$(PIP) install -c constraints.txt -e '.[nano,search]'
 	touch $(RUN_STAMP) $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt

@@ -73,7 +73,6 @@ def test_shares_are_of_calls_and_rates_of_episodes() -> None:
 
 
 def test_the_plot_is_written_or_refused_with_a_remedy(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     mixes = tool_mix([trace("a", "chart", python("1 + 1")), trace("b", "search", tool("search"))])
     plot(mixes, tmp_path / "mix.svg")
     assert (

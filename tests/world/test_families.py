@@ -23,8 +23,6 @@ from deepeyes.world.scene import Thing
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
 
-pytest.importorskip("matplotlib")
-
 NANO = VisionSpec(factor=28, min_pixels=3136, max_pixels=37632)
 REAL = ("chart", "table", "search", "integration")
 NUMBERS = ("chart", "table", "geometry")

@@ -104,9 +104,8 @@ def plot(mixes: Sequence[ToolMix], path: Path, title: str = "Tool calls by famil
     """One bar a family, divided by class; the format follows from the file's name. Raises `InputError` or
     `StorageError`.
     """
-    install = "install it: pip install 'deepeyes[data]'"
-    with boundary(InputError, "drawing the tool mix", install, expected=ImportError):
-        from matplotlib.figure import Figure
+    from matplotlib.figure import Figure
+
     drawn = [mix for mix in mixes if mix.calls]
     if not drawn:
         raise InputError("no episode called a tool", "give traces of a run with tools on")

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deepeyes.core.errors import InputError
-
 from .fonts import font_names
 from .palette import shade
 from .scene import ASPECTS, Box, Scene, Thing
@@ -39,14 +37,8 @@ class Sheet:
     """An empty sheet of random size and tint; `unit` is the scene's yardstick."""
 
     def __init__(self, rng: random.Random) -> None:
-        try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-        except ModuleNotFoundError as error:
-            raise InputError(
-                "charts, tables and figures are drawn with matplotlib, which is not installed",
-                "pip install 'deepeyes[sandbox]'",
-            ) from error
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
         side = rng.randint(1100, 1600)
         aspect = rng.choice([ratio for ratio in ASPECTS if 1.3 < ratio < 1.6])
