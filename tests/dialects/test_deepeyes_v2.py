@@ -1,6 +1,8 @@
 """The dialect deepeyes_v2: a total parser, exact brief strings, pictures counted by construction."""
 
 import json
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,14 @@ from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart, Message, TextPart
 from deepeyes.core.text import MAX_DEPTH
 from deepeyes.core.trace import Observation, Turn
-from deepeyes.dialects.base import get_dialect
+from deepeyes.dialects.base import dialect_named, get_dialect
 from deepeyes.dialects.deepeyes_v2_parse import parse
+from deepeyes.tools.image_search import ImageSearchTool
+from deepeyes.tools.open_page import OpenPageTool
+from deepeyes.tools.python import PythonTool
+from deepeyes.tools.search import SearchTool
 
+ROOT = Path(__file__).parents[2]
 PYTHON = ToolSpec(name="python", description="run code")
 SEARCH = ToolSpec(name="search", description="find pages", parameters={"type": "object"})
 CODE = "<code>\n```python\n{}\n```\n</code>"
@@ -271,6 +278,29 @@ def test_full_system_promises_only_the_tools_that_are_there():
     assert "<tool_call>" in both and '"name": "search"' in both and '"name": "python"' not in both
     for system in (none, python, both):
         assert "{{" not in system
+
+
+@pytest.mark.parametrize("name", ["deepeyes_v2", "deepeyes_v2/brief", "native"])
+def test_no_system_prompt_holds_a_backslash(name: str):
+    tools = [
+        ToolSpec(name=tool.name, description=tool.description, parameters=dict(tool.parameters))
+        for tool in (PythonTool, SearchTool, ImageSearchTool, OpenPageTool)
+    ]
+    for some in ([], tools[:1], tools):
+        assert "\\" not in (dialect_named(name).system(some) or "")
+
+
+def test_libraries_that_the_prompt_promises_come_with_the_base_package_and_are_pinned():
+    promise = re.search(
+        r"(\S+), (\S+) and (\S+) are installed", get_dialect("deepeyes_v2").system([PYTHON]) or ""
+    )
+    assert promise is not None
+    names = {"numpy": "numpy", "pil": "pillow", "matplotlib": "matplotlib"}
+    promised = {names[one.lower()] for one in promise.groups()}
+    base = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    assert promised <= {line.partition(">=")[0] for line in base}
+    assert promised <= {line.partition("==")[0] for line in pinned}
 
 
 def test_full_messages_tell_both_sizes():

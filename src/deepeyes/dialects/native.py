@@ -28,15 +28,14 @@ from deepeyes.dialects.deepeyes_v2_parse import read_json
 
 _SYSTEM = """\
 You answer questions about pictures. {tools}When you are sure, reply with the answer alone, as short as the
-question \
-allows: a word, a number or a phrase."""
+question allows: a word, a number or a phrase."""
 
 _TOOLS = """\
 Look closer, measure or look things up with the functions you are given, one call at a time, whenever that
-makes you \\ surer; when you already see the answer, give it at once. In Python the pictures are PIL images
-named image_1, image_2 \\ and so on, at full size, while you may be shown them smaller: the line beside each
-picture gives both sizes. \
-display(picture) shows you a picture, which becomes the next image_N. """
+makes you surer; when you already see the answer, give it at once. In Python the pictures are PIL images
+named image_1, image_2 and so on, at full size, while you may be shown them smaller: the line beside each
+picture gives both sizes. display(picture) shows you a picture, which becomes the next image_N.
+"""
 
 _ONE_CALL = "Make one call at a time and wait for its result."
 
