@@ -1,11 +1,16 @@
 """The command line as a whole: what it costs, what it lists, doctor, and Ctrl-C."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
+from deepeyes.cli.doctor import EXTRAS
 from deepeyes.cli.main import GROUPS, VERBS
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "numpy", "PIL", "jinja2", "httpx")
 
 
@@ -52,6 +57,15 @@ def test_doctor_tells_what_is_here_and_what_to_do(cli) -> None:
     assert {"nano", "nano-base", "hf:PATH_OR_ID", "openai:MODEL@BASE_URL", "isolation"} <= by_name.keys()
     assert all(finding["ok"] or finding["remedy"] for finding in said["findings"])
     assert "Sandbox" in cli("doctor").out
+
+
+def test_doctor_knows_the_extras_and_what_is_in_them() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert EXTRAS.keys() == extras.keys() - {"bench", "verl", "dev"}
+    for extra, names in EXTRAS.items():
+        there = {re.split(r"[^\w-]", one)[0] for one in (*extras[extra], *project["dependencies"])}
+        assert there.issuperset(names), extra
 
 
 def test_recipe_that_is_missing(cli) -> None:

@@ -18,12 +18,13 @@ app = typer.Typer(add_completion=False)
 # Extra -> the distributions that tell whether it is there. The names are those of pyproject.toml.
 EXTRAS = {
     "nano": ("torch", "transformers", "accelerate"),
+    "data": ("datasets", "datasketch", "imagehash", "pyarrow"),
     "train": ("trl", "datasets", "peft"),
     "eval": ("inspect-ai", "math-verify"),
     "search": ("tantivy", "numkong", "onnxruntime"),
     "world": ("resvg_py",),
     "serve": ("starlette", "uvicorn"),
-    "sandbox": ("matplotlib", "scipy"),
+    "sandbox": ("scipy",),
 }
 
 
