@@ -435,6 +435,37 @@ def test_a_run_that_was_finished_says_so(
         assert ("finished before; --fresh begins again" in capsys.readouterr().out) == told
 
 
+def test_adapters_alone_are_no_model_to_evaluate_or_ask(
+    start: Path,
+    export: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done = {"steps": 1, "conversations": {"train": 12}, "left_out": {}, "loss": 0.5}
+    monkeypatch.setattr("deepeyes.train.sft.run.train", lambda *_, **__: done)
+
+    def said(*changes: str, more: tuple[str, ...] = ()) -> str:
+        changed = settings(start, export, "lora.rank=4", "lora.merge=false", *changes)
+        words = [word for one in changed for word in ("--set", one)]
+        with pytest.raises(SystemExit):
+            main(["train", "sft", str(RECIPES / "nano.toml"), "--out", str(tmp_path), *words, *more])
+        seen = capsys.readouterr()
+        return " ".join((seen.out + seen.err).split())
+
+    command = f"evaluation.command=['{sys.executable}', '-c', 'import sys; print(sys.argv[1])', '{{WHAT}}']"
+    refused = said(command.replace("WHAT", "model"))
+    assert "only adapters are written" in refused and "lora.merge = true" in refused
+    assert "steps" not in refused, "before training"
+    with pytest.raises(ConfigError, match="only adapters are written"):
+        changes = ("lora.rank=4", "lora.merge=false", command.replace("WHAT", "model"))
+        evaluate(recipe(start, export, *changes), tmp_path)
+    for told in (said(command.replace("WHAT", "model"), more=("--no-evaluate",)), said()):
+        assert f"its adapters are in {tmp_path / 'adapter'}" in told and "hf:" not in told
+    assert said(command.replace("{WHAT}", "{out}/adapter")).endswith(f" {tmp_path / 'adapter'}")
+    assert f"--model hf:{tmp_path}" in said("lora.merge=true")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

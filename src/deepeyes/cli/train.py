@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from deepeyes.core.errors import DeepEyesError, InputError, Interrupted, boundary
+
+if TYPE_CHECKING:
+    from deepeyes.train.sft.recipe import SftRecipe
 
 app = typer.Typer(add_completion=False, help="Train models from recipes.")
 
@@ -51,6 +55,8 @@ def sft(
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/sft/nano.toml")
     plan = SftRecipe.load(recipe, override).checked()
+    if evaluate:
+        plan.check_evaluation()
     if accelerate is not None:
         if not accelerate.exists():
             raise InputError(
@@ -68,20 +74,21 @@ def sft(
         print(run_command(plan, out), end="")
 
 
-def _train(plan: object, out: Path, *, fresh: bool) -> None:
+def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
     with boundary(InputError, "training", _INSTALL, expected=ImportError):
         from deepeyes.train.sft.run import FINISHED, train
     finished = not fresh and (out / FINISHED).exists()
     try:
-        done = train(plan, out, fresh=fresh)  # type: ignore[arg-type]
+        done = train(plan, out, fresh=fresh)
     except KeyboardInterrupt:
         raise Interrupted("interrupted", f"the same command goes on from {out}") from None
     if finished:
         print(f"the run in {out} was finished before; --fresh begins again")
     left_out = sum(sum(reasons.values()) for reasons in done["left_out"].values())
+    model, adapters = f"ask it with --model hf:{out}", f"its adapters are in {out / 'adapter'}"
     print(
         f"{done['steps']} steps on {done['conversations']['train']} conversations ({left_out} left out, see "
-        f"{out / 'rejects.jsonl'}), loss {done['loss']:.4f}; ask it with --model hf:{out}"
+        f"{out / 'rejects.jsonl'}), loss {done['loss']:.4f}; {adapters if plan.adapters_alone else model}"
     )
 
 

@@ -148,6 +148,20 @@ class SftRecipe(Config):
             ) from error
         return self
 
+    @property
+    def adapters_alone(self) -> bool:
+        """Whether no model comes out, only LoRA's weights."""
+        return bool(self.lora.rank) and not self.lora.merge
+
+    def check_evaluation(self) -> None:
+        """Raises `ConfigError` for a command that is to be given a model where none comes out."""
+        names_model = self.evaluation.words("model", "") != self.evaluation.words("", "")
+        if self.adapters_alone and names_model:
+            raise ConfigError(
+                "evaluation.command asks for {model}, but with lora.merge = false only adapters are written",
+                "set lora.merge = true, use {out}/adapter in the command, or give --no-evaluate",
+            )
+
     def accumulation(self, processes: int) -> int:
         """Parts that each of `processes` accumulates a step. Raises `ConfigError` if it cannot."""
         at_once = self.pace.per_device * processes

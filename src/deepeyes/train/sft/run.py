@@ -5,7 +5,7 @@
     OUT/checkpoints/      where a killed run goes on
     OUT/curves.jsonl, loss.png
     OUT/adapter/          LoRA's weights alone
-    OUT/*.safetensors ... the model with its processor (merged, with LoRA)
+    OUT/*.safetensors ... the model with its processor (merged, with LoRA; none if not merged)
     OUT/finished.json     what came out; written last
 
 What always holds: the same command goes on where a run was killed, and comes to the same weights; a folder
@@ -109,7 +109,13 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
 
 
 def evaluate(recipe: SftRecipe, out: Path) -> str:
-    """Run the recipe's command on the finished model; what it printed, also in `evaluation.txt`."""
+    """Run the recipe's command on the finished model; what it printed, also in `evaluation.txt`.
+
+    Raises:
+        ConfigError: the command cannot be run, or there is no model to give it.
+        DeepEyesError: it failed.
+    """
+    recipe.check_evaluation()
     command = recipe.evaluation.words(f"hf:{out}", str(out))
     if command[0] == "deepeyes":
         command[:1] = [sys.executable, "-m", "deepeyes"]
@@ -165,7 +171,7 @@ def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> 
                 model.config.dtype = torch.bfloat16
             model.config.use_cache = True
             model.save_pretrained(out, state_dict=state)
-    if trainer.is_world_process_zero() and (not recipe.lora.rank or recipe.lora.merge):
+    if trainer.is_world_process_zero() and not recipe.adapters_alone:
         save_processor(processor, out) if _nano(processor) else processor.save_pretrained(out)
 
 
