@@ -1,13 +1,15 @@
 """The runner and its numbers, with the world's own teacher in the model's place and a real sandbox."""
 
 import json
+import weakref
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deepeyes.cli.main import main
 from deepeyes.core.errors import ConfigError, InputError
-from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Verdict, read_traces
 from deepeyes.data.synthesize import replies_for
@@ -114,3 +116,23 @@ def test_world_sample_writes_pictures_and_tasks(capsys: pytest.CaptureFixture[st
     tasks = [json.loads(line) for line in lines]
     assert [task["family"] for task in tasks] == ["tiny", "direct"]
     assert all(task["answer"] and (tmp_path / "w" / task["meta"]["file"]).exists() for task in tasks)
+
+
+def test_world_sample_keeps_what_is_known_of_a_task_and_no_picture_in_memory(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = list[weakref.ref[Image.Image]]()
+    alive = list[int]()
+
+    def put(store: ImageStore, image: Image.Image, put=ImageStore.put) -> ImageRef:
+        drawn.append(weakref.ref(image))
+        alive.append(sum(one() is not None for one in drawn))
+        return put(store, image)
+
+    monkeypatch.setattr(ImageStore, "put", put)
+    with pytest.raises(SystemExit) as end:
+        main(["world", "sample", "--family", "search", "--n", "5", "--webp", "--out", str(tmp_path)])
+    assert not end.value.code
+    metas = [json.loads(line)["meta"] for line in (tmp_path / "tasks.jsonl").read_text().splitlines()]
+    assert all(meta["entities"] and meta["tools"] and (tmp_path / meta["file"]).exists() for meta in metas)
+    assert len(alive) == 5 and max(alive) <= 2

@@ -25,7 +25,7 @@ def sample(
     """Write pictures and tasks.jsonl: a line a task with its answer, its truth and its picture's file."""
     from deepeyes.core.images import ImageStore
     from deepeyes.eval.world import WorldPlan
-    from deepeyes.world.tasks import world_tasks
+    from deepeyes.world.tasks import to_task, world_examples
 
     families = [name.strip() for name in family.split(",") if name.strip()]
     WorldPlan(families=tuple(families), split=split, seed=seed, n=n).checked()
@@ -33,16 +33,18 @@ def sample(
     with boundary(StorageError, f"writing to {out}", "choose a folder you may write to"):
         out.mkdir(parents=True, exist_ok=True)
         with (out / "tasks.jsonl").open("w", encoding="utf-8") as lines:
-            store = ImageStore()
-            tasks = world_tasks(families, split, seed, n, store)
-            for task in track(tasks, "drawing", total=n, console=console, transient=True):
-                file = f"{task.id}.{'webp' if webp else 'png'}"
+            examples = world_examples(families, split, seed, n)
+            for example in track(examples, "drawing", total=n, console=console, transient=True):
+                store = ImageStore()  # one a task: a store keeps its pictures, of some 5 MB each
+                task = to_task(example, store)
                 picture = store.get(task.images[0])
+                file = f"{task.id}.{'webp' if webp else 'png'}"
                 if webp:
                     picture.save(out / file, quality=90)
                 else:
                     picture.save(out / file, compress_level=1)
-                lines.write(task.model_copy(update={"meta": {"file": file}}).model_dump_json() + "\n")
+                meta = {**task.meta, "file": file}
+                lines.write(task.model_copy(update={"meta": meta}).model_dump_json() + "\n")
     print(out / "tasks.jsonl")
 
 

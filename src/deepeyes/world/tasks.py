@@ -29,9 +29,13 @@ def to_task(example: Example, store: ImageStore) -> Task:
     )
 
 
-def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:
-    """`count` tasks in all, an equal share of each family in the order given, drawn as they are asked for."""
+def world_examples(families: list[str], split: str, seed: int, count: int) -> Iterator[Example]:
+    """`count` in all, an equal share of each family in the order given, drawn as they are asked for."""
     shares = [count // len(families) + (place < count % len(families)) for place in range(len(families))]
     for family, share in zip(families, shares, strict=True):
-        for example in make_examples(family, split, seed, share):
-            yield to_task(example, store)
+        yield from make_examples(family, split, seed, share)
+
+
+def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:
+    """`world_examples` as tasks, their pictures kept in `store`."""
+    return (to_task(example, store) for example in world_examples(families, split, seed, count))
