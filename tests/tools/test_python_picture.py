@@ -4,6 +4,7 @@ from PIL import Image
 from tools.fake_sandbox import FakeSandbox, FakeSession
 
 from deepeyes.core.actions import ToolCall
+from deepeyes.core.errors import InputError
 from deepeyes.tools.base import Episode, ToolSet
 from deepeyes.tools.python import PythonTool
 
@@ -33,6 +34,17 @@ async def test_a_picture_of_the_conversation_or_of_the_running_session():
     crop = await tool.picture("crop", episode)
     assert crop is not None and crop.size == (2, 1)
     assert await tool.picture("n", episode) is None and await tool.picture("missing", episode) is None
+
+
+async def test_a_session_that_refuses_to_show_a_picture_has_none():
+    tool, episode = PythonTool(sandbox := Sandbox()), Episode()
+    await ToolSet([tool]).run(code("crop = Image.new('RGB', (2, 1))"), episode)
+
+    async def refusing(name: str) -> Image.Image | None:
+        raise InputError("the session refused (MemoryError)", "check the name, format and size of the file")
+
+    sandbox.sessions[0].get_image = refusing  # type: ignore[method-assign]
+    assert await tool.picture("crop", episode) is None
 
 
 async def test_asking_starts_no_session():

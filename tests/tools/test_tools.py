@@ -10,7 +10,7 @@ from PIL import Image
 from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.core.actions import ToolCall
-from deepeyes.core.errors import InfrastructureError
+from deepeyes.core.errors import InfrastructureError, InputError
 from deepeyes.tools.base import Episode, ToolResult, ToolSet, argument_problem
 from deepeyes.tools.python import PythonTool
 
@@ -148,5 +148,22 @@ async def test_a_session_that_cannot_take_pictures_is_given_up():
     episode.images["image_1"] = Image.new("RGB", (5, 5))
     with pytest.raises(InfrastructureError):
         await tools.run(code("1"), episode)
+    result = await tools.run(code("print(image_1.size)"), episode)
+    assert result.stdout == "(5, 5)\n" and "started again" in result.stderr
+
+
+async def test_a_session_whose_code_refuses_pictures_is_lost_and_the_episode_goes_on():
+    sandbox = FakeSandbox()
+    tools, episode = ToolSet([PythonTool(sandbox)]), Episode()
+    await tools.run(code("x = 1"), episode)
+
+    async def refusing(images: Mapping[str, Image.Image]) -> None:
+        raise InputError("the session refused (TypeError)", "check the name, format and size of the file")
+
+    sandbox.sessions[0].put_images = refusing  # type: ignore[method-assign]
+    episode.images["image_1"] = Image.new("RGB", (5, 5))
+    result = await tools.run(code("print(1)"), episode)
+    assert result.status == "session_lost" and "took no more pictures" in result.stderr
+    assert sandbox.sessions[0].closed and sandbox.codes[1:] == []
     result = await tools.run(code("print(image_1.size)"), episode)
     assert result.stdout == "(5, 5)\n" and "started again" in result.stderr

@@ -2,8 +2,8 @@
 
 What always holds: a session is opened when the first code comes (an episode that answers at once costs
 nothing) and is closed with the episode; every `image_N` of the conversation is in it at full size before
-code runs; code is passed exactly as written. If a session is lost, the next code gets a new one and is told
-that its variables are gone.
+code runs; code is passed exactly as written. If a session is lost, or code has left it unable to take
+pictures, the next code gets a new one and is told that its variables are gone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from deepeyes.core.errors import InfrastructureError
+from deepeyes.core.errors import InfrastructureError, InputError
 from deepeyes.tools.base import Episode, ToolResult
 
 _STARTED_AGAIN = "(The Python session was started again: variables are gone, the image_N are there.)\n"
+_UNFIT = "The Python session took no more pictures and was ended: write again all that your code needs."
 
 
 class CellResult(Protocol):
@@ -92,6 +93,9 @@ class PythonTool:
         try:
             session = await self._ready(running, episode)
             cell = await session.run(str(arguments["code"]), timeout=episode.limits.tool_seconds)
+        except InputError:  # the session refused a picture: only code that ran in it can have broken that
+            await _drop(running)
+            return ToolResult("session_lost", stderr=_UNFIT)
         except InfrastructureError:
             await _drop(running)
             raise
@@ -113,7 +117,9 @@ class PythonTool:
         running = episode.sessions.get(self.name)
         if not isinstance(running, _Running) or running.session is None:
             return None
-        return await running.session.get_image(name)
+        with suppress(InputError):  # the session refuses to show it: the code has broken what it holds
+            return await running.session.get_image(name)
+        return None
 
     def _running(self, episode: Episode) -> _Running:
         running = episode.sessions.get(self.name)
