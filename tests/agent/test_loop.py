@@ -87,6 +87,7 @@ async def test_look_crop_answer(task: Task, store: ImageStore):
     sandbox = FakeSandbox()
     trace = await episode(task, store, [CROP, run("print(image_2.size)"), ANSWER], sandbox=sandbox, seed=5)
     assert (trace.stop_reason, trace.answer, len(trace.turns)) == (StopReason.answered, "red", 3)
+    assert trace.pending == ()
     assert [turn.kind for turn in trace.turns] == ["code", "code", "answer"]
     assert [part.name for part in trace.image_parts()] == ["image_1", "image_2"]
     seen = trace.turns[0].observation
@@ -196,6 +197,7 @@ async def test_max_tokens(task: Task, store: ImageStore):
     long = Completion(CROP, usage=Usage(completion_tokens=60))
     trace = await episode(task, store, [long] * 9, limits=Limits(tokens=100))
     assert (trace.stop_reason, len(trace.turns)) == (StopReason.max_tokens, 2)
+    assert trace.pending[0].images[0].name == "image_3", "what came back and was never read"
 
 
 async def test_a_reply_cut_at_its_token_limit_is_told_so(task: Task, store: ImageStore):
@@ -266,6 +268,9 @@ async def test_a_server_that_stays_down_is_not_tried_twice_over(task: Task, stor
     trace = await episode(task, store, Raising([ServerError("it is down", "start it")] * 2))
     assert trace.stop_reason is StopReason.infrastructure_error
     assert trace.notes == ("ServerError: it is down: start it",)
+    assert trace.turns == () and [message.role for message in trace.pending] == ["system", "user"]
+    assert [part.name for part in trace.image_parts()] == ["image_1"]
+    assert Trace.model_validate_json(trace.model_dump_json()) == trace, "no pixels are left in it"
     again = await episode(task, store, Raising([InfrastructureError("flaky")]))
     assert again.stop_reason is StopReason.answered
 

@@ -3,18 +3,20 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from deepeyes.agent.loop import run_episode
 from deepeyes.cli.main import main
-from deepeyes.core.errors import InputError
+from deepeyes.core.errors import InputError, ServerError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.grading.rules import grade
+from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.view.episode import card
@@ -104,6 +106,30 @@ def test_counts_verdicts_and_filters(folder: Path) -> None:
     assert articles == ["episode wrong tools", "episode right direct", "episode failed direct"]
     for words in ("My run", "1 of 2", "Used tools", "infrastructure_error", "wall clock", "deepeyes_v2"):
         assert words in html
+
+
+class Down(ScriptedModel):
+    """A server that cannot be reached."""
+
+    def conversation(self, seed: int = 0) -> Any:
+        talk = super().conversation(seed)
+
+        async def fail(*_: Any, **__: Any) -> Completion:
+            raise ServerError("it is down", "start it")
+
+        talk.send = fail  # type: ignore[method-assign]
+        return talk
+
+
+async def test_a_model_that_never_replied_leaves_question_and_picture(tmp_path: Path) -> None:
+    writer = TraceWriter(tmp_path)
+    picture = writer.images.put(Image.effect_noise((900, 600), 70).convert("RGB"))
+    task = Task(id="one", question="What colour?", images=(picture,), truth={"box": [30, 40, 60, 60]})
+    writer.write(await run_episode(task, Down([]), ToolSet(), images=writer.images))
+    html = write_page(tmp_path).read_text()
+    images = [attributes["alt"] for tag, attributes in Tags(html).found if tag == "img"]
+    assert images == ["image_1"] and "What colour?" in html and 'class="truth"' in html
+    assert "You answer questions about pictures" in html, "the system prompt"
 
 
 def test_missing_pictures_cost_their_place_only(folder: Path) -> None:

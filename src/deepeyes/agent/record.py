@@ -8,6 +8,7 @@ applied here.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -40,7 +41,7 @@ class Record:
     mistakes: int = 0
     tool_images: int = 0
     pending: tuple[Message, ...] = ()
-    """What the model was last sent, or is about to be."""
+    """What the model was sent, or is about to be, and has not replied to."""
     heard: list[str] = field(default_factory=list[str])
     """Pieces of the reply that is being generated."""
     _clock: float = field(default_factory=time.perf_counter)
@@ -95,6 +96,7 @@ class Record:
             model_seconds=seconds,
         )
         self.turns.append(turn)
+        self.pending = ()
 
     def add_observation(self, seen: Observation) -> None:
         """What the last turn's action brought back."""
@@ -121,7 +123,7 @@ class Record:
         """
         if self.heard:
             self.turns.append(Turn(sent=self.pending, text="".join(self.heard), finish_reason=stop_reason))
-            self.heard = []
+            self.heard, self.pending = [], ()
         return Trace(
             id=trace_id(self.task.id, self.sample),
             task=self.task,
@@ -134,6 +136,7 @@ class Record:
             vision=self.vision,
             limits=self.limits,
             turns=tuple(_without_pixels(turn) for turn in self.turns),
+            pending=_messages_without_pixels(self.pending),
             stop_reason=stop_reason,
             answer=self.answer,
             usage=sum((turn.usage for turn in self.turns), Usage()),
@@ -146,11 +149,14 @@ class Record:
 
 
 def _without_pixels(turn: Turn) -> Turn:
-    sent = tuple(_message_without_pixels(message) for message in turn.sent)
     seen = turn.observation
     if seen is not None and seen.images:
         seen = seen.model_copy(update={"images": tuple(_part_without_pixels(part) for part in seen.images)})
-    return turn.model_copy(update={"sent": sent, "observation": seen})
+    return turn.model_copy(update={"sent": _messages_without_pixels(turn.sent), "observation": seen})
+
+
+def _messages_without_pixels(messages: Iterable[Message]) -> tuple[Message, ...]:
+    return tuple(_message_without_pixels(message) for message in messages)
 
 
 def _message_without_pixels(message: Message) -> Message:

@@ -129,6 +129,8 @@ class Trace(BaseModel):
     vision: VisionSpec = VisionSpec()
     limits: Limits = Limits()
     turns: tuple[Turn, ...] = ()
+    pending: tuple[Message, ...] = ()
+    """What the model was sent, or about to be, when the episode ended before it replied."""
     stop_reason: StopReason
     answer: Text | None = None
     verdict: Verdict | None = None
@@ -150,11 +152,17 @@ class Trace(BaseModel):
         """Every picture shown or returned, once each, in order of appearance."""
         seen: dict[str, ImagePart] = {}
         for turn in self.turns:
-            shown = [part for message in turn.sent for part in message.images]
             back = turn.observation.images if turn.observation else ()
-            for part in (*shown, *back):
+            for part in (*_pictures(turn.sent), *back):
                 seen.setdefault(part.name, part)
+        for part in _pictures(self.pending):
+            seen.setdefault(part.name, part)
         return tuple(seen.values())
+
+    @property
+    def opening(self) -> tuple[Message, ...]:
+        """System prompt and question, whether or not the model ever replied."""
+        return self.turns[0].sent if self.turns else self.pending
 
     def image_refs(self) -> tuple[ImageRef, ...]:
         refs = dict.fromkeys([*self.task.images, *(part.ref for part in self.image_parts())])
@@ -178,6 +186,10 @@ class Trace(BaseModel):
 
     def graded(self, verdict: Verdict) -> Trace:
         return self.model_copy(update={"verdict": verdict})
+
+
+def _pictures(messages: Iterable[Message]) -> Iterator[ImagePart]:
+    return (part for message in messages for part in message.images)
 
 
 def trace_id(task_id: str, sample: int = 0) -> str:

@@ -81,7 +81,7 @@ def card(trace: Trace, album: Album) -> EpisodeCard:
     """Everything the page shows of one episode."""
     seen = [turn.observation for turn in trace.tool_turns if turn.observation]
     returned = [part for observation in seen for part in observation.images]
-    first = trace.turns[0].sent if trace.turns else ()
+    first = trace.opening
     opening = [part for message in first for part in message.images]
     outlines = list[Outline]()
     if opening:
