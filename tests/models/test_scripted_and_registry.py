@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from deepeyes.core.errors import ModelError
@@ -108,11 +109,34 @@ def test_settings_after_the_name(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("settings", "asked"), [("", False), ("#logprobs=true", True), ("#logprobs=false", False)]
+)
+async def test_log_probs_are_asked_for_by_the_string(settings: str, asked: bool):
+    bodies: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        message = {"role": "assistant", "content": "hi"}
+        sampled = {"content": [{"token": "hi", "logprob": -0.5}]} if asked else None
+        return httpx.Response(200, json={"choices": [{"message": message, "logprobs": sampled}]})
+
+    model = resolve_model(f"openai:m@http://h/v1{settings}", transport=httpx.MockTransport(answer))
+    reply = await model.conversation(0).send([Message.make("user", "q")])
+    await model.aclose()
+    assert bodies[0].get("logprobs", False) is asked
+    assert reply.logprobs == ((-0.5,) if asked else None)
+
+
+@pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("size=3", "known are prompt, dialect_name, seconds, retries, factor, min_pixels, max_pixels"),
+        (
+            "size=3",
+            "known are prompt, dialect_name, logprobs, seconds, retries, factor, min_pixels, max_pixels",
+        ),
         ("prompt", "is not a setting"),
         ("retries=many", "give a number"),
+        ("logprobs=1", "'1' is neither.*: give true or false"),
         ("max_pixels=3", "picture sizes"),
     ],
 )

@@ -21,7 +21,7 @@ from deepeyes.models.base import ChatModel
 FORMS = "use nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE"
 _INSTALL = "install what it needs: pip install 'deepeyes[nano]'"
 _VISION = {"factor": int, "min_pixels": int, "max_pixels": int}
-_OPENAI = {"prompt": str, "dialect_name": str, "seconds": float, "retries": int, **_VISION}
+_OPENAI = {"prompt": str, "dialect_name": str, "logprobs": bool, "seconds": float, "retries": int, **_VISION}
 _HF = {"prompt": str, "device": str, "dtype": str, "max_pixels": int}
 _SCRIPTED = {"prompt": str, "dialect_name": str, **_VISION}
 
@@ -82,9 +82,18 @@ def _settings(text: str, known: dict[str, type]) -> dict[str, Any]:
             raise ModelError(
                 f"{pair!r} is not a setting of this kind of model", f"known are {', '.join(known)}"
             )
-        with boundary(ModelError, f"reading {pair}", "give a number", expected=ValueError):
-            settings[key] = known[key](value)
+        wanted = "true or false" if known[key] is bool else "a number"
+        with boundary(ModelError, f"reading {pair}", f"give {wanted}", expected=ValueError):
+            settings[key] = _value(value, known[key])
     return settings
+
+
+def _value(text: str, kind: type) -> Any:
+    if kind is not bool:
+        return kind(text)
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither")
+    return text == "true"
 
 
 def _with_vision(settings: dict[str, Any]) -> dict[str, Any]:
