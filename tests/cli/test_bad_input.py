@@ -141,7 +141,19 @@ def test_empty_endless_and_undecodable_questions(cli, picture: Path, answers: st
     assert ran.code == 2 and ran.is_one_line and "question" in ran.err
 
 
-@pytest.mark.parametrize("model", ["gpt-17", "scripted:nowhere.txt", "openai:nameless", "hf:"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-17",
+        "scripted:nowhere.txt",
+        "openai:nameless",
+        "nano:",
+        "nano:nowhere",
+        "hf:",
+        "hf:./nowhere",
+        "hf:/no/where",
+    ],
+)
 def test_unknown_model(cli, picture: Path, model: str) -> None:
     ran = cli("ask", picture, "Colour?", "--model", model, "--no-tools")
     assert ran.code == 4 and ran.is_one_line
@@ -153,6 +165,7 @@ def test_server_down(cli, picture: Path, server, tmp_path: Path) -> None:
     assert ran.code == 5 and ran.is_one_line and "cannot be reached" in ran.err
     (trace,) = read_traces(tmp_path / "t")
     assert trace.stop_reason == StopReason.infrastructure_error
+    assert [part.name for part in trace.image_parts()] == ["image_1"]
 
 
 def test_server_slow(cli, picture: Path, server, tmp_path: Path) -> None:
@@ -164,10 +177,12 @@ def test_server_slow(cli, picture: Path, server, tmp_path: Path) -> None:
     assert trace.stop_reason == StopReason.timeout
 
 
-def test_server_answers_html(cli, picture: Path, server) -> None:
+def test_server_answers_html(cli, picture: Path, server, tmp_path: Path) -> None:
     server.reply = lambda n: (200, "text/html", "<html><body><h1>Welcome to nginx!</h1></body></html>")
-    ran = cli("ask", picture, "Colour?", "--model", server.model, *QUICK)
+    ran = cli("ask", picture, "Colour?", "--model", server.model, *QUICK, "--trace", tmp_path / "t")
     assert ran.code == 5 and ran.is_one_line and "<h1>" not in ran.err
+    (trace,) = read_traces(tmp_path / "t")
+    assert trace.stop_reason == StopReason.infrastructure_error
 
 
 def test_wrong_key(cli, picture: Path, server, tmp_path: Path, monkeypatch) -> None:
