@@ -19,6 +19,7 @@ app = typer.Typer(add_completion=False)
 EXTRAS = {
     "nano": ("torch", "transformers", "accelerate"),
     "data": ("datasets", "datasketch", "imagehash", "pyarrow"),
+    "ray": ("ray",),
     "train": ("trl", "datasets", "peft"),
     "eval": ("inspect-ai", "math-verify"),
     "search": ("tantivy", "numkong", "onnxruntime"),
