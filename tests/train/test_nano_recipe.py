@@ -15,7 +15,6 @@ from deepeyes.models.registry import resolve_model
 from deepeyes.train import nano
 from deepeyes.train.nano import Recipe, install, run, shareable
 
-pytest.importorskip("matplotlib")
 
 
 def small(**changes: Any) -> Recipe:

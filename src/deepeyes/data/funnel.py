@@ -53,10 +53,9 @@ def by_number(counts: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def plot_funnel(counts: Sequence[StageCount], path: Path) -> None:
-    """A bar a stage, what is left out in shades by reason. Raises `InputError` without matplotlib."""
-    install = "install it: pip install 'deepeyes[data]'"
-    with boundary(InputError, "drawing the funnel", install, expected=ImportError):
-        from matplotlib.figure import Figure
+    """A bar a stage, what is left out in shades by reason."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 0.42 * len(counts) + 1.2), layout="constrained")
     axes: Any = figure.subplots()
     names = [count.name.replace("_", " ") for count in counts]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from deepeyes.core.errors import InputError
 from deepeyes.core.text import cut_middle
 from deepeyes.core.trace import Trace
 from deepeyes.data.export.base import SPLITS, Finished
@@ -119,10 +118,7 @@ def _funnel(counts: Sequence[StageCount], folder: Path) -> str:
         for count in counts
     ]
     table = _table(["stage", "in", "out", "left out because"], rows)
-    try:
-        plot_funnel(counts, folder / "card" / "funnel.png")
-    except InputError:
-        return table  # without matplotlib the table says the same
+    plot_funnel(counts, folder / "card" / "funnel.png")
     return f"![funnel](card/funnel.png)\n\n{table}"
 
 

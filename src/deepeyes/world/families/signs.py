@@ -64,8 +64,8 @@ def draw_big_sign(
 def draw_shape_question(
     rng: random.Random, scene: Scene, counted: float = 0.5
 ) -> tuple[str, str, str, tuple[Thing, ...]]:
-    """Draw large shapes; kind, question and answer of a question about one kind of them, and those of it. Of a
-    share `counted` it is asked how many there are.
+    """Draw large shapes; kind, question and answer of a question about one kind of them, and those of it.
+    Of a share `counted` it is asked how many there are.
     """
     asked, *others = rng.sample(SHAPES, 3)
     counting = rng.random() < counted
