@@ -16,7 +16,6 @@ from deepeyes.train import nano
 from deepeyes.train.nano import Recipe, install, run, shareable
 
 
-
 def small(**changes: Any) -> Recipe:
     """The shipped recipe, far too small to learn anything."""
     values = tomllib.loads(Path("recipes/nano/nano.toml").read_text())
