@@ -18,7 +18,7 @@ from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.world.families import FAMILIES, Example, make_examples, searched
 from deepeyes.world.pack.entity import split_of
-from deepeyes.world.plan import Ask, Compute, Find, Look, Point, Read
+from deepeyes.world.plan import Ask, Compute, Find, Look, Point, Read, Tally
 from deepeyes.world.scene import Thing
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
@@ -125,19 +125,29 @@ def test_pictures_can_be_drawn_at_any_seed() -> None:
             assert isinstance(example.scene.image, Image.Image) and example.scene.image.mode == "RGB"
 
 
-def test_what_is_counted_and_what_it_stands_beside_is_pointed_at_first() -> None:
+def test_what_is_counted_is_counted_column_by_column() -> None:
     counted = [e for e in make_examples("direct", "validation", 0, 40) if e.steps]
-    related = [e for e in make_examples("perception", "validation", 0, 20) if e.kind == "relation"]
-    assert counted and related
+    assert counted
     for example in counted:
         (reply,) = replies_for(example, NANO)
-        places = re.findall(r"(\d)\.\d, (\d)\.\d", reply.text)
-        assert len(places) == int(example.answer)
-        assert places == sorted(places, key=lambda place: (place[1], place[0])), "row by row"
+        (tally,) = example.steps
+        assert isinstance(tally, Tally)
+        steps = [(int(column), int(count)) for column, count in re.findall(r"(\d+):(\d+)", reply.text)]
+        width, _ = NANO.view_size(*example.scene.image.size)
+        assert [column for column, _ in steps] == list(range(width // NANO.factor))
+        assert steps[-1][1] == int(example.answer) == len(tally.things)
+        shares = sorted(thing.centre[0] / example.scene.image.width for thing in tally.things)
+        for column, count in steps:
+            assert count == sum(share < (column + 1) / len(steps) for share in shares)
+
+
+def test_what_a_sign_stands_beside_is_pointed_at_first() -> None:
+    related = [e for e in make_examples("perception", "validation", 0, 20) if e.kind == "relation"]
+    assert related
     for example in related:
         pointed, look = example.steps
         assert isinstance(pointed, Point) and isinstance(look, Look)
-        across, down = (a - b for a, b in zip(look.thing.centre, pointed.things[0].centre, strict=True))
+        across, down = (a - b for a, b in zip(look.thing.centre, pointed.thing.centre, strict=True))
         side = max(
             ("right of", across), ("left of", -across), ("below", down), ("above", -down), key=lambda s: s[1]
         )

@@ -18,13 +18,12 @@ from deepeyes.world import phrases
 from deepeyes.world.example import ViewSize
 from deepeyes.world.families import (
     ask_about_sign,
-    count,
     draw_big_sign,
     draw_shape_question,
     draw_tiny_signs,
     of_kind,
 )
-from deepeyes.world.plan import seen
+from deepeyes.world.plan import Tally, seen
 from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, finish
 from deepeyes.world.teacher import SEEN, answer, place
 
@@ -49,9 +48,7 @@ dots, which take longer to count than strings to read.
 """
 
 COUNTED = 0.9
-"""Share of the pictures of shapes with up to five of a kind: to name each of them once is what a model learns
-last.
-"""
+"""Share of the pictures of shapes with up to five of a kind: to count them is what a model learns last."""
 
 COPIED = 8
 """Names and numbers in a line that is to be copied."""
@@ -103,7 +100,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     more: list[Asked] = []
-    if choice < 0.27:
+    if choice < 0.22:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
@@ -112,7 +109,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
         more += [_besides(rng, scene, sign, asked.kind) for sign, asked in about if sign.text]
-    elif choice < 0.4:
+    elif choice < 0.34:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
@@ -157,8 +154,8 @@ def _about_shapes(rng: random.Random, scene: Scene, size: NanoSize) -> tuple[lis
     for kind in sorted({thing.kind for thing in scene.things}):
         things = of_kind(scene, kind)
         question = phrases.ask(rng, phrases.SHAPE_COUNT, shape=kind)
-        pointed = seen(count(things), scene.image.size, cells_of(size))
-        (several if len(things) > 1 else alone).append(Asked("count", question, str(len(things)), pointed))
+        tally = seen(Tally(things), scene.image.size, cells_of(size))
+        (several if len(things) > 1 else alone).append(Asked("count", question, str(len(things)), tally))
         if len(things) == 1:
             asked = phrases.ask(rng, phrases.SHAPE_COLOUR, shape=kind)
             alone.append(Asked("colour", asked, things[0].colour))

@@ -28,10 +28,19 @@ WRONG_TRIES = 0.25
 
 @dataclass(frozen=True)
 class Point:
-    """Say where `things` are, in `words` with `{places}` in them; the thought of the next turn begins so."""
+    """Say where `thing` is, in `words` with `{place}` in them; the thought of the next turn begins so."""
+
+    thing: Thing
+    words: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Count `things` column by column of cells: after each column, how many there are so far. To name one
+    after the other takes knowing which were named; a column is looked at once.
+    """
 
     things: tuple[Thing, ...]
-    words: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Ask:
     vague: str
 
 
-Step = Point | Look | Cut | Read | Compute | Find | Ask
+Step = Point | Tally | Look | Cut | Read | Compute | Find | Ask
 
 
 def compute(numbers: list[str], expression: str) -> Compute:
@@ -118,7 +127,7 @@ def _turns(
 ) -> list[Reply]:
     """The turns of one step, in whose first thought stands what was `said` of the step before."""
     size = example.scene.image.size
-    if isinstance(step, Point):
+    if isinstance(step, Point | Tally):
         return []
     if isinstance(step, Look):
         return look_mended(rng, step.thing, size, cells, thought=said, shown=shown, beside=step.beside)
@@ -155,18 +164,15 @@ def _wrong_try(step: Step, said: str) -> Reply:
 
 def seen(step: Step, size: tuple[int, int], cells: ViewSize) -> str:
     """What is said of a step's result in the turn after it, of a picture of `size`. Of numbers read from afar
-    it is said where they stand: to find the place first makes them easier to read. Things are pointed at row
-    by row, in the order in which a model has the cells before it.
+    it is said where they stand: to find the place first makes them easier to read.
     """
     grid = cells(*size)
-
-    def reading_order(thing: Thing) -> tuple[int, float]:
-        x, y = to_cells(thing.centre, size, grid)
-        return int(y), x
-
     if isinstance(step, Point):
-        things = sorted(step.things, key=reading_order)
-        return step.words.format(places="; ".join(place(thing, size, grid) for thing in things))
+        return step.words.format(place=place(step.thing, size, grid))
+    if isinstance(step, Tally):
+        columns = [int(to_cells(thing.centre, size, grid)[0]) for thing in step.things]
+        so_far = (sum(at <= column for at in columns) for column in range(grid[0]))
+        return "I count " + " ".join(f"{column}:{count}" for column, count in enumerate(so_far)) + "."
     if isinstance(step, Read) and step.large:
         return " ".join(f"At {place(thing, size, grid)}: {thing.text}." for thing in step.things)
     if isinstance(step, Read):

@@ -13,7 +13,7 @@ from deepeyes.world.example import Example, Family
 from deepeyes.world.strings import SPLITS
 
 from .chart import CHART
-from .direct import DIRECT, count
+from .direct import DIRECT
 from .geometry import GEOMETRY
 from .integration import INTEGRATION
 from .perception import PERCEPTION
@@ -27,7 +27,6 @@ __all__ = [
     "Example",
     "Family",
     "ask_about_sign",
-    "count",
     "draw_big_sign",
     "draw_content",
     "draw_shape_question",

@@ -6,8 +6,8 @@ import random
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Example, Family, Reply, ViewSize
-from deepeyes.world.plan import Point, play
-from deepeyes.world.scene import Thing, empty_scene, finish
+from deepeyes.world.plan import Tally, play
+from deepeyes.world.scene import empty_scene, finish
 from deepeyes.world.teacher import SEEN, answer
 
 from .signs import ask_about_sign, draw_big_sign, draw_shape_question
@@ -32,17 +32,12 @@ def _direct_shapes(rng: random.Random, split: str) -> Drawn:
     scene = empty_scene(rng, split, shapes=False)
     kind, question, text, targets = draw_shape_question(rng, scene)
     if kind == "count":
-        return Drawn(scene, kind, question, text, steps=(count(targets),))
+        return Drawn(scene, kind, question, text, steps=(Tally(targets),))
     return Drawn(scene, kind, question, text, targets[0])
 
 
-def count(things: tuple[Thing, ...]) -> Point:
-    """What is said where things are counted: where each of them is."""
-    return Point(things, "I see {places}.")
-
-
 def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
-    """Answer at once; what is to be counted is pointed at first."""
+    """Answer at once; what is to be counted is counted column by column."""
     return play(rng, example, cells) if example.steps else [Reply(answer(SEEN, example.answer))]
 
 

@@ -42,9 +42,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
 def _beside(noun: str, side: str, anchor: Thing) -> tuple[str, Point]:
     """What to call the sign beside another one, and what is said of that other one first."""
     other = f"{anchor.colour} {noun}"
-    return f"the {noun} {side} the {other}", Point(
-        (anchor,), f"The {other} is at {{places}}. I look {side} it."
-    )
+    return f"the {noun} {side} the {other}", Point(anchor, f"The {other} is at {{place}}. I look {side} it.")
 
 
 def _question(rng: random.Random, target: Thing, kind: str, named: str) -> tuple[str, str]:
