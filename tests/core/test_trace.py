@@ -198,3 +198,9 @@ def test_message_parts_are_joined_and_views_follow_from_the_store():
     rendered = again.with_pixels(store).images[0].pixels
     assert rendered is not None and part.pixels is not None
     assert rendered.tobytes() == part.pixels.tobytes()
+
+
+@pytest.mark.parametrize(("code", "reads"), [("x = 1", True), ("1or 2", True), ("x =", False), ("\0", False)])
+def test_code_is_read_without_a_word(code: str, reads: bool, recwarn: pytest.WarningsRecorder) -> None:
+    turn = Turn(sent=(), text="", action=CodeAction(thought="", code=code))
+    assert (turn.syntax_tree is not None) is reads and not recwarn

@@ -10,9 +10,11 @@ Agent, data, training, evaluation and viewer read and write nothing else. What a
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -109,6 +111,17 @@ class Turn(BaseModel):
     @property
     def code(self) -> str | None:
         return self.action.code if self.action and self.action.kind == "code" else None
+
+    @property
+    def syntax_tree(self) -> ast.Module | None:
+        """Its code, read and never run; None where there is none or it is not Python."""
+        if self.code is None:
+            return None
+        try:
+            with warnings.catch_warnings(action="ignore"):  # what models write is not ours to warn of
+                return ast.parse(self.code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 class Trace(BaseModel):

@@ -92,16 +92,15 @@ def _unused(turns: Sequence[Turn], place: int) -> bool:
     seen = turns[place].observation
     if seen is None or not seen.tool or seen.status != "ok":
         return False
-    code = turns[place].code
-    tree = _tree(code)
+    tree = turns[place].syntax_tree
     if tree is not None and all(isinstance(node, ast.Pass) for node in tree.body):
         return True
     if seen.stdout.strip() or seen.images:
         return False
     if tree is None:
-        return code is None
+        return turns[place].code is None
     made = {name for name, context in _names(tree) if isinstance(context, ast.Store)}
-    later = [_tree(turn.code) for turn in turns[place + 1 :]]
+    later = [turn.syntax_tree for turn in turns[place + 1 :]]
     read = {n for t in later if t is not None for n, context in _names(t) if isinstance(context, ast.Load)}
     return not made & read
 
@@ -118,13 +117,6 @@ def _names(tree: ast.AST) -> Iterator[tuple[str, ast.expr_context]]:
                 yield (alias.asname or alias.name).split(".")[0], ast.Store()
 
 
-def _tree(code: str | None) -> ast.Module | None:
-    try:
-        return None if code is None else ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def leaks(trace: Trace) -> bool:
     """Whether an answer that counts as right was known before anything was looked at: a thought speaks of
     having been told it or states it before the first result, or code prints it as a constant that nothing
@@ -139,7 +131,7 @@ def leaks(trace: Trace) -> bool:
         long = [answer for answer in unseen if len(answer) >= 3]
         if number == 0 and turn.observation and _holds_any(turn.thought, long):
             return True
-        tree = _tree(turn.code)
+        tree = turn.syntax_tree
         constants = [] if tree is None else printed_constants(tree)
         if any(_holds_any(text, unseen) for text in constants):
             return True

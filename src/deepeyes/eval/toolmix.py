@@ -37,9 +37,8 @@ def use_of(turn: Turn) -> Use | None:
     if turn.code is None:
         searches: dict[str, Use] = {"image_search": "image search", "search": "text search"}
         return searches.get(turn.observation.tool, "other tool")
-    try:
-        tree = ast.parse(turn.code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = turn.syntax_tree
+    if tree is None:
         return "other"
     called = {node.func.attr for node in ast.walk(tree) if _is_method(node)}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
     if called & _MARKS:
