@@ -8,9 +8,10 @@ stops the run and comes out as itself, after every other episode in flight has l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from hashlib import sha256
+from typing import TypeVar
 
 from deepeyes.agent.events import OnEvent
 from deepeyes.agent.loop import run_episode
@@ -22,6 +23,7 @@ from deepeyes.dialects.base import Dialect
 from deepeyes.models.base import ChatModel
 from deepeyes.tools.base import ToolSet
 
+T = TypeVar("T")
 Grade = Callable[[Task, str | None], Verdict]
 
 
@@ -52,34 +54,45 @@ async def run_many(
     jobs = ((t, s) for t in tasks for s in range(samples) if trace_id(t.id, s) not in done)
     finished: list[Trace] = []
 
-    async def work(jobs: Iterator[tuple[Task, int]]) -> None:
-        for task, sample in jobs:
-            store = ImageStore(None, parent=images) if writer is not None else images
-            verdicts: list[Trace] = []
-            await run_episode(
-                task,
-                model,
-                tools,
-                images=store,
-                dialect=dialect,
-                limits=limits,
-                seed=episode_seed(seed, task.id, sample),
-                sample=sample,
-                temperature=temperature,
-                on_event=on_event,
-                keep=partial(_keep, writer=writer, store=store, grade=grade, into=verdicts),
-            )
-            finished.extend(verdicts)
-            if on_done is not None:
-                on_done(verdicts[-1])
+    async def work(job: tuple[Task, int]) -> None:
+        task, sample = job
+        store = ImageStore(None, parent=images) if writer is not None else images
+        verdicts: list[Trace] = []
+        await run_episode(
+            task,
+            model,
+            tools,
+            images=store,
+            dialect=dialect,
+            limits=limits,
+            seed=episode_seed(seed, task.id, sample),
+            sample=sample,
+            temperature=temperature,
+            on_event=on_event,
+            keep=partial(_keep, writer=writer, store=store, grade=grade, into=verdicts),
+        )
+        finished.extend(verdicts)
+        if on_done is not None:
+            on_done(verdicts[-1])
+
+    await at_most(concurrency, jobs, work)
+    return finished
+
+
+async def at_most(concurrency: int, jobs: Iterable[T], work: Callable[[T], Awaitable[object]]) -> None:
+    """`work` on every one of `jobs`, drawn lazily, so many at once; what stops it comes out as itself."""
+    waiting = iter(jobs)
+
+    async def worker() -> None:
+        for job in waiting:
+            await work(job)
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(max(1, concurrency)):
-                group.create_task(work(jobs))
+                group.create_task(worker())
     except BaseExceptionGroup as group_error:
-        raise first_error(group_error) from None
-    return finished
+        raise _first(group_error) from None
 
 
 def episode_seed(seed: int, task_id: str, sample: int) -> int:
@@ -98,7 +111,7 @@ def _keep(
     into.append(trace)
 
 
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first real error: what stopped the run, not what the stop did to others."""
     error = group.exceptions[0]
-    return first_error(error) if isinstance(error, BaseExceptionGroup) else error  # pyright: ignore[reportUnknownArgumentType]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error  # pyright: ignore[reportUnknownArgumentType]

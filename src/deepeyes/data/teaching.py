@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from deepeyes.agent.many import Grade, first_error, run_many
+from deepeyes.agent.many import Grade, at_most, run_many
 from deepeyes.core.config import Config
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
@@ -220,18 +220,7 @@ class _Desk:
             )
 
         async def ask_all(tasks: Sequence[Task]) -> None:
-            waiting = iter(tasks)
-
-            async def work() -> None:
-                for task in waiting:
-                    await ask(task)
-
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(owner.patience.concurrency):
-                        group.create_task(work())
-            except BaseExceptionGroup as group_error:
-                raise first_error(group_error) from None
+            await at_most(owner.patience.concurrency, tasks, ask)
 
         known = [item.task for item in items if item.id in scripts]
         await in_rounds(ask_all, known, shelf, [0], owner.patience)
