@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 
-def append_whole(path: Path, data: bytes) -> None:
-    """Append `data` to `path` and force it to the disk; on `OSError` the file is as it was.
+def append_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Append `data` to `path` and, with `sync`, force it to the disk; on `OSError` the file is as it was.
 
     Unbuffered: what a buffer still holds after a failed write is written when the file closes, into the room
     that cutting the file back has just made.
@@ -18,7 +18,8 @@ def append_whole(path: Path, data: bytes) -> None:
             rest = memoryview(data)
             while rest:
                 rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         except OSError:
             os.truncate(path, start)
             raise

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from deepeyes.core.errors import StorageError, boundary
+from deepeyes.core.files import append_whole
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.data.folder import RunFolder
@@ -35,15 +36,8 @@ class _PartWriter(TraceWriter):
             self.images.copy_from(images, trace.image_refs())
         line = trace.model_dump_json().encode() + b"\n"
         with self._lock, boundary(StorageError, f"writing {self.path}", "check the folder's permissions"):
-            with self.path.open("ab", buffering=0) as file:
-                start = file.tell()
-                self._unsynced = True
-                try:
-                    if file.write(line) < len(line):
-                        raise OSError(28, "no space left on device")
-                except OSError:
-                    os.truncate(self.path, start)
-                    raise
+            self._unsynced = True
+            append_whole(self.path, line, sync=False)
 
     def sync(self) -> None:
         if self._unsynced:
