@@ -64,12 +64,14 @@ def test_a_given_turn_reads_as_the_assistants_and_is_not_learned(tokenizer) -> N
 
 
 def test_pictures_cost_as_many_tokens_as_they_have_cells(tokenizer) -> None:
+    model = build_model(tokenizer, SIZE, 0)
     pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     lessons = [draw_lesson(random.Random(seed), SIZE, "train") for seed in range(6)]
-    batch = collate(tokenizer, [encode(tokenizer, lesson.turns) for lesson in lessons], pad)
+    batch = collate(tokenizer, [encode(tokenizer, lesson.turns) for lesson in lessons], model)
     cells = int((batch["image_grid_thw"][:, 1] * batch["image_grid_thw"][:, 2]).sum()) // 4
     assert int((batch["input_ids"] == pad).sum()) == cells == sum(len(lesson.cells) for lesson in lessons)
-    assert torch.equal(batch["mm_token_type_ids"] == 1, batch["input_ids"] == pad)
+    first = batch["position_ids"][:, 0, batch["input_ids"][0] == pad]
+    assert first[1].unique().numel() * first[2].unique().numel() == first.shape[1], "rows and columns"
 
 
 def test_cell_labels_say_which_character_stands_where() -> None:
@@ -120,14 +122,13 @@ def test_what_a_reading_lesson_asks_for_stands_in_its_page_and_nowhere_else() ->
 
 def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
     speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.3)
-    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
     sheet = next(lesson for lesson in drawn if lesson.kinds[0] == "crop")
-    batch = collate(tokenizer, [encode(tokenizer, sheet.turns)], pad)
+    batch = collate(tokenizer, [encode(tokenizer, sheet.turns)], speak.dense.model)
     loss, metrics = speak(**batch, cells=sheet.cells)
     assert torch.isfinite(loss) and "char" not in metrics
     text = [turn for _, asked, told in draw_reading(random.Random(1), "train") for turn in (asked, told)]
-    batch = collate(tokenizer, [encode(tokenizer, text)], pad)
+    batch = collate(tokenizer, [encode(tokenizer, text)], speak.dense.model)
     loss, _ = speak(**batch, cells=torch.zeros(0, len(LABELS), dtype=torch.long))
     loss.backward()
     assert torch.isfinite(loss)
@@ -135,15 +136,16 @@ def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
 
 def test_a_trace_without_labels_changes_nothing_in_the_loss_on_a_lessons_cells(tokenizer) -> None:
     speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.5)
-    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
     lesson = next(lesson for lesson in drawn if "says" in lesson.kinds)
     row = encode(tokenizer, lesson.turns)
     trace = {**row, "labels": torch.full_like(row["labels"], IGNORE)}
-    alone = speak(**together(tokenizer, [(row, lesson.cells)], pad))[0]
-    beside = speak(**together(tokenizer, [(trace, unlabelled(len(lesson.cells))), (row, lesson.cells)], pad))[
-        0
-    ]
+    alone = speak(**together(tokenizer, [(row, lesson.cells)], speak.dense.model))[0]
+    beside = speak(
+        **together(
+            tokenizer, [(trace, unlabelled(len(lesson.cells))), (row, lesson.cells)], speak.dense.model
+        )
+    )[0]
     assert torch.allclose(alone, beside, atol=1e-4)
 
 
@@ -171,12 +173,11 @@ def test_a_large_number_is_labelled_with_its_digits_and_the_colours_it_is_asked_
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(tokenizer) -> None:
     torch.manual_seed(0)
     speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.0)
-    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     rows = [encode(tokenizer, draw_lesson(random.Random(seed), SIZE, "train").turns) for seed in range(4)]
     gradients: list[torch.Tensor] = []
     for parts in ([rows], [rows[:1], rows[1:]]):
         speak.zero_grad()
-        batches = [collate(tokenizer, part, pad) for part in parts]
+        batches = [collate(tokenizer, part, speak.dense.model) for part in parts]
         for batch, share in zip(batches, loop.shares(batches), strict=True):
             (share * speak(**batch)[0]).backward()
         gradient = speak.dense.model.lm_head.weight.grad
@@ -209,11 +210,10 @@ def test_the_dense_loss_falls_on_one_batch(tokenizer) -> None:
 
 def test_exactness_is_one_for_a_model_that_knows_and_counts_by_kind(tokenizer) -> None:
     speak = Speak(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.1)
-    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     turns = (Turn("user", ("Where is the sign?",)), Turn("assistant", ("<answer>4.6, 3.2</answer>",)))
     row = encode(tokenizer, turns)
     row["pixel_values"], row["image_grid_thw"] = torch.zeros(0, 1176), torch.zeros(0, 3, dtype=torch.long)
-    batch = collate(tokenizer, [row], pad)
+    batch = collate(tokenizer, [row], speak.dense.model)
     sure = torch.nn.functional.one_hot(batch["input_ids"].roll(-1, 1), 1024).float()
     speak.logits = lambda _batch: sure  # type: ignore[method-assign]
     assert exactness(speak, tokenizer, batch, [("where",)]) == {"near": 1.0, "where": 1.0}
@@ -252,17 +252,24 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, plan: Plan) ->
     class Killed(Exception):
         pass
 
-    def dies(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
-        if step == 17:
-            raise Killed
-        return draw(step, samples)
+    class Dies(Line):
+        def forward(self, x: torch.Tensor, y: torch.Tensor):
+            if torch.equal(x, draw(17, 4)[0]["x"].half().float()):
+                raise Killed
+            return super().forward(x, y)
 
     with pytest.raises(Killed):
-        train_stage(Line(), dies, plan, tmp_path / "killed")
+        train_stage(Dies(), draw, plan, tmp_path / "killed")
     resumed = Line()
-    seen: list[int] = []
-    train_stage(resumed, lambda step, n: seen.append(step) or draw(step, n), plan, tmp_path / "killed")
-    assert seen == list(range(17, 30))
+    drawn = tmp_path / "drawn"
+
+    def noted(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
+        with drawn.open("a") as file:
+            file.write(f"{step}\n")
+        return draw(step, samples)
+
+    train_stage(resumed, noted, plan, tmp_path / "killed")
+    assert sorted(map(int, drawn.read_text().split())) == list(range(17, 30))
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
     assert not (tmp_path / "killed" / "checkpoint.pt").exists()
 
@@ -276,19 +283,21 @@ def test_an_ablation_sees_as_much_of_its_families_as_one_on_all() -> None:
 
 
 @pytest.mark.parametrize("start", (0, 6, 9))
-def test_batches_come_again_in_blocks_wherever_a_run_starts(monkeypatch, start: int) -> None:
+def test_batches_come_again_in_blocks_wherever_a_run_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start: int
+) -> None:
     monkeypatch.setattr(loop, "BLOCK", 4)
-    drawn: list[int] = []
 
     def number(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
-        drawn.append(step)
-        return [{"n": torch.tensor(step), "x": torch.tensor(step / 3)}]
+        with (tmp_path / "drawn").open("a") as file:
+            file.write(f"{step}\n")
+        return [{"n": torch.tensor(step)}]
 
-    again = loop.reused(number, 2)
-    seen = [int(again(step, 1)[0]["n"]) for step in range(start, 16)]
+    plan = Plan(steps=16, batch=1, reuse=2)
+    seen = [int(part["n"]) for (part,) in loop.batches(number, plan, start)]
     assert seen == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7][start:]
+    drawn = (tmp_path / "drawn").read_text().split()
     assert len(drawn) == len(set(drawn)), "nothing is drawn twice"
-    assert again(15, 1)[0]["x"].dtype == torch.float32
 
 
 def test_the_rate_rises_stays_and_falls() -> None:

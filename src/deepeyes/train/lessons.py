@@ -100,7 +100,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     more: list[Asked] = []
-    if choice < 0.22:
+    if choice < 0.3:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
         for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
@@ -109,7 +109,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
         questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
         more += [_besides(rng, scene, sign, asked.kind) for sign, asked in about if sign.text]
-    elif choice < 0.34:
+    elif choice < 0.42:
         scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
         draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]

@@ -3,15 +3,14 @@
 What always holds: the data of a step is a function of (stage, step, rank) alone, so a killed run that resumes
 sees what it would have seen; a checkpoint is written beside its place and renamed; weights are averaged over
 steps (EMA) and the average is what a stage hands on. Processes are joined by torch.distributed (`torchrun`),
-on CPU through gloo.
+on CPU through gloo. Batches are drawn beside the training, by as many processes as there are cores.
 """
 
 import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import torch.distributed as dist
 from pydantic import BaseModel, ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from deepeyes.core.errors import ConfigError
 
@@ -31,6 +31,8 @@ together."""
 
 BLOCK = 256
 """Batches that are kept to be learned from again, in the same order, before new ones are drawn."""
+MOST_DRAWING = 16
+"""Most processes that draw beside one that learns: each keeps some files open for every batch it is ahead."""
 
 
 class Plan(BaseModel):
@@ -112,9 +114,9 @@ def train_stage(
         TextColumn("{task.fields[note]}"), disable=rank > 0,
     ) as progress:  # fmt: skip
         bar = progress.add_task(title, total=plan.steps, completed=start, note="")
-        for step, drawn in _ahead(reused(draw, plan.reuse), range(start, plan.steps), plan.batch // world):
+        for step, drawn in enumerate(batches(draw, plan, start), start):
             for part, share in zip(drawn, shares(drawn), strict=True):
-                loss, metrics = module(**{key: value.to(device) for key, value in part.items()})
+                loss, metrics = module(**{name: _moved(value, device) for name, value in part.items()})
                 (share * loss).backward()
             _share_gradients(module, world)
             torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
@@ -158,29 +160,53 @@ def train_stage(
     meet()
 
 
-def reused(draw: Draw, times: int) -> Draw:
-    """The same as `draw`, but blocks of batches come `times` times before the next block is drawn."""
+class _Drawn(Dataset[list[Tensors]]):
+    """The batches of these numbers, with pixels in half precision: drawn elsewhere, they have a way to go."""
+
+    def __init__(self, draw: Draw, samples: int, numbers: Sequence[int]) -> None:
+        self.draw, self.samples, self.numbers = draw, samples, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> list[Tensors]:
+        parts = self.draw(self.numbers[index], self.samples)
+        return [{name: _narrow(value) for name, value in part.items()} for part in parts]
+
+
+def batches(draw: Draw, plan: Plan, start: int) -> Iterator[list[Tensors]]:
+    """The batches of all steps from `start` on, drawn ahead by this process's share of the cores.
+
+    Blocks of `BLOCK` batches come `plan.reuse` times before the next block is drawn.
+    """
+    _, world = rank_and_world()
+    block = BLOCK * plan.reuse
+    numbers = [step // block * BLOCK + step % BLOCK for step in range(start, plan.steps)]
+    loader = DataLoader(
+        _Drawn(draw, plan.batch // world, list(dict.fromkeys(numbers))),
+        batch_size=None,
+        num_workers=min(MOST_DRAWING, max(1, len(os.sched_getaffinity(0)) // world)),
+        multiprocessing_context="fork",  # what `draw` holds is neither pickled nor copied
+        pin_memory=torch.cuda.is_available(),
+    )
+    if plan.reuse == 1:
+        yield from loader
+        return
+    fresh = iter(loader)
     kept: dict[int, list[Tensors]] = {}
-
-    def recall(step: int, samples: int) -> list[Tensors]:
-        block, place = step // (BLOCK * times), step % BLOCK
-        number = block * BLOCK + place
+    for number in numbers:
         if number not in kept:
-            for old in [key for key in kept if key // BLOCK < block]:
-                del kept[old]
-            kept[number] = [
-                {name: _narrow(value) for name, value in part.items()} for part in draw(number, samples)
-            ]
-        return [{name: _wide(value) for name, value in part.items()} for part in kept[number]]
-
-    return draw if times == 1 else recall
+            kept = {old: batch for old, batch in kept.items() if old // BLOCK == number // BLOCK}
+            kept[number] = next(fresh)
+        yield kept[number]
 
 
 def _narrow(value: torch.Tensor) -> torch.Tensor:
     return value.half() if value.is_floating_point() else value
 
 
-def _wide(value: torch.Tensor) -> torch.Tensor:
+def _moved(value: torch.Tensor, device: torch.device) -> torch.Tensor:
+    value = value.to(device, non_blocking=True)
     return value.float() if value.is_floating_point() else value
 
 
@@ -190,18 +216,6 @@ def shares(parts: list[Tensors]) -> list[float]:
         return [1.0]
     counts = [int((part["labels"] >= 0).sum()) for part in parts]
     return [count / sum(counts) for count in counts]
-
-
-def _ahead(draw: Draw, steps: range, samples: int) -> Iterator[tuple[int, list[Tensors]]]:
-    """Every step with its batch, drawn by a thread while the step before it learns or waits."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(draw, steps.start, samples) if steps else None
-        for step in steps:
-            assert waiting is not None
-            drawn = waiting.result()
-            if step + 1 < steps.stop:
-                waiting = pool.submit(draw, step + 1, samples)
-            yield step, drawn
 
 
 def rate(step: int, plan: Plan) -> float:

@@ -18,7 +18,9 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,8 +59,8 @@ from .speak import Speak, exactness
 
 Row = TypeVar("Row")
 DrawLesson = Callable[[random.Random, NanoSize, str], Lesson]
-PARTS = 8
-"""Parts of a batch, each of rows of like length: little of it is padding then."""
+PARTS = 2 if torch.cuda.is_available() else 8
+"""Parts of a batch, each of rows of like length: little of it is padding then, which a GPU hardly feels."""
 HEADS = Path("heads") / "vision.safetensors"
 """Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
 
@@ -128,6 +130,7 @@ def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
             f"the recipe has no ablation {ablation!r}", f"it has {', '.join(recipe.cold.ablations) or 'none'}"
         )
     torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("high" if torch.cuda.is_available() else "highest")
     plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
     last = out / (f"cold-{ablation}" if ablation else "cold")
     claim_stages(recipe, plan, out, last)
@@ -202,7 +205,7 @@ def run_lessons(
 ) -> None:
     """Stages 2 and 3: the model learns to speak, from one kind of lesson or from all."""
     speak, tokenizer = load(start, plan.dense_weight)
-    image_token = speak.dense.model.config.image_token_id
+    model = speak.dense.model
 
     def batch(
         rng: random.Random, samples: int, split: str, parts: int
@@ -210,7 +213,7 @@ def run_lessons(
         drawn = (draw_one(rng, recipe.size, split) for _ in range(samples))
         rows = [(encode(tokenizer, lesson.turns), lesson.cells, lesson.kinds) for lesson in drawn]
         rows.sort(key=lambda row: len(row[0]["input_ids"]))
-        tensors = [together(tokenizer, [row[:2] for row in part], image_token) for part in runs(rows, parts)]
+        tensors = [together(tokenizer, [row[:2] for row in part], model) for part in runs(rows, parts)]
         return tensors, [kinds for _, _, kinds in rows]
 
     def draw(step: int, samples: int) -> list[Tensors]:
@@ -226,9 +229,23 @@ def run_lessons(
 
 
 def make_traces(recipe: Recipe, out: Path) -> None:
-    """Stage 4: the teacher's traces, really executed; every process makes its share of the shards."""
+    """Stage 4: the teacher's traces, really executed, on every core; every process sees to its share of the
+    shards.
+    """
     rank, world = rank_and_world()
     missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard[0].exists()]
+    workers = min(len(missing), max(1, len(os.sched_getaffinity(0)) // world))
+    if workers > 1:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            shares = [missing[first::workers] for first in range(workers)]
+            list(pool.map(_teach_shards, [recipe] * workers, shares))
+    elif missing:
+        _teach_shards(recipe, missing)
+    meet()
+
+
+def _teach_shards(recipe: Recipe, missing: Sequence[tuple[Path, str, range]]) -> None:
+    torch.set_num_threads(1)
     limit = recipe.size.max_tokens * CELL**2
     vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
 
@@ -237,15 +254,14 @@ def make_traces(recipe: Recipe, out: Path) -> None:
             python = PythonTool(sandbox)
             alone = ToolSet([python])
             every = ToolSet([python, *engines.tools(python, brief=True)])
-            for number, (path, family, indices) in enumerate(missing):
+            for path, family, indices in missing:
                 # Where no search is needed there may be one all the same.
-                tools = every if searched(family) or number % 2 else alone
+                odd = indices.start // recipe.traces.shard % 2
+                tools = every if searched(family) or odd else alone
                 kept, tried = await write_shard(path, family, "train", recipe.seed, indices, tools, vision)
                 sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
-    if missing:
-        asyncio.run(work())
-    meet()
+    asyncio.run(work())
 
 
 def shards(plan: TracePlan, folder: Path) -> list[tuple[Path, str, range]]:
@@ -260,7 +276,7 @@ def shards(plan: TracePlan, folder: Path) -> list[tuple[Path, str, range]]:
 def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Path) -> None:
     """Stage 5: the base model learns from the traces which tool to use when, and how."""
     speak, tokenizer = load(start, plan.dense_weight)
-    image_token = speak.dense.model.config.image_token_id
+    model = speak.dense.model
     stock: dict[str, list[Conversation]] = {family: [] for family in plan.shares}
     for path, family, _ in shards(recipe.traces, traces):
         if family in stock:
@@ -279,17 +295,17 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
 
     def encoded(conversation: Conversation) -> tuple[Tensors, torch.Tensor]:
         row = encode(tokenizer, [as_turn(role, parts) for role, parts in conversation])
-        return row, unlabelled(int((row["input_ids"] == image_token).sum()))
+        return row, unlabelled(int((row["input_ids"] == model.config.image_token_id).sum()))
 
     def draw(step: int, samples: int) -> list[Tensors]:
         rng = random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}")
         rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row[0]["input_ids"]))
-        return [together(tokenizer, part, image_token) for part in runs(rows, PARTS)]
+        return [together(tokenizer, part, model) for part in runs(rows, PARTS)]
 
     def evaluate() -> dict[str, float]:
         right: dict[str, float] = {}
         for family, kept in held_out.items():
-            batch = together(tokenizer, [encoded(conversation) for conversation in kept], image_token)
+            batch = together(tokenizer, [encoded(conversation) for conversation in kept], model)
             replies = [
                 [family] * sum(role == "assistant" for role, _ in conversation) for conversation in kept
             ]
@@ -301,10 +317,12 @@ def run_cold(recipe: Recipe, plan: ColdPlan, start: Path, traces: Path, out: Pat
 
 
 def together(
-    tokenizer: PreTrainedTokenizerFast, rows: Sequence[tuple[Tensors, torch.Tensor]], image_token: int
+    tokenizer: PreTrainedTokenizerFast,
+    rows: Sequence[tuple[Tensors, torch.Tensor]],
+    model: Qwen2_5_VLForConditionalGeneration,
 ) -> Tensors:
     """Conversations, each with the labels of its pictures' cells, as one batch."""
-    batch = collate(tokenizer, [row for row, _ in rows], image_token)
+    batch = collate(tokenizer, [row for row, _ in rows], model)
     return {**batch, "cells": torch.cat([cells for _, cells in rows])}
 
 

@@ -35,7 +35,7 @@ class Speak(nn.Module):
     def hidden(self, batch: Tensors) -> torch.Tensor:
         """Vectors (batch, tokens, hidden) after the last layer, of a collated batch."""
         self._features.clear()
-        keys = ("input_ids", "mm_token_type_ids")
+        keys = ("input_ids", "position_ids")
         keys += ("pixel_values", "image_grid_thw") if len(batch["pixel_values"]) else ()
         device = self.dense.model.device
         return self.dense.model.model(**{key: batch[key].to(device) for key in keys}).last_hidden_state
