@@ -228,6 +228,7 @@ class Line(nn.Module):
         self.layer = nn.Linear(2, 2)
 
     def forward(self, x: torch.Tensor, y: torch.Tensor):
+        assert x.dtype == torch.float32
         loss = (self.layer(x) - y).square().mean()
         return loss, {"loss": loss.detach()}
 
@@ -235,6 +236,17 @@ class Line(nn.Module):
 def draw(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
     x = torch.randn(samples, 2, generator=torch.Generator().manual_seed(step))
     return [{"x": x, "y": x.flip(1) + 1}]
+
+
+def noting(draw: loop.Draw, path: Path) -> loop.Draw:
+    """The same as `draw`, with a line in `path` a step: other processes draw."""
+
+    def noted(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
+        with path.open("a") as file:
+            file.write(f"{step}\n")
+        return draw(step, samples)
+
+    return noted
 
 
 @pytest.mark.parametrize(
@@ -262,13 +274,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, plan: Plan) ->
         train_stage(Dies(), draw, plan, tmp_path / "killed")
     resumed = Line()
     drawn = tmp_path / "drawn"
-
-    def noted(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
-        with drawn.open("a") as file:
-            file.write(f"{step}\n")
-        return draw(step, samples)
-
-    train_stage(resumed, noted, plan, tmp_path / "killed")
+    train_stage(resumed, noting(draw, drawn), plan, tmp_path / "killed")
     assert sorted(map(int, drawn.read_text().split())) == list(range(17, 30))
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
     assert not (tmp_path / "killed" / "checkpoint.pt").exists()
@@ -287,12 +293,7 @@ def test_batches_come_again_in_blocks_wherever_a_run_starts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start: int
 ) -> None:
     monkeypatch.setattr(loop, "BLOCK", 4)
-
-    def number(step: int, samples: int) -> list[dict[str, torch.Tensor]]:
-        with (tmp_path / "drawn").open("a") as file:
-            file.write(f"{step}\n")
-        return [{"n": torch.tensor(step)}]
-
+    number = noting(lambda step, samples: [{"n": torch.tensor(step)}], tmp_path / "drawn")
     plan = Plan(steps=16, batch=1, reuse=2)
     seen = [int(part["n"]) for (part,) in loop.batches(number, plan, start)]
     assert seen == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7][start:]

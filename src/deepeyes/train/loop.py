@@ -68,6 +68,11 @@ def rank_and_world() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def own_cores() -> int:
+    """How many of the machine's cores are this process's share; at least one."""
+    return max(1, len(os.sched_getaffinity(0)) // rank_and_world()[1])
+
+
 def meet() -> None:
     """Wait until every process of the run is here; nothing to wait for outside `torchrun`."""
     if rank_and_world()[1] == 1:
@@ -185,7 +190,7 @@ def batches(draw: Draw, plan: Plan, start: int) -> Iterator[list[Tensors]]:
     loader = DataLoader(
         _Drawn(draw, plan.batch // world, list(dict.fromkeys(numbers))),
         batch_size=None,
-        num_workers=min(MOST_DRAWING, max(1, len(os.sched_getaffinity(0)) // world)),
+        num_workers=min(MOST_DRAWING, own_cores()),
         multiprocessing_context="fork",  # what `draw` holds is neither pickled nor copied
         pin_memory=torch.cuda.is_available(),
     )

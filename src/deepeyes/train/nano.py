@@ -53,7 +53,7 @@ from .batch import Turn, collate, encode
 from .corpus import corpus
 from .dense import DenseWarmup, draw_dense
 from .lessons import Lesson, draw_copy, draw_lesson
-from .loop import Plan, Tensors, meet, rank_and_world, train_stage
+from .loop import Plan, Tensors, meet, own_cores, rank_and_world, train_stage
 from .sheets import unlabelled
 from .speak import Speak, exactness
 
@@ -234,7 +234,7 @@ def make_traces(recipe: Recipe, out: Path) -> None:
     """
     rank, world = rank_and_world()
     missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard[0].exists()]
-    workers = min(len(missing), max(1, len(os.sched_getaffinity(0)) // world))
+    workers = min(len(missing), own_cores())
     if workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
             shares = [missing[first::workers] for first in range(workers)]
