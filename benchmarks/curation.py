@@ -57,9 +57,10 @@ def main() -> None:
 
 async def measure(options: argparse.Namespace, name: str, requests: int, folder: Path) -> dict[str, Any]:
     """Time one stage over items that are on disk."""
-    from deepeyes.data.asking import AskWork, Patience
-    from deepeyes.data.folder import RunFolder
-    from deepeyes.data.odds import Benefit, Difficult
+    from deepeyes.data.run.folder import RunFolder
+    from deepeyes.data.run.probe import AskWork, Patience
+    from deepeyes.data.stages.probe.difficulty import Difficult
+    from deepeyes.data.stages.probe.tool_benefit import Benefit
 
     run = RunFolder(folder)
     source, target = run.stage(1, "read"), run.stage(2, name)

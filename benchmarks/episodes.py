@@ -72,9 +72,9 @@ def measured(options: argparse.Namespace, cores: int, at_once: list[int]) -> dic
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of `n` episodes for every number of episodes at once."""
     from deepeyes.agent.many import run_many
-    from deepeyes.cli.rig import rig
     from deepeyes.core.images import ImageStore
     from deepeyes.grading.rules import grade
+    from deepeyes.harness.setup import rig
     from deepeyes.world.tasks import world_tasks
 
     images = ImageStore()

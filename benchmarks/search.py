@@ -89,7 +89,7 @@ def main() -> None:
 
 def measure_text(*, held_out: bool, show: bool = False) -> dict[str, Any]:
     """`text_r1`, `text_r5`, the same for words alone, and the questions."""
-    from deepeyes.world.engines import build_world, world_folder
+    from deepeyes.harness.search import build_world, world_folder
     from deepeyes.world.pack import open_pack
 
     with open_pack() as pack:

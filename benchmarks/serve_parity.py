@@ -23,7 +23,7 @@ from deepeyes.core.errors import DeepEyesError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import Trace
-from deepeyes.dialects.base import get_dialect
+from deepeyes.dialects.registry import get_dialect
 from deepeyes.grading.rules import grade
 from deepeyes.models.registry import resolve_model
 from deepeyes.sandbox import Sandbox

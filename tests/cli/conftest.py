@@ -103,7 +103,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on this machine; models made in this process lose patience with it quickly."""
     patient = partial(resolve_model, retries=1, retry_seconds=0.01)
     monkeypatch.setattr(
-        "deepeyes.cli.rig.resolve_model",
+        "deepeyes.harness.setup.resolve_model",
         lambda spec: patient(spec) if spec.startswith("openai:") else resolve_model(spec),
     )
     served = Server()

@@ -17,16 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deepeyes.core.errors import InputError, StorageError
-from deepeyes.core.images import (
-    MAX_ASPECT,
-    ImageStore,
-    VisionSpec,
-    image_ref,
-    load_image,
-    to_rgb,
-    view_size,
-    write_atomic,
-)
+from deepeyes.core.files import write_atomic
+from deepeyes.core.images import MAX_ASPECT, ImageStore, VisionSpec, image_ref, load_image, to_rgb, view_size
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:

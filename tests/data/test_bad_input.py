@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
-from deepeyes.data.asking import Patience
 from deepeyes.data.curate import Pace, curate
-from deepeyes.data.folder import RunFolder
-from deepeyes.data.funnel import counts_of
-from deepeyes.data.readers import fingerprint, raw_rows, to_item
 from deepeyes.data.recipe import Recipe
-from deepeyes.data.source import Source
+from deepeyes.data.run.folder import RunFolder
+from deepeyes.data.run.funnel import counts_of
+from deepeyes.data.run.probe import Patience
+from deepeyes.data.sources.readers import fingerprint, raw_rows, to_item
+from deepeyes.data.sources.source import Source
 
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")

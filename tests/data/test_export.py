@@ -16,11 +16,11 @@ from tools.fake_sandbox import FakeSandbox
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import read_traces
-from deepeyes.data.asking import note_tools, noted_tools
 from deepeyes.data.curate import curate
 from deepeyes.data.export.formats import FORMATS, export
-from deepeyes.data.folder import RunFolder
 from deepeyes.data.recipe import Recipe
+from deepeyes.data.run.folder import RunFolder
+from deepeyes.data.run.probe import note_tools, noted_tools
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.tools.search import SearchTool

@@ -19,8 +19,8 @@ from data.crew import Crew, recipe_values, write_rows
 from deepeyes.core.config import to_toml
 from deepeyes.core.errors import ConfigError
 from deepeyes.data.curate import curate
-from deepeyes.data.folder import RunFolder, StageFolder
 from deepeyes.data.recipe import Recipe
+from deepeyes.data.run.folder import RunFolder, StageFolder
 
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")

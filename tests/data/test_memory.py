@@ -11,8 +11,8 @@ from deepeyes.agent.loop import run_episode
 from deepeyes.core import images as core_images
 from deepeyes.core.images import ImageStore, VisionSpec, image_ref
 from deepeyes.core.task import Task
-from deepeyes.data.pictures import RecentImages
-from deepeyes.data.views import Remembering, made_ready
+from deepeyes.data.run.views import Remembering, made_ready
+from deepeyes.data.sources.images import RecentImages
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 

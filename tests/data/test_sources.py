@@ -12,13 +12,13 @@ from deepeyes.cli.main import main
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.curate import Pace, curate
-from deepeyes.data.folder import RunFolder, StageFolder
 from deepeyes.data.item import Item
-from deepeyes.data.readers import raw_rows, to_item
 from deepeyes.data.recipe import Recipe
-from deepeyes.data.runners import Processes, RayCluster, StageWork, runner_named
-from deepeyes.data.source import Source
-from deepeyes.data.verifiable import Verifiable
+from deepeyes.data.run.folder import RunFolder, StageFolder
+from deepeyes.data.run.runners import Processes, RayCluster, StageWork, runner_named
+from deepeyes.data.sources.readers import raw_rows, to_item
+from deepeyes.data.sources.source import Source
+from deepeyes.data.stages.prepare.verifiable import Verifiable
 
 
 def read(tmp_path: Path, **fields: Any) -> list[Item]:
@@ -180,7 +180,7 @@ def test_the_runner_and_the_pace_change_nothing(tmp_path: Path) -> None:
 
 
 def test_unknown_runner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepeyes.data.runners.find_spec", lambda name: None)
+    monkeypatch.setattr("deepeyes.data.run.runners.find_spec", lambda name: None)
     for name, count in (("ray", 1), ("local", 2)):
         with pytest.raises(ConfigError, match="not installed"):
             runner_named(name, count)

@@ -13,27 +13,30 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from rich.console import Console
 
+from deepeyes.analysis.toolmix import use_of
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, Turn, Verdict
 from deepeyes.data.curate import curate
-from deepeyes.data.decontaminate import Decontaminate
-from deepeyes.data.duplicates import Distinct
-from deepeyes.data.faults import faults
-from deepeyes.data.folder import StageCount
-from deepeyes.data.funnel import funnel_table
 from deepeyes.data.item import Item, Odds
-from deepeyes.data.looks import Lookalikes, Looks, Textalikes, look
-from deepeyes.data.mix import Mixed, Split
-from deepeyes.data.odds import Benefit, Difficult
-from deepeyes.data.openended import OpenEnded
 from deepeyes.data.recipe import Recipe
-from deepeyes.data.stage import AsColumns, Stage, apply, to_columns
-from deepeyes.data.verifiable import Verifiable
+from deepeyes.data.run.folder import StageCount
+from deepeyes.data.run.funnel import funnel_table
+from deepeyes.data.stages.prepare.normalise import OpenEnded
+from deepeyes.data.stages.prepare.verifiable import Verifiable
+from deepeyes.data.stages.probe.difficulty import Difficult
+from deepeyes.data.stages.probe.tool_benefit import Benefit
+from deepeyes.data.stages.select.decontaminate import Decontaminate
+from deepeyes.data.stages.select.deduplicate import Distinct
+from deepeyes.data.stages.select.fingerprint import Looks
+from deepeyes.data.stages.select.mix import Mixed
+from deepeyes.data.stages.select.similarity import Lookalikes, Textalikes, look
+from deepeyes.data.stages.select.split import Split
+from deepeyes.data.stages.stage import AsColumns, Stage, apply, to_columns
+from deepeyes.data.stages.teach.faults import faults
 from deepeyes.dialects.deepeyes_v2_parse import parse
-from deepeyes.eval.toolmix import use_of
 
 REF = ImageRef(sha256="a" * 64, width=9, height=9)
 

@@ -12,12 +12,12 @@ from data.crew import Rig, Talker, recipe_values, write_rows
 from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.core.errors import InfrastructureError, StorageError
-from deepeyes.data.asking import Patience
 from deepeyes.data.curate import Pace, curate
-from deepeyes.data.folder import RunFolder
 from deepeyes.data.recipe import Recipe
-from deepeyes.data.runners import runner_named
-from deepeyes.data.shelf import Shelf
+from deepeyes.data.run.episodes import Shelf
+from deepeyes.data.run.folder import RunFolder
+from deepeyes.data.run.probe import Patience
+from deepeyes.data.run.runners import runner_named
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 

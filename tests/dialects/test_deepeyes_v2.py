@@ -23,8 +23,8 @@ from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart, Message, TextPart
 from deepeyes.core.text import MAX_DEPTH
 from deepeyes.core.trace import Observation, Turn
-from deepeyes.dialects.base import dialect_named, get_dialect
 from deepeyes.dialects.deepeyes_v2_parse import parse
+from deepeyes.dialects.registry import dialect_named, get_dialect
 from deepeyes.tools.image_search import ImageSearchTool
 from deepeyes.tools.open_page import OpenPageTool
 from deepeyes.tools.python import PythonTool

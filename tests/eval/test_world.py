@@ -12,12 +12,14 @@ from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Verdict, read_traces
-from deepeyes.data.synthesize import replies_for
-from deepeyes.eval.world import WorldPlan, run_world, world_report
+from deepeyes.eval.report import world_report
+from deepeyes.eval.run import run_world
+from deepeyes.eval.world import WorldPlan
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
+from deepeyes.train.nano.traces import replies_for
 from deepeyes.world.families import make_example
 from deepeyes.world.tasks import to_task
 

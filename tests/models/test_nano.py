@@ -18,7 +18,7 @@ from deepeyes.models.nano.engine import Engine
 from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
 from deepeyes.models.nano.pixels import patchify, to_view
 from deepeyes.models.registry import resolve_model
-from deepeyes.train.corpus import corpus
+from deepeyes.train.nano.corpus import corpus
 
 SIZE = NanoSize(
     hidden=64,

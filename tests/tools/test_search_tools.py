@@ -13,8 +13,8 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
-from deepeyes.dialects.base import get_dialect
 from deepeyes.dialects.neutralise import DIALECT_TAGS
+from deepeyes.dialects.registry import get_dialect
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.search.base import Document, Hit, SearchUnavailable

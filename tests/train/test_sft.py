@@ -39,7 +39,7 @@ from deepeyes.core.errors import ConfigError, DeepEyesError, InputError, ModelEr
 from deepeyes.data.export.base import png
 from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer, save_processor
 from deepeyes.models.nano.pixels import to_view
-from deepeyes.train.batch import IGNORE, Turn, encode
+from deepeyes.train.nano.batch import IGNORE, Turn, encode
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.encode import Scribe, Unfit
 from deepeyes.train.sft.reading import files_of, open_stock

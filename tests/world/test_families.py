@@ -10,7 +10,7 @@ from PIL import Image
 
 from deepeyes.agent.loop import run_episode
 from deepeyes.core.images import ImageStore, VisionSpec
-from deepeyes.data.teachers import replies_for
+from deepeyes.data.stages.teach.teachers import replies_for
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox

@@ -31,7 +31,8 @@ from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.task import Task, check_question
 from deepeyes.core.trace import Observation, Trace
-from deepeyes.dialects.base import Dialect, get_dialect
+from deepeyes.dialects.base import Dialect
+from deepeyes.dialects.registry import get_dialect
 from deepeyes.models.base import ChatModel, Completion, Conversation
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 

@@ -21,13 +21,13 @@ from deepeyes.agent.events import OnEvent
 from deepeyes.agent.loop import run_episode
 from deepeyes.cli.live import LiveEpisode
 from deepeyes.cli.outcome import complain, summary
-from deepeyes.cli.rig import rig, run
 from deepeyes.core.images import ImageStore, LoadedImage, load_image
 from deepeyes.core.limits import Limits, parse_limits
 from deepeyes.core.task import Task, check_question
 from deepeyes.core.trace import Trace, TraceWriter
+from deepeyes.harness.search import HELP
+from deepeyes.harness.setup import rig, run
 from deepeyes.view.visible import visible
-from deepeyes.world.engines import HELP
 
 app = typer.Typer(add_completion=False)
 

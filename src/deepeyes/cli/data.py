@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from deepeyes.cli.inspecting import inspect_file
-from deepeyes.cli.rig import Rig, rig, run
+from deepeyes.harness.setup import Rig, rig, run
 
 app = typer.Typer(add_completion=False, help="Curate data: from raw questions to traces and prompts.")
 
@@ -33,12 +33,12 @@ def curate(
 ) -> None:
     """Run every stage that the folder does not hold yet, and print the funnel."""
     from deepeyes.core.errors import InputError
-    from deepeyes.data.asking import Patience
     from deepeyes.data.curate import Pace
     from deepeyes.data.curate import curate as run_curation
-    from deepeyes.data.funnel import FUNNEL_FILE, REJECTS_FILE, funnel_table
     from deepeyes.data.recipe import Recipe
-    from deepeyes.data.runners import runner_named
+    from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE, funnel_table
+    from deepeyes.data.run.probe import Patience
+    from deepeyes.data.run.runners import runner_named
 
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/data/world.toml")
@@ -71,8 +71,8 @@ def funnel(
     plot: Path | None = typer.Option(None, help="Also draw it into this picture file."),
 ) -> None:
     """How many went into each stage, how many came out, and why the others did not."""
-    from deepeyes.data.folder import RunFolder
-    from deepeyes.data.funnel import counts_of, funnel_table, plot_funnel
+    from deepeyes.data.run.folder import RunFolder
+    from deepeyes.data.run.funnel import counts_of, funnel_table, plot_funnel
 
     counts = counts_of(RunFolder(folder))
     if plot is not None:

@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deepeyes.cli.rig import rig, run
 from deepeyes.core.errors import DeepEyesError
 from deepeyes.core.trace import TRACES_FILE, Trace
-from deepeyes.eval.world import WorldPlan, is_right, run_world
+from deepeyes.eval.report import is_right
+from deepeyes.eval.run import run_world
+from deepeyes.eval.world import WorldPlan
+from deepeyes.harness.setup import rig, run
 from deepeyes.view.page import write_page
 from deepeyes.view.visible import one_line
 

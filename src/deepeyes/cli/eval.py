@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from deepeyes.cli.rig import rig, run
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
-from deepeyes.eval.world import WorldPlan, is_right, run_world, world_report
-from deepeyes.world.engines import HELP
+from deepeyes.eval.report import is_right, world_report
+from deepeyes.eval.run import run_world
+from deepeyes.eval.world import WorldPlan
+from deepeyes.harness.search import HELP
+from deepeyes.harness.setup import rig, run
 from deepeyes.world.families import FAMILIES, searched
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
@@ -78,8 +80,8 @@ def tools(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Which tools the model called, by family: crop, mark, numerical analysis, image search, text search."""
-    from deepeyes.eval.toolmix import plot as draw
-    from deepeyes.eval.toolmix import report, tool_mix
+    from deepeyes.analysis.toolmix import plot as draw
+    from deepeyes.analysis.toolmix import report, tool_mix
 
     mixes = tool_mix(trace for folder in folders for trace in read_traces(folder))
     if plot is not None:

@@ -13,7 +13,7 @@ from deepeyes.view.visible import visible
 
 def inspect_file(path: Path, n: int, console: Console) -> None:
     """Print the columns of `path` and its first `n` rows."""
-    from deepeyes.data.inspecting import contents, flat, short
+    from deepeyes.data.sources.inspect import contents, flat, short
 
     found = contents(path, shown=n)
     console.print(f"[bold]{escape(path.name)}[/]: {found.rows:,} rows")

@@ -42,7 +42,7 @@ def serve(
     max_sessions: Annotated[int, typer.Option(min=1, help="Sessions kept per client.")] = 64,
 ) -> None:
     """Serve sessions over HTTP. The token is read from DEEPEYES_SANDBOX_TOKEN."""
-    from deepeyes.sandbox.server import run
+    from deepeyes.serve.sandbox import run
 
     run(host=host, port=port, preload=preload, sessions_per_client=max_sessions)
 

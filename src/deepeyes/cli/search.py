@@ -16,11 +16,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deepeyes.cli.rig import run
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.harness.search import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
+from deepeyes.harness.setup import run
 from deepeyes.search.base import Document, Hit
 from deepeyes.view.visible import visible
-from deepeyes.world.engines import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 
 app = typer.Typer(add_completion=False, help="Search texts and pictures, offline or through a provider.")
 
@@ -114,8 +114,8 @@ def serve(
     """Serve over HTTP: /retrieve for trainers, /search, /image_search, /page. The token is
     DEEPEYES_SEARCH_TOKEN.
     """
-    from deepeyes.search.server.app import serve as serving
-    from deepeyes.search.server.service import Served
+    from deepeyes.serve.search import serve as serving
+    from deepeyes.serve.search_service import Served
 
     async def work() -> None:
         async with _opened(search, chars) as engines:

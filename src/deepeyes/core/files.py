@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
+
+from deepeyes.core.errors import StorageError, boundary
 
 
 def append_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
@@ -23,3 +28,28 @@ def append_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
         except OSError:
             os.truncate(path, start)
             raise
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` so that `path` is either absent, old or complete; raises `StorageError`."""
+    with boundary(StorageError, f"writing {path.name} in {path.parent}", "check the folder's permissions"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{token_hex(8)}.part")
+        try:
+            with part.open("xb") as file:  # unlike a NamedTemporaryFile it keeps to the user's umask
+                file.write(data)
+            part.replace(path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+
+
+def rewrite(path: Path, lines: Iterable[str]) -> None:
+    """A text file of lines, whole or not at all, without holding it in memory."""
+    with boundary(StorageError, f"writing {path}", "check the folder's permissions"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
+        part.replace(path)

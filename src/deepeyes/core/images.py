@@ -16,17 +16,16 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.files import write_atomic
 from deepeyes.core.text import encodable
 
 MAX_FILE_PIXELS = 150_000_000
@@ -267,21 +266,6 @@ def image_ref(image: Image.Image) -> ImageRef:
     digest = sha256(f"RGB {image.width}x{image.height}\n".encode())
     digest.update(image.tobytes())
     return ImageRef(sha256=digest.hexdigest(), width=image.width, height=image.height)
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` is either absent, old or complete; raises `StorageError`."""
-    with boundary(StorageError, f"writing {path.name} in {path.parent}", "check the folder's permissions"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{token_hex(8)}.part")
-        try:
-            with part.open("xb") as file:  # unlike a NamedTemporaryFile it keeps to the user's umask
-                file.write(data)
-            part.replace(path)
-        except OSError:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
 
 
 def _read_file(path: Path) -> tuple[str, bytes]:

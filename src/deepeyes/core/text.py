@@ -6,6 +6,7 @@ field that replaces them on the way in, so that writing a trace never fails on w
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator
@@ -48,3 +49,11 @@ def _encodable(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_encodable)]
+
+
+def read_json(text: str) -> Any:
+    """The JSON value in `text`, fit for a trace; None if it is not JSON or nested beyond reason."""
+    try:
+        return encodable_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return None

@@ -17,21 +17,23 @@ from pathlib import Path
 from typing import Protocol
 
 from deepeyes.agent.many import Grade
-from deepeyes.core.images import write_atomic
+from deepeyes.core.files import rewrite, write_atomic
 from deepeyes.core.trace import Trace
-from deepeyes.data.asking import AskWork, OpenRig, Patience
-from deepeyes.data.claim import claim
-from deepeyes.data.decontaminate import Decontaminate
-from deepeyes.data.folder import RunFolder, StageCount, StageFolder, rewrite
-from deepeyes.data.funnel import FUNNEL_FILE, REJECTS_FILE
 from deepeyes.data.item import Item
-from deepeyes.data.looks import Looks
-from deepeyes.data.odds import Benefit, Difficult
-from deepeyes.data.reading import read_sources
 from deepeyes.data.recipe import Recipe
-from deepeyes.data.runners import Runner, StageWork, ThisProcess
-from deepeyes.data.stage import Stage, apply, concerns
-from deepeyes.data.teaching import Synthesize, TeachWork
+from deepeyes.data.run.claim import claim
+from deepeyes.data.run.folder import RunFolder, StageCount, StageFolder
+from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE
+from deepeyes.data.run.probe import AskWork, OpenRig, Patience
+from deepeyes.data.run.read import read_sources
+from deepeyes.data.run.runners import Runner, StageWork, ThisProcess
+from deepeyes.data.run.teach import TeachWork
+from deepeyes.data.stages.probe.difficulty import Difficult
+from deepeyes.data.stages.probe.tool_benefit import Benefit
+from deepeyes.data.stages.select.decontaminate import Decontaminate
+from deepeyes.data.stages.select.fingerprint import Looks
+from deepeyes.data.stages.stage import Stage, apply, concerns
+from deepeyes.data.stages.teach.synthesize import Synthesize
 from deepeyes.grading.rules import grade as grade_by_rule
 
 

@@ -9,28 +9,30 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from math import isfinite
-from typing import get_args
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
-from deepeyes.data.decontaminate import Decontaminate
-from deepeyes.data.duplicates import Distinct
-from deepeyes.data.export.options import ExportOptions
+from deepeyes.core.images import VisionSpec
 from deepeyes.data.item import Lane
-from deepeyes.data.looks import Looks
-from deepeyes.data.mix import Mixed, Split
-from deepeyes.data.odds import Benefit, Difficult
-from deepeyes.data.openended import OpenEnded
-from deepeyes.data.readers import raw_rows
-from deepeyes.data.source import Source
-from deepeyes.data.teaching import WORLD, WRITTEN, Synthesize
-from deepeyes.data.verifiable import Verifiable
-from deepeyes.data.verify import Verified
-from deepeyes.dialects.base import dialect_named
+from deepeyes.data.sources.readers import raw_rows
+from deepeyes.data.sources.source import Source
+from deepeyes.data.stages.prepare.normalise import OpenEnded
+from deepeyes.data.stages.prepare.verifiable import Verifiable
+from deepeyes.data.stages.probe.difficulty import Difficult
+from deepeyes.data.stages.probe.tool_benefit import Benefit
+from deepeyes.data.stages.select.decontaminate import Decontaminate
+from deepeyes.data.stages.select.deduplicate import Distinct
+from deepeyes.data.stages.select.fingerprint import Looks
+from deepeyes.data.stages.select.mix import Mixed
+from deepeyes.data.stages.select.split import Split
+from deepeyes.data.stages.teach.synthesize import WORLD, WRITTEN, Synthesize
+from deepeyes.data.stages.teach.verify import Verified
+from deepeyes.dialects.registry import dialect_named
+from deepeyes.harness.search import check_search
 from deepeyes.models.registry import check_model
-from deepeyes.world.engines import check_search
 
 Section = (
     OpenEnded
@@ -47,6 +49,26 @@ Section = (
 )
 _JUDGING = {"k", "max_right", "solved_at", "otherwise"}
 """Settings of the probes that decide how often is asked and what follows, not what is said."""
+
+
+ToolName = Literal["python", "search", "image_search", "open_page"]
+
+
+class ExportOptions(Config):
+    """Settings of all formats."""
+
+    pictures: Literal["seen", "full"] = "seen"
+    """Pictures at the size the model saw them (a fraction of the bytes, and what its words speak of), or in
+    full.
+    """
+    dialect: str = "deepeyes_v2"
+    """In which prompts for reinforcement learning are put: `deepeyes_v2`, `deepeyes_v2/brief`, ..."""
+    tools: tuple[ToolName, ...] | None = None
+    """Which tools these prompts name, in this order; by default those that the run's own stages had, and
+    `python` if none had any.
+    """
+    vision: VisionSpec = VisionSpec()
+    """How large the learner of these prompts sees pictures."""
 
 
 class Recipe(Config):

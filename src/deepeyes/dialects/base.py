@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from deepeyes.core.actions import Action, Malformed, RawToolCall, ToolSpec
-from deepeyes.core.errors import ConfigError
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.trace import Observation
 from deepeyes.dialects.neutralise import neutralise
@@ -71,24 +70,6 @@ class Outside:
 
     def _observed(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
         raise NotImplementedError
-
-
-def get_dialect(name: str, prompt: str = "full") -> Dialect:
-    """The dialect of that name; `prompt` is full, brief, or the path of a file with a system prompt."""
-    from deepeyes.dialects.deepeyes_v2 import DeepEyesV2
-    from deepeyes.dialects.native import Native
-
-    if name == "deepeyes_v2":
-        return DeepEyesV2.with_prompt(prompt)
-    if name == "native":
-        return Native()
-    raise ConfigError(f"there is no dialect {name!r}", "use deepeyes_v2 or native")
-
-
-def dialect_named(name: str) -> Dialect:
-    """The dialect of a name with its prompt after a slash: `deepeyes_v2/brief`. Raises `ConfigError`."""
-    base, _, prompt = name.partition("/")
-    return get_dialect(base, prompt or "full")
 
 
 def newline_ended(text: str) -> str:

@@ -14,7 +14,6 @@ The rules, in order:
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, cast
 
@@ -26,7 +25,7 @@ from deepeyes.core.actions import (
     Malformed,
     ToolCall,
 )
-from deepeyes.core.text import encodable_json
+from deepeyes.core.text import read_json
 
 _OPEN = re.compile(r"<(think|code|tool_call|answer)>")
 _ACTION = re.compile(r"<(code|tool_call|answer)>")
@@ -130,11 +129,3 @@ def read_call(text: str) -> ToolCall | None:
     if not isinstance(name, str) or not name.strip() or not isinstance(arguments, dict):
         return None
     return ToolCall(name=name.strip(), arguments=cast("dict[str, Any]", arguments))
-
-
-def read_json(text: str) -> Any:
-    """The JSON value in `text`, fit for a trace; None if it is not JSON or nested beyond reason."""
-    try:
-        return encodable_json(json.loads(text))
-    except (ValueError, RecursionError):
-        return None

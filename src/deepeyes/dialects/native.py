@@ -22,9 +22,9 @@ from deepeyes.core.actions import (
     ToolSpec,
 )
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.text import read_json
 from deepeyes.core.trace import Observation
 from deepeyes.dialects.base import Outside, newline_ended
-from deepeyes.dialects.deepeyes_v2_parse import read_json
 
 _SYSTEM = """\
 You answer questions about pictures. {tools}When you are sure, reply with the answer alone, as short as the

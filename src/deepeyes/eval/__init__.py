@@ -1,1 +1,1 @@
-"""Measuring: benchmarks, statistics and what models do with their tools. Reads traces, writes numbers."""
+"""Measuring an agent: runs that resume, and reports of numbers with their intervals."""

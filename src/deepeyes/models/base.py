@@ -15,8 +15,8 @@ from typing import Any, Protocol, cast
 from deepeyes.core.actions import RawToolCall, ToolCall, ToolSpec
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
+from deepeyes.core.text import read_json
 from deepeyes.core.trace import Usage
-from deepeyes.dialects.deepeyes_v2_parse import read_json
 from deepeyes.dialects.neutralise import neutralise_special
 
 OnText = Callable[[str], None]

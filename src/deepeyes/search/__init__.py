@@ -1,1 +1,1 @@
-"""Search: text and image indexes, online providers, record and replay, the guard, the HTTP server."""
+"""Search: text and image indexes, online providers, record and replay, the guard."""

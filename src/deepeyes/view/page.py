@@ -21,9 +21,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from deepeyes.core.images import ImageStore, write_atomic
+from deepeyes.analysis.stats import median, wilson
+from deepeyes.core.files import write_atomic
+from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
-from deepeyes.eval.stats import median, wilson
 from deepeyes.view.episode import EpisodeCard, card
 from deepeyes.view.pictures import Album
 from deepeyes.view.visible import visible

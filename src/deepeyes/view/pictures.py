@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from deepeyes.analysis.crops import CropFinder
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.messages import ImagePart
-from deepeyes.eval.crops import CropFinder
 
 FULL_BUDGET = 32_000_000
 """Bytes of base64 that all full-size pictures of a page may take together."""

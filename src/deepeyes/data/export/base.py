@@ -22,12 +22,12 @@ from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.trace import Trace
-from deepeyes.data.asking import noted_tools
-from deepeyes.data.folder import RECIPE_FILE, RunFolder
 from deepeyes.data.item import Item
 from deepeyes.data.recipe import Recipe
-from deepeyes.dialects.base import dialect_named
+from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
+from deepeyes.data.run.probe import noted_tools
 from deepeyes.dialects.neutralise import neutralise_special
+from deepeyes.dialects.registry import dialect_named
 from deepeyes.tools.image_search import ImageSearchTool
 from deepeyes.tools.open_page import OpenPageTool
 from deepeyes.tools.python import PythonTool

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from deepeyes.analysis.toolmix import USES, uses_of
 from deepeyes.core.text import cut_middle
 from deepeyes.core.trace import Trace
 from deepeyes.data.export.base import SPLITS, Finished
-from deepeyes.data.folder import StageCount
-from deepeyes.data.funnel import by_number, counts_of, plot_funnel
 from deepeyes.data.item import Item
-from deepeyes.eval.toolmix import USES, uses_of
+from deepeyes.data.run.folder import StageCount
+from deepeyes.data.run.funnel import by_number, counts_of, plot_funnel
 
 CARD_FILE = "README.md"
 _SAMPLES = 6

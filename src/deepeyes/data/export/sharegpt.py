@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deepeyes.core.files import rewrite
 from deepeyes.data.export.base import SPLITS, Finished, Sample, png
-from deepeyes.data.folder import rewrite
 
 _TAGS = {
     "role_tag": "role",

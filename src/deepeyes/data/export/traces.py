@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deepeyes.core.files import rewrite
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE
 from deepeyes.data.export.base import SPLITS, Finished
-from deepeyes.data.folder import rewrite
 
 
 def export_traces(done: Finished, folder: Path) -> dict[str, int]:

@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.utils import is_torchvision_available
 
-from deepeyes.core.images import write_atomic
+from deepeyes.core.files import write_atomic
 
 SPECIAL = (
     "<|endoftext|>",

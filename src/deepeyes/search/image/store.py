@@ -26,7 +26,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.core.images import image_ref, to_rgb, write_atomic
+from deepeyes.core.files import write_atomic
+from deepeyes.core.images import image_ref, to_rgb
 from deepeyes.search.base import Picture, SearchUnavailable
 from deepeyes.search.image.arrays import Bytes, small_picture
 from deepeyes.search.image.hash import perceptual_hashes

@@ -28,7 +28,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deepeyes.core.errors import InputError, StorageError, boundary
-from deepeyes.core.images import write_atomic
+from deepeyes.core.files import write_atomic
 from deepeyes.core.text import encodable
 from deepeyes.search.base import Document, SearchUnavailable
 from deepeyes.search.text.lexical import build_into, has_tantivy

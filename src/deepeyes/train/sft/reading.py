@@ -22,7 +22,7 @@ from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.core.images import write_atomic
+from deepeyes.core.files import write_atomic
 from deepeyes.train.sft.encode import Scribe, Unfit
 from deepeyes.train.sft.recipe import Lessons
 

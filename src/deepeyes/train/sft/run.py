@@ -26,7 +26,7 @@ import torch
 from accelerate import PartialState
 
 from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, boundary
-from deepeyes.core.images import write_atomic
+from deepeyes.core.files import write_atomic
 from deepeyes.models.nano.build import save_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import curves, newest_checkpoint, plot

@@ -1,0 +1,204 @@
+"""A curation run on disk, and why it can be killed at any moment.
+
+    RUN/recipe.toml                 the resolved recipe that all of it was made with
+    RUN/stages/NN-NAME/part-*.jsonl the items a stage gave back, written whole and renamed
+    RUN/stages/NN-NAME/done.json    its counts; written last, so it says that the stage is complete
+    RUN/episodes/SHELF/part-*/      traces of the model-calling stages, one line an episode as it ends
+    RUN/images/                     every picture, once
+    RUN/sources.json                fingerprints of the sources' files
+    RUN/benchmarks/                 what is known of the benchmarks to stay away from
+    RUN/funnel.json, rejects.jsonl  what went in and out; who was left out and why
+
+What always holds: part n of a stage is made from part n of the stage before, by a function of that part
+alone, and is either absent or complete. So a run that goes on makes what is missing, makes nothing twice, and
+comes to what an undisturbed run comes to.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.files import write_atomic
+from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
+from deepeyes.data.item import Item, TraceRef
+
+RECIPE_FILE = "recipe.toml"
+DONE_FILE = "done.json"
+
+
+class StageCount(BaseModel):
+    """What a stage did. `into` = `passed` + `kept` + all of `rejected`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    into: int
+    passed: int
+    """Items of other lanes, which the stage let by."""
+    kept: int
+    rejected: dict[str, int]
+    lanes: dict[str, int]
+    """Lane to its items that are still in, after the stage."""
+    sources: dict[str, int]
+    """Source to its items that are still in, after the stage."""
+    parts: int
+    notes: dict[str, int] = Field(default_factory=dict[str, int])
+    """Further counts, such as benchmark rows that could not be compared."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def images(self) -> Path:
+        return self.path / IMAGES_FOLDER
+
+    @property
+    def benchmarks(self) -> Path:
+        return self.path / "benchmarks"
+
+    @property
+    def marks(self) -> Path:
+        """Where the fingerprints of the sources are."""
+        return self.path / "sources.json"
+
+    def shelf(self, name: str) -> Path:
+        """The folder of the episodes of a stage, or of one of its teachers."""
+        return self.path / "episodes" / name
+
+    def sweep(self) -> None:
+        """Remove the half-written files of a killed start."""
+        mine = [self.path / name for name in ("stages", "episodes", IMAGES_FOLDER, self.benchmarks.name)]
+        found = [file for folder in mine for file in folder.rglob("*.part")]
+        for stale in [*found, *self.path.glob(".*.part")]:
+            if stale.is_file():
+                stale.unlink(missing_ok=True)
+
+    def stage(self, number: int, name: str) -> StageFolder:
+        return StageFolder(self.path / "stages" / f"{number:02d}-{name}")
+
+    def stages(self) -> list[StageFolder]:
+        """The folders of all stages that have begun, in order."""
+        root = self.path / "stages"
+        return [StageFolder(path) for path in sorted(root.iterdir())] if root.is_dir() else []
+
+    def episodes(self, shelf: str, part: int) -> Path:
+        """The folder of the traces of one part."""
+        return self.shelf(shelf) / part_name(part)
+
+    def traces(self, refs: Iterable[TraceRef]) -> Iterator[Trace]:
+        """The traces that `refs` name, in their order; each part is read once. Raises `InputError`."""
+        wanted = list(refs)
+        by_part: dict[tuple[str, int], dict[str, Trace]] = {}
+        last = {(ref.shelf, ref.part): place for place, ref in enumerate(wanted)}
+        names = {ref.id for ref in wanted}
+        for place, ref in enumerate(wanted):
+            key = (ref.shelf, ref.part)
+            if key not in by_part:
+                traces = read_traces(self.episodes(*key))
+                by_part[key] = {trace.id: trace for trace in traces if trace.id in names}
+            if ref.id not in by_part[key]:
+                raise InputError(f"episode {ref.id} is gone from {self.path}", "run the curation again")
+            yield by_part[key][ref.id]
+            if last[key] == place:
+                del by_part[key]
+
+    def final(self) -> list[Item]:
+        """The items of the last stage that are kept. Raises `InputError` if the run is not complete."""
+        stages = self.stages()
+        if not stages or stages[-1].name != "split" or stages[-1].count() is None:
+            raise InputError(
+                f"there is no complete run in {self.path}", "run deepeyes data curate to its end"
+            )
+        return list(stages[-1].kept())
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name.partition("-")[2]
+
+    def part(self, number: int) -> Path:
+        return self.path / f"{part_name(number)}.jsonl"
+
+    def has(self, number: int) -> bool:
+        return self.part(number).exists()
+
+    def read(self, number: int) -> list[Item]:
+        """The items of a part. Raises `InputError` if it is damaged."""
+        path = self.part(number)
+        remedy = f"delete {self.path} and the stages after it, and run again"
+        with boundary(InputError, f"reading {path}", remedy, expected=(OSError, ValidationError)):
+            # Split at newlines alone: items hold other line separators.
+            lines = path.read_bytes().split(b"\n")
+            return [Item.model_validate_json(line) for line in lines if line]
+
+    def write(self, number: int, items: Sequence[Item]) -> None:
+        """The part, whole or not at all."""
+        lines = "".join(item.model_dump_json() + "\n" for item in items)
+        write_atomic(self.part(number), lines.encode())
+
+    def kept(self) -> Iterator[Item]:
+        """The items of a complete stage that are still in, in order."""
+        count = self.count()
+        for number in range(count.parts if count else 0):
+            yield from (item for item in self.read(number) if item.kept)
+
+    def count(self) -> StageCount | None:
+        """Its counts if it is complete."""
+        path = self.path / DONE_FILE
+        if not path.exists():
+            return None
+        with boundary(
+            InputError, f"reading {path}", "delete it and run again", expected=(OSError, ValidationError)
+        ):
+            return StageCount.model_validate_json(path.read_text("utf-8"))
+
+    def drop(self) -> None:
+        """Remove all that the stage wrote; a kill in between leaves it as not complete."""
+        with boundary(StorageError, f"removing {self.path}", "check the folder's permissions"):
+            (self.path / DONE_FILE).unlink(missing_ok=True)
+            shutil.rmtree(self.path)
+
+    def finish(self, passed: int, parts: int, notes: dict[str, int] | None = None) -> StageCount:
+        """Count the parts and mark the stage as complete."""
+        into = 0
+        rejected: Counter[str] = Counter()
+        lanes: Counter[str] = Counter()
+        sources: Counter[str] = Counter()
+        for number in range(parts):
+            for item in self.read(number):
+                into += 1
+                if item.rejection is not None:
+                    rejected[item.rejection.reason] += 1
+                else:
+                    lanes[item.lane] += 1
+                    sources[item.source] += 1
+        count = StageCount(
+            name=self.name,
+            into=into,
+            passed=passed,
+            kept=into - passed - rejected.total(),
+            rejected=dict(sorted(rejected.items())),
+            lanes=dict(sorted(lanes.items())),
+            sources=dict(sorted(sources.items())),
+            parts=parts,
+            notes=notes or {},
+        )
+        write_atomic(self.path / DONE_FILE, count.model_dump_json(indent=1).encode())
+        return count
+
+
+def part_name(number: int) -> str:
+    return f"part-{number:05d}"

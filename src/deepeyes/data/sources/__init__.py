@@ -1,0 +1,1 @@
+"""Reading rows: files and hubs, their columns and layouts, and the images in them."""

@@ -1,0 +1,1 @@
+"""Questions made open-ended, and those left out whose answers cannot be checked."""

@@ -1,0 +1,151 @@
+"""What speaks against a trace as a teacher's example. Every fault has a short name that the funnel counts.
+
+A trace to learn from is right, ran without an error, made no call in vain, did not know its answer before it
+looked and says nothing that its searches did not tell. Read from the trace alone, code by its syntax tree,
+never by running anything. What always holds: the faults come gravest first, and a failure of ours is
+`infrastructure_error` and nothing else, because it says nothing about the teacher.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from deepeyes.core.limits import StopReason
+from deepeyes.core.trace import Trace, Turn
+from deepeyes.data.stages.teach.literals import printed_constants
+from deepeyes.data.stages.teach.teachers import says_untold
+from deepeyes.grading.rules import canonical
+
+OURS = "infrastructure_error"
+
+_ENDS = {
+    StopReason.refused: "refused",
+    StopReason.timeout: "timeout",
+    StopReason.malformed: "nonsense",
+    StopReason.max_turns: "no_answer",
+    StopReason.max_tokens: "too_long",
+    StopReason.context_full: "too_long",
+}
+_REFUSAL = re.compile(
+    r"\bI(?:'|’)?m sorry\b|\bI (?:can(?:'|’)?t|cannot|can not|won(?:'|’)?t|am unable to|am not able to)"
+    r" (?:help|assist|comply|answer|identify|provide|do that)\b|\bas an AI\b",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(
+    r"\b(?:reference|expected|provided|given|known|gold(?:en)?)(?: correct| right| final)? answer\b"
+    r"(?! (?:choice|option|format|type))"
+    r"|\bground[- ]truth\b|\banswer key\b|\baccording to the (?:hint|solution)\b"
+    r"|\b(?:am|are|was|were|been) (?:told|given) (?:that )?the (?:correct |right |final )?answer\b"
+    r"(?! (?:choice|option|format|type|must|should))"
+    r"|\b(?:correct|right) answer (?:is|was) (?:given|known|stated) (?:as|to)\b",
+    re.IGNORECASE,
+)
+"""Words of one who was told the answer; "so the correct answer is 12" may well have been worked out."""
+
+
+def faults(trace: Trace) -> tuple[str, ...]:
+    """All faults of a graded trace, the gravest first; empty for one that is sound."""
+    if not trace.stop_reason.is_result:
+        return (OURS,)
+    return tuple(dict.fromkeys(_found(trace)))
+
+
+def _found(trace: Trace) -> Iterator[str]:
+    if trace.stop_reason is not StopReason.answered:
+        yield _end_of(trace)
+        return
+    if trace.verdict is None or trace.verdict.score < 1:
+        yield "refused" if _REFUSAL.search(trace.answer or "") else "wrong_answer"
+    if any(turn.kind in ("malformed", "none") for turn in trace.turns):
+        yield "malformed_turn"
+    if any(turn.observation is not None and turn.observation.status != "ok" for turn in trace.tool_turns):
+        yield "failed_call"
+    if _repeats(trace.tool_turns):
+        yield "repeated_call"
+    if any(_unused(trace.turns, place) for place in range(len(trace.turns))):
+        yield "unused_call"
+    if leaks(trace):
+        yield "leaked_answer"
+    if says_untold(trace):
+        yield "unsupported"
+
+
+def _end_of(trace: Trace) -> str:
+    last = trace.turns[-1].text if trace.turns else ""
+    if trace.stop_reason in (StopReason.malformed, StopReason.max_turns) and _REFUSAL.search(last):
+        return "refused"
+    if trace.stop_reason is StopReason.max_turns and _repeats(trace.tool_turns):
+        return "loops"
+    return _ENDS[trace.stop_reason]
+
+
+def _repeats(turns: Sequence[Turn]) -> bool:
+    """Whether two calls are the same, word for word."""
+    calls = [turn.action.model_dump_json(exclude={"thought"}) for turn in turns if turn.action]
+    return len(set(calls)) < len(calls)
+
+
+def _unused(turns: Sequence[Turn], place: int) -> bool:
+    """A call that brought nothing back and whose names no later code reads; or code that does nothing."""
+    seen = turns[place].observation
+    if seen is None or not seen.tool or seen.status != "ok":
+        return False
+    tree = turns[place].syntax_tree
+    if tree is not None and all(isinstance(node, ast.Pass) for node in tree.body):
+        return True
+    if seen.stdout.strip() or seen.images:
+        return False
+    if tree is None:
+        return turns[place].code is None
+    made = {name for name, context in _names(tree) if isinstance(context, ast.Store)}
+    later = [turn.syntax_tree for turn in turns[place + 1 :]]
+    read = {n for t in later if t is not None for n, context in _names(t) if isinstance(context, ast.Load)}
+    return not made & read
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[str, ast.expr_context]]:
+    """Names a piece of code makes and reads, imports and definitions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id, node.ctx
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, ast.Store()
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                yield (alias.asname or alias.name).split(".")[0], ast.Store()
+
+
+def leaks(trace: Trace) -> bool:
+    """Whether an answer that counts as right was known before anything was looked at: a thought speaks of
+    having been told it or states it before the first result, or code prints it as a constant that nothing
+    seen so far contains.
+    """
+    if any(_TOLD.search(turn.thought) for turn in trace.turns) and not _TOLD.search(trace.task.question):
+        return True
+    accepted = {canonical(text) for text in (trace.task.answer, *trace.task.answers)} - {""}
+    seen = canonical(trace.task.question)
+    for number, turn in enumerate(trace.turns):
+        unseen = [answer for answer in accepted if not _holds(seen, answer)]
+        long = [answer for answer in unseen if len(answer) >= 3]
+        if number == 0 and turn.observation and _holds_any(turn.thought, long):
+            return True
+        tree = turn.syntax_tree
+        constants = [] if tree is None else printed_constants(tree)
+        if any(_holds_any(text, unseen) for text in constants):
+            return True
+        if turn.observation is not None:
+            seen += " " + canonical(turn.observation.stdout)
+    return False
+
+
+def _holds_any(text: str, answers: Sequence[str]) -> bool:
+    """Whether one of the `answers` stands in `text` however it is written."""
+    plain = canonical(text)
+    return any(_holds(plain, answer) for answer in answers)
+
+
+def _holds(text: str, answer: str) -> bool:
+    """Whether `answer` stands in `text` as words of its own."""
+    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text) is not None

@@ -1,0 +1,54 @@
+"""Synthesize: which teachers work through the items that need a trace, and how often each may try.
+
+The work itself is done by `data.run.teach`; `verify` decides from the trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from deepeyes.core.config import Config
+from deepeyes.core.images import VisionSpec
+from deepeyes.core.limits import Limits
+from deepeyes.data.item import Item, Lane
+
+WORLD = "world"
+WRITTEN = "written"
+
+
+class Teacher(Config):
+    """One teacher: any model, or `world` for the embedded world's own."""
+
+    model: str
+    """As in `deepeyes ask --model`, or `world`."""
+    dialect: str = ""
+    """Empty for the model's own; what the traces are written in, for `world`."""
+    tools: bool = True
+    search: tuple[str, ...] = ()
+    """What it may search, as in `deepeyes ask --search`."""
+    temperature: float = Field(default=0.7, ge=0)
+    limits: Limits = Limits()
+    vision: VisionSpec = VisionSpec()
+    """For `world`: how large the learner sees pictures."""
+
+
+class Synthesize(Config):
+    """Traces for what is to be learnt by imitation."""
+
+    name: ClassVar[str] = "synthesize"
+    lanes: ClassVar[tuple[Lane, ...]] = ("cold_start", "text")
+
+    teachers: dict[str, Teacher] = Field(default_factory=dict[str, Teacher])
+    """By name, asked in this order."""
+    attempts: int = Field(default=2, ge=1)
+    """Times that each teacher may try an item."""
+    seed: int = 2
+    written: Teacher = Teacher(model=WRITTEN, dialect="deepeyes_v2", tools=False)
+    """How rows that came with written reasoning are put into traces."""
+
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        """Nothing is decided here: `verify` does, from the trials."""
+        return list(items)

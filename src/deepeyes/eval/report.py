@@ -1,0 +1,71 @@
+"""Numbers about graded episodes.
+
+What always holds: an episode that failed because of us is counted and shown, never scored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from deepeyes.analysis.crops import CropFinder, contains
+from deepeyes.analysis.stats import median, share, wilson
+from deepeyes.core.images import ImageStore
+from deepeyes.core.trace import Trace
+from deepeyes.eval.world import truth_box
+
+
+def world_report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
+    """One flat object of numbers about graded episodes.
+
+    `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results; `tool_call_rate` is
+    the share of them with at least one tool call; `crop_hit_rate` is the share, of those that called a tool
+    and whose truth box is known, in which one of the returned pictures contains that box. A returned picture
+    whose place cannot be told (rotated, stretched, drawn on) is not a hit; `crops_unlocated` counts the
+    episodes without any located one. `seconds_per_episode` is the median wall clock. With several families
+    each has its own accuracy and tool-call rate.
+    """
+    scored = [trace for trace in traces if trace.stop_reason.is_result]
+    right = sum(is_right(trace) for trace in scored)
+    looked = [trace for trace in scored if trace.tool_turns and truth_box(trace) and trace.task.images]
+    hits = [crop_hit(trace, images) for trace in looked]
+    report: dict[str, Any] = {
+        "n": len(scored),
+        "accuracy": _rounded(share(right, len(scored))),
+        "ci95": [_rounded(side) for side in wilson(right, len(scored))],
+        "tool_call_rate": _rounded(share(sum(bool(t.tool_turns) for t in scored), len(scored))),
+        "crop_hit_rate": _rounded(share(sum(hit is True for hit in hits), len(hits))),
+        "crops_unlocated": sum(hit is None for hit in hits),
+        "stop_reasons": dict(Counter(trace.stop_reason.value for trace in traces).most_common()),
+        "seconds_per_episode": _rounded(median([trace.seconds for trace in scored]), 3),
+        "infrastructure_errors": len(traces) - len(scored),
+    }
+    families = list(dict.fromkeys(trace.task.family for trace in traces))
+    for family in families if len(families) > 1 else []:
+        its = [trace for trace in scored if trace.task.family == family]
+        report[f"accuracy_{family}"] = _rounded(share(sum(is_right(trace) for trace in its), len(its)))
+        called = sum(bool(trace.tool_turns) for trace in its)
+        report[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
+    return report
+
+
+def is_right(trace: Trace) -> bool:
+    return trace.verdict is not None and trace.verdict.score >= 0.5
+
+
+def crop_hit(trace: Trace, images: ImageStore) -> bool | None:
+    """Whether a returned picture contains the truth box; None if none of them could be placed."""
+    truth = truth_box(trace)
+    returned = [part.ref for turn in trace.tool_turns if turn.observation for part in turn.observation.images]
+    if truth is None or not returned:
+        return False
+    finder = CropFinder(images.get(trace.task.images[0]))
+    places = [place for ref in returned if (place := finder.find(images.get(ref))) is not None]
+    if not places:
+        return None
+    return any(contains(place.box, truth, place.tolerance) for place in places)
+
+
+def _rounded(value: float | None, digits: int = 4) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,1 @@
+"""HTTP servers: the sandbox and the searches, for trainers and rollouts on other machines."""

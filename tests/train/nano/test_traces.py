@@ -1,0 +1,90 @@
+"""Cold-start traces: executed for real, kept only when right, showing the sign that was asked about."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepeyes.analysis.crops import contains, find_crop
+from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.trace import Trace
+from deepeyes.data.stages.teach.faults import faults
+from deepeyes.sandbox import Sandbox
+from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.tools.python import PythonTool
+from deepeyes.train.nano.traces import is_sound, replies_for, teach, write_shard
+from deepeyes.world.families import make_example
+from deepeyes.world.teacher import Reply
+
+VISION = VisionSpec(factor=28, min_pixels=4 * 784, max_pixels=48 * 784)
+
+
+async def test_the_teachers_last_crop_shows_all_of_the_sign() -> None:
+    looks: list[int] = []
+    async with Sandbox.start() as sandbox:
+        for index in range(10):
+            images, tools = ImageStore(None), ToolSet([PythonTool(sandbox)])
+            example = make_example("tiny", "validation", 0, index)
+            trace = await teach(example, replies_for(example, VISION), tools, VISION, images)
+            assert is_sound(trace)
+            looks.append(len(trace.tool_turns))
+            observation = trace.tool_turns[-1].observation
+            assert observation is not None and example.target is not None
+            box = find_crop(example.scene.image, images.get(observation.images[0].ref))
+            assert box is not None and contains(box, example.target.box)
+    assert {1, 2} == set(looks), "some first looks miss, and a second one mends it"
+
+
+def test_a_first_look_that_is_off_is_not_imitated() -> None:
+    marked = [replies_for(make_example("tiny", "validation", 0, index), VISION) for index in range(10)]
+    assert all(reply.given for replies in marked for reply in replies[:-2])
+    assert {replies[0].given for replies in marked} == {True, False}
+    assert not any(reply.given for replies in marked for reply in replies[-1:])
+
+
+async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
+    async with Sandbox.start() as sandbox:
+        tools = ToolSet([PythonTool(sandbox)])
+        kept, tried = await write_shard(tmp_path / "tiny.pt", "tiny", "train", 0, range(2), tools, VISION)
+        await write_shard(tmp_path / "direct.pt", "direct", "train", 0, range(2), tools, VISION)
+    assert (kept, tried) == (2, 2)
+    conversations = torch.load(tmp_path / "tiny.pt", weights_only=True)
+    roles = [role for role, _ in conversations[0]]
+    assert roles[:2] == ["system", "user"] and roles[-2:] == ["user", "assistant"] and len(roles) in (5, 7)
+    assert set(roles[2::2]) <= {"assistant", "given"}
+    picture = conversations[0][1][1][0]
+    assert picture.dtype == torch.uint8 and picture.shape[0] % 28 == 0 and picture.shape[2] == 3
+    traces = [Trace.model_validate_json(line) for line in (tmp_path / "tiny.jsonl").read_text().splitlines()]
+    assert all(trace.verdict is not None and trace.verdict.score == 1 for trace in traces)
+    direct = torch.load(tmp_path / "direct.pt", weights_only=True)
+    assert [role for role, _ in direct[0]] == ["system", "user", "assistant"]
+
+
+class Told:
+    """A search that always tells the same."""
+
+    description = "Search."
+
+    def __init__(self, name: str, takes: str, tells: str) -> None:
+        self.name, self.tells = name, tells
+        self.parameters = {"type": "object", "properties": {takes: {"type": "string"}}}
+
+    async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
+        return ToolResult(stdout=self.tells)
+
+
+async def test_the_worlds_teacher_may_not_say_what_no_search_told() -> None:
+    example = make_example("search", "train", 0, 0)
+    find, ask = example.steps
+
+    async def found(title: str, page: str, *, own: bool = False) -> tuple[str, ...]:
+        tools = ToolSet([Told("image_search", "image", f"1. {title}\n"), Told("search", "query", page)])
+        replies = replies_for(example, VISION)
+        words = [Reply(reply.text.replace("It is", "I see")) if own else reply for reply in replies]
+        return faults(await teach(example, words, tools, VISION, ImageStore(None)))
+
+    assert await found(find.shows, f"Of it: {ask.shows}.") == ()
+    assert await found(find.shows, "Of something else.") == ("unsupported",)
+    assert await found("Another thing", f"Of it: {ask.shows}.") == ("unsupported",)
+    assert await found("Another thing", "Of it.", own=True) == (), "others may have it from elsewhere"
