@@ -116,7 +116,10 @@ class Crew:
     sent: int = 0
 
     @asynccontextmanager
-    async def __call__(self, model: str, *, tools: bool = True, **_: Any) -> AsyncGenerator[Any]:
+    async def __call__(
+        self, model: str, *, tools: bool = True, limits: Any, sampling: Any, **_: Any
+    ) -> AsyncGenerator[Any]:
+        from deepeyes.agent.agent import Agent
         from deepeyes.models.scripted import ScriptedModel
         from deepeyes.tools.base import Episode, ToolResult, ToolSet
 
@@ -131,8 +134,8 @@ class Crew:
                 return ToolResult(stdout="42\n")
 
         class Slow(ScriptedModel):
-            def conversation(self, seed: int = 0) -> Any:
-                talk = super().conversation(seed)
+            def conversation(self, *settings: Any) -> Any:
+                talk = super().conversation(*settings)
                 say = talk.send
 
                 async def send(messages: Sequence[Any], **settings: Any) -> Any:
@@ -145,14 +148,8 @@ class Crew:
 
         look = "<think>I compute it.</think>\n<code>\n```python\nprint(6 * 7)\n```\n</code>"
         right = "<think>Now it is clear.</think>\n<answer>42</answer>"
-        yield Rig(Slow([look, right] if tools else [right]), ToolSet([Echo()] if tools else []))
-
-
-@dataclass
-class Rig:
-    model: Any
-    tools: Any
-    dialect: None = None
+        slow = Slow([look, right] if tools else [right])
+        yield Agent(slow, ToolSet([Echo()] if tools else []), None, limits, sampling)
 
 
 if __name__ == "__main__":

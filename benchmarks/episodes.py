@@ -71,21 +71,20 @@ def measured(options: argparse.Namespace, cores: int, at_once: list[int]) -> dic
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of `n` episodes for every number of episodes at once."""
-    from deepeyes.agent.many import run_many
     from deepeyes.core.images import ImageStore
     from deepeyes.grading.rules import grade
-    from deepeyes.harness.setup import rig
+    from deepeyes.harness.setup import open_agent
     from deepeyes.world.tasks import world_tasks
 
     images = ImageStore()
     tasks = list(world_tasks([options.family], "test", options.seed, options.n, images))
     results: dict[str, Any] = {}
-    async with rig(options.model) as it:
-        await run_many(tasks[:2], it.model, it.tools, images=ImageStore(parent=images))
+    async with open_agent(options.model) as agent:
+        await agent.run(tasks[:2], images=ImageStore(parent=images))
         for at_once in options.measure:
             store = ImageStore(parent=images)
             start = time.perf_counter()
-            traces = await run_many(tasks, it.model, it.tools, images=store, concurrency=at_once, grade=grade)
+            traces = await agent.run(tasks, images=store, concurrency=at_once, grade=grade)
             total = time.perf_counter() - start
             if not all(trace.stop_reason.is_result for trace in traces):
                 raise SystemExit("some episodes failed for reasons of ours: run deepeyes doctor")

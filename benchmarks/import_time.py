@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-FRONT_DOOR = "import deepeyes; deepeyes.Trace; deepeyes.run_episode; deepeyes.grade"
+FRONT_DOOR = "import deepeyes; deepeyes.Trace; deepeyes.open_agent; deepeyes.grade"
 HELP = "from deepeyes.cli.main import main; main(['--help'])"
 
 

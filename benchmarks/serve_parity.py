@@ -18,10 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepeyes.agent.many import run_many
+from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import DeepEyesError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Trace
 from deepeyes.dialects.registry import get_dialect
 from deepeyes.grading.rules import grade
@@ -52,18 +53,14 @@ async def both(arguments: argparse.Namespace) -> tuple[list[Trace], list[Trace]]
     try:
         async with Sandbox.start() as sandbox:
             for model in (here, there):
-                traces = await run_many(
-                    tasks,
+                agent = Agent(
                     model,
                     ToolSet([PythonTool(sandbox)]),
-                    images=images,
-                    dialect=get_dialect(here.dialect_name, here.prompt),
-                    limits=parse_limits(arguments.limit),
-                    seed=arguments.seed,
-                    temperature=0.0,
-                    concurrency=arguments.concurrency,
-                    grade=grade,
+                    get_dialect(here.dialect_name, here.prompt),
+                    parse_limits(arguments.limit),
+                    Sampling(seed=arguments.seed),
                 )
+                traces = await agent.run(tasks, images=images, concurrency=arguments.concurrency, grade=grade)
                 runs.append(sorted(traces, key=lambda trace: order[trace.task.id]))
     finally:
         await here.aclose()

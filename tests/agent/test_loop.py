@@ -9,11 +9,12 @@ from PIL import Image
 from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.agent import events
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.core.actions import RawToolCall
 from deepeyes.core.errors import ContextOverflow, InfrastructureError, InputError, ModelError, ServerError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Usage
 from deepeyes.models.base import Completion
@@ -39,8 +40,8 @@ class Raising(ScriptedModel):
         super().__init__(replies)
         self.errors = list(errors)
 
-    def conversation(self, seed: int = 0) -> Any:
-        talk = super().conversation(seed)
+    def conversation(self, *settings: Any) -> Any:
+        talk = super().conversation(*settings)
         send = talk.send
 
         async def failing(*args: Any, **options: Any) -> Completion:
@@ -59,8 +60,8 @@ class Hanging(ScriptedModel):
         super().__init__([])
         self.begun = begun
 
-    def conversation(self, seed: int = 0) -> Any:
-        talk = super().conversation(seed)
+    def conversation(self, *settings: Any) -> Any:
+        talk = super().conversation(*settings)
 
         async def hang(*_: Any, on_text: Any = None, **__: Any) -> Completion:
             if on_text:
@@ -74,10 +75,14 @@ class Hanging(ScriptedModel):
         return talk
 
 
-async def episode(task: Task, store: ImageStore, model: ScriptedModel | list[Any], **options: Any) -> Trace:
+async def episode(
+    task: Task, store: ImageStore, model: ScriptedModel | list[Any], *, seed: int = 0, **options: Any
+) -> Trace:
     model = ScriptedModel(model) if isinstance(model, list) else model
     tools = options.pop("tools", None) or ToolSet([PythonTool(options.pop("sandbox", FakeSandbox()))])
-    return await run_episode(task, model, tools, images=store, **{"limits": FAST, **options})
+    parts = {key: options.pop(key) for key in ("dialect", "limits") if key in options}
+    agent = Agent(model, tools, sampling=Sampling(seed=seed), **{"limits": FAST, **parts})
+    return await agent.episode(task, images=store, **options)
 
 
 # ---- the main story
@@ -95,7 +100,7 @@ async def test_look_crop_answer(task: Task, store: ImageStore):
         seen and seen.status == "ok" and (seen.images[0].ref.width, seen.images[0].ref.height) == (270, 170)
     )
     assert trace.turns[1].observation and trace.turns[1].observation.stdout == "(270, 170)\n"
-    assert (trace.seed, sandbox.sessions[0].seed, sandbox.sessions[0].closed) == (5, 5, True)
+    assert (trace.sampling.seed, sandbox.sessions[0].seed, sandbox.sessions[0].closed) == (5, 5, True)
     assert trace.id == "t1#0" and trace.tools == ("python",) and trace.usage.completion_tokens > 0
     crop = store.get(seen.images[0].ref)
     assert crop == store.get(task.images[0]).crop((0, 0, 270, 170)), "full resolution, not the view"

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 from tools.fake_sandbox import FakeSandbox
 
-from deepeyes.agent.many import episode_seed, run_many
+from deepeyes.agent.agent import Agent
+from deepeyes.agent.many import episode_seed
 from deepeyes.core.errors import InputError, ModelError, StorageError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.grading.rules import grade
@@ -37,15 +39,8 @@ async def test_all_run_and_are_written_with_their_pictures_and_verdicts(tmp_path
     writer = TraceWriter(tmp_path)
     told: list[str] = []
     many = tasks(store, 5)
-    traces = await run_many(
-        many,
-        ScriptedModel([SHOW, ANSWER]),
-        python(),
-        images=store,
-        samples=2,
-        writer=writer,
-        grade=grade,
-        on_done=lambda trace: told.append(trace.id),
+    traces = await Agent(ScriptedModel([SHOW, ANSWER]), python()).run(
+        many, images=store, samples=2, writer=writer, grade=grade, on_done=lambda trace: told.append(trace.id)
     )
     assert {trace.id for trace in traces} == {f"t{n}#{s}" for n in range(5) for s in range(2)} == set(told)
     written = list(read_traces(tmp_path))
@@ -54,18 +49,18 @@ async def test_all_run_and_are_written_with_their_pictures_and_verdicts(tmp_path
     assert all(ref in images for trace in written for ref in trace.image_refs())
     crop = written[0].image_parts()[1].ref
     assert crop not in store, "the data set's store is only read"
-    assert len({trace.seed for trace in written}) == 10
+    assert len({trace.sampling.seed for trace in written}) == 10
 
 
 async def test_a_run_resumes_where_it_stopped(tmp_path: Path, store: ImageStore):
     many, model = tasks(store, 4), ScriptedModel([ANSWER])
-    await run_many(many[:2], model, python(), images=store, writer=TraceWriter(tmp_path))
+    await Agent(model, python()).run(many[:2], images=store, writer=TraceWriter(tmp_path))
     failed = TraceWriter(tmp_path)
     first = next(read_traces(tmp_path))
     failed.write(
         first.model_copy(update={"id": "t2#0", "stop_reason": StopReason.infrastructure_error}), store
     )
-    again = await run_many(many, model, python(), images=store, writer=TraceWriter(tmp_path))
+    again = await Agent(model, python()).run(many, images=store, writer=TraceWriter(tmp_path))
     assert sorted(trace.id for trace in again) == ["t2#0", "t3#0"]
     assert [trace.stop_reason for trace in read_traces(tmp_path)] == [StopReason.answered] * 4
 
@@ -91,13 +86,8 @@ async def test_episodes_in_flight_are_bounded_and_slow_tools_stop_nobody(store: 
         if len(order) == 11 and sandbox.gate:
             sandbox.gate.set()
 
-    await run_many(
-        iter(tasks(store, 12)),
-        model,
-        ToolSet([Counted(sandbox)]),
-        images=store,
-        concurrency=3,
-        on_done=finished,
+    await Agent(model, ToolSet([Counted(sandbox)])).run(
+        iter(tasks(store, 12)), images=store, concurrency=3, on_done=finished
     )
     assert order[-1] == "t0#0", "everything else finished while it waited"
     assert peak <= 3
@@ -108,7 +98,7 @@ async def test_slow_episodes_overlap(store: ImageStore):
     sandbox.gate = asyncio.Event()
     tools = ToolSet([PythonTool(sandbox)])
     work = asyncio.create_task(
-        run_many(tasks(store, 16), ScriptedModel([SLOW, ANSWER]), tools, images=store, concurrency=16)
+        Agent(ScriptedModel([SLOW, ANSWER]), tools).run(tasks(store, 16), images=store, concurrency=16)
     )
     while sandbox.waiting < 16:
         await asyncio.sleep(0.005)
@@ -120,26 +110,26 @@ async def test_a_users_mistake_stops_the_run_and_comes_out_as_itself(tmp_path: P
     many = tasks(store, 6)
     many[3] = many[3].model_copy(update={"question": " "})
     with pytest.raises(InputError, match="the question is empty"):
-        await run_many(
-            many, ScriptedModel([ANSWER]), python(), images=store, writer=TraceWriter(tmp_path), concurrency=2
+        await Agent(ScriptedModel([ANSWER]), python()).run(
+            many, images=store, writer=TraceWriter(tmp_path), concurrency=2
         )
     assert 1 <= len(list(read_traces(tmp_path))) < 6
 
 
 async def test_a_failing_model_stops_the_run_and_partial_traces_stay(tmp_path: Path, store: ImageStore):
     class Refusing(ScriptedModel):
-        def conversation(self, seed: int = 0) -> Any:
-            talk = super().conversation(seed)
+        def conversation(self, sampling: Sampling = Sampling()) -> Any:
+            talk = super().conversation(sampling)
 
             async def send(*_: Any, **__: Any) -> Any:
-                await asyncio.sleep(0.01 if seed % 2 else 0.02)
+                await asyncio.sleep(0.01 if sampling.seed % 2 else 0.02)
                 raise ModelError("refuses the key", "set it")
 
             talk.send = send  # type: ignore[method-assign]
             return talk
 
     with pytest.raises(ModelError, match="refuses the key"):
-        await run_many(tasks(store, 4), Refusing([]), python(), images=store, writer=TraceWriter(tmp_path))
+        await Agent(Refusing([]), python()).run(tasks(store, 4), images=store, writer=TraceWriter(tmp_path))
     reasons = [trace.stop_reason for trace in read_traces(tmp_path)]
     assert len(reasons) == 4 and set(reasons) <= {StopReason.error, StopReason.interrupted}
 
@@ -149,13 +139,8 @@ async def test_cancelling_a_run_keeps_every_partial_trace(tmp_path: Path, store:
     sandbox.slow_seconds = 30
     writer = TraceWriter(tmp_path)
     work = asyncio.create_task(
-        run_many(
-            tasks(store, 5),
-            ScriptedModel([SHOW, SLOW]),
-            ToolSet([PythonTool(sandbox)]),
-            images=store,
-            writer=writer,
-            concurrency=3,
+        Agent(ScriptedModel([SHOW, SLOW]), ToolSet([PythonTool(sandbox)])).run(
+            tasks(store, 5), images=store, writer=writer, concurrency=3
         )
     )
     while sum("slow" in code for code in sandbox.codes) < 3:
@@ -177,20 +162,15 @@ async def test_a_full_disk_stops_the_run(tmp_path: Path, store: ImageStore, monk
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match="the disk is full"):
-        await run_many(tasks(store, 3), ScriptedModel([ANSWER]), python(), images=store, writer=writer)
+        await Agent(ScriptedModel([ANSWER]), python()).run(tasks(store, 3), images=store, writer=writer)
 
 
 async def test_failures_of_ours_are_not_graded(store: ImageStore):
     sandbox = FakeSandbox()
     sandbox.failures = 99
     limits = Limits(retries=0)
-    (trace,) = await run_many(
-        tasks(store, 1),
-        ScriptedModel([SHOW]),
-        ToolSet([PythonTool(sandbox)]),
-        images=store,
-        limits=limits,
-        grade=grade,
+    (trace,) = await Agent(ScriptedModel([SHOW]), ToolSet([PythonTool(sandbox)]), limits=limits).run(
+        tasks(store, 1), images=store, grade=grade
     )
     assert trace.stop_reason is StopReason.infrastructure_error and trace.verdict is None
 
@@ -203,7 +183,9 @@ def test_seeds_depend_on_nothing_but_their_arguments():
 
 def test_traces_are_equal_for_equal_seeds(store: ImageStore):
     def once() -> list[Trace]:
-        work = run_many(tasks(store, 3), ScriptedModel([SHOW, ANSWER]), python(), images=store, seed=3)
+        work = Agent(ScriptedModel([SHOW, ANSWER]), python(), sampling=Sampling(seed=3)).run(
+            tasks(store, 3), images=store
+        )
         return sorted(asyncio.run(work), key=lambda trace: trace.id)
 
     ignore = {"seconds", "model_seconds", "tool_seconds", "started", "turns"}

@@ -168,7 +168,7 @@ def test_unusable_folders_and_files(tmp_path: Path):
     with pytest.raises(InputError, match=r"line 1 of .* is damaged"):
         list(read_traces(tmp_path))
     path.write_text('{"id": "a", "stop_reason": "answered"}\n')
-    with pytest.raises(InputError, match="is not a trace of version 1"):
+    with pytest.raises(InputError, match="is not a trace of version 2"):
         list(read_traces(path))
     path.write_text('{"id": "a", "stop_reason": "answered", "version": 99}\n')
     with pytest.raises(InputError, match="written by a newer deepeyes"):

@@ -17,9 +17,12 @@ from typing import Any
 from PIL import Image
 from tools.fake_sandbox import FakeSandbox
 
+from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.images import VisionSpec
+from deepeyes.core.limits import Limits
 from deepeyes.core.messages import Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import Completion
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
@@ -91,8 +94,8 @@ class Talker:
         self.flaky = flaky
         self.sent = 0
 
-    def conversation(self, seed: int = 0) -> Talk:
-        return Talk(self, seed)
+    def conversation(self, sampling: Sampling = Sampling()) -> Talk:
+        return Talk(self, sampling.seed)
 
     async def aclose(self) -> None:
         return None
@@ -123,23 +126,19 @@ class Talk:
 
 
 class Crew:
-    """An `OpenRig` over talkers; keeps them in `models` so that tests can count."""
+    """An `OpenAgent` over talkers; keeps them in `models` so that tests can count."""
 
     def __init__(self, latency: float = 0.0, flaky: float = 0.0) -> None:
         self.latency, self.flaky = latency, flaky
         self.models: dict[str, Talker] = {}
 
     @asynccontextmanager
-    async def __call__(self, model: str, *, tools: bool = True, **_: Any) -> AsyncGenerator[Any]:
+    async def __call__(
+        self, model: str, *, tools: bool = True, limits: Limits, sampling: Sampling, **_: Any
+    ) -> AsyncGenerator[Agent]:
         talker = self.models.setdefault(model, Talker(model, self.latency, self.flaky))
-        yield Rig(talker, ToolSet([PythonTool(FakeSandbox())] if tools else []))
-
-
-class Rig:
-    dialect = None
-
-    def __init__(self, model: Talker, tools: ToolSet) -> None:
-        self.model, self.tools = model, tools
+        python = [PythonTool(FakeSandbox())] if tools else []
+        yield Agent(talker, ToolSet(python), None, limits, sampling)
 
 
 def picture(number: int, side: int = 84) -> Image.Image:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.core import images as core_images
 from deepeyes.core.images import ImageStore, VisionSpec, image_ref
 from deepeyes.core.task import Task
@@ -51,7 +51,7 @@ def test_a_picture_made_ready_is_neither_hashed_nor_rendered_again(
         raise AssertionError("done again")
 
     def episode(model: Any, images: ImageStore) -> Any:
-        return asyncio.run(run_episode(ready[0], model, ToolSet([]), images=images))
+        return asyncio.run(Agent(model, ToolSet([])).episode(ready[0], images=images))
 
     plain = episode(ScriptedModel([REPLY]), ImageStore(tmp_path))
     monkeypatch.setattr(core_images, "image_ref", never)

@@ -137,10 +137,10 @@ def test_the_world_as_a_source_with_its_own_teacher(tmp_path: Path) -> None:
         "synthesize": {"teachers": {"world": teacher}},
         "split": {"validation": 0.0},
     }
-    from deepeyes.cli.data import crew
+    from deepeyes.harness.setup import open_agent
 
     pytest.importorskip("imagehash")
-    counts = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", crew))
+    counts = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", open_agent))
     assert counts[-1].kept == 4, [count.rejected for count in counts]
     items = RunFolder(tmp_path / "run").final()
     traces = list(RunFolder(tmp_path / "run").traces(item.trace for item in items if item.trace))

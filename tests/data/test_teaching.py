@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Rig, Talker, recipe_values, write_rows
+from data.crew import Talker, recipe_values, write_rows
 from tools.fake_sandbox import FakeSandbox
 
+from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import InfrastructureError, StorageError
+from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling
 from deepeyes.data.curate import Pace, curate
 from deepeyes.data.recipe import Recipe
 from deepeyes.data.run.episodes import Shelf
@@ -28,7 +31,7 @@ QUICK = Pace(patience=Patience(concurrency=4, wait=0.01))
 
 
 class Workshop:
-    """An `OpenRig` whose sandbox fails so many times."""
+    """An `OpenAgent` whose sandbox fails so many times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.sandbox = FakeSandbox()
@@ -36,9 +39,12 @@ class Workshop:
         self.opened = 0
 
     @asynccontextmanager
-    async def __call__(self, model: str, *, tools: bool = True, **_: Any) -> AsyncGenerator[Any]:
+    async def __call__(
+        self, model: str, *, tools: bool = True, limits: Limits, sampling: Sampling, **_: Any
+    ) -> AsyncGenerator[Agent]:
         self.opened += 1
-        yield Rig(Talker(model or "teacher"), ToolSet([PythonTool(self.sandbox)] if tools else []))
+        python = [PythonTool(self.sandbox)] if tools else []
+        yield Agent(Talker(model), ToolSet(python), None, limits, sampling)
 
 
 def world_recipe() -> Recipe:

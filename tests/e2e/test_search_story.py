@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.cli.main import main
 from deepeyes.core.images import ImageStore, load_image
 from deepeyes.core.task import Task
@@ -67,7 +67,7 @@ async def test_flag_to_crop_to_image_search_to_text_search_to_answer(photo: Imag
         async with Sandbox.start() as sandbox:
             python = PythonTool(sandbox)
             tools = [python, SearchTool(text), ImageSearchTool(pictures, python), OpenPageTool(text)]
-            trace = await run_episode(task, ScriptedModel(REPLIES), ToolSet(tools), images=store)
+            trace = await Agent(ScriptedModel(REPLIES), ToolSet(tools)).episode(task, images=store)
     check(trace)
 
 

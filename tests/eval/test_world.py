@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deepeyes.agent.agent import Agent
 from deepeyes.cli.main import main
 from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Verdict, read_traces
-from deepeyes.eval.report import world_report
-from deepeyes.eval.run import run_world
+from deepeyes.eval.report import report as report_of
+from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
@@ -44,12 +45,12 @@ async def test_teacher_scores_full_marks_and_its_crops_hit(tmp_path: Path) -> No
     plan = WorldPlan(families=("tiny", "direct"), split="validation", seed=11, n=6, model="teacher")
     done: list[Trace] = []
     async with Sandbox.start() as sandbox:
-        tools = ToolSet([PythonTool(sandbox)])
-        traces = await run_world(plan, teacher(plan), tools, tmp_path, concurrency=3, on_done=done.append)
-        again = await run_world(plan, teacher(plan), tools, tmp_path, on_done=done.append)
+        agent = Agent(teacher(plan), ToolSet([PythonTool(sandbox)]))
+        traces = await run_plan(plan, agent, tmp_path, concurrency=3, on_done=done.append)
+        again = await run_plan(plan, agent, tmp_path, on_done=done.append)
     assert len(traces) == 6 and [t.id for t in again] == [t.id for t in traces]
     assert len(done) == 6, "a run that is complete asks nothing again"
-    report = world_report(traces, ImageStore(tmp_path / "images"))
+    report = report_of(traces, ImageStore(tmp_path / "images"))
     assert report["n"] == 6 and report["accuracy"] == 1.0
     assert report["ci95"][0] > 0.5 and report["ci95"][1] == 1.0
     assert report["tool_call_rate"] == 0.5 and report["crop_hit_rate"] == 1.0
@@ -58,7 +59,7 @@ async def test_teacher_scores_full_marks_and_its_crops_hit(tmp_path: Path) -> No
     json.dumps(report)
     other = plan.model_copy(update={"seed": 12})
     with pytest.raises(ConfigError, match="another run"):
-        await run_world(other, teacher(plan), ToolSet(), tmp_path)
+        await run_plan(other, Agent(teacher(plan)), tmp_path)
 
 
 def trace(number: int, **fields: object) -> Trace:
@@ -71,11 +72,11 @@ def test_our_failures_are_counted_and_never_scored() -> None:
     right = trace(1, verdict=Verdict(score=1), seconds=1.0)
     wrong = trace(2, verdict=Verdict(score=0), seconds=3.0)
     failed = trace(3, stop_reason=StopReason.infrastructure_error, seconds=99.0)
-    report = world_report([right, wrong, failed], ImageStore())
+    report = report_of([right, wrong, failed], ImageStore())
     assert (report["n"], report["accuracy"], report["infrastructure_errors"]) == (2, 0.5, 1)
     assert report["seconds_per_episode"] == 2.0
     assert report["tool_call_rate"] == 0.0 and report["crop_hit_rate"] is None
-    nothing = world_report([failed], ImageStore())
+    nothing = report_of([failed], ImageStore())
     assert nothing["n"] == 0 and nothing["accuracy"] is None
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from deepeyes.core.errors import ContextOverflow, ModelError
 from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_processor, build_tokenizer
 from deepeyes.models.nano.engine import Engine
 from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
@@ -56,12 +57,10 @@ def part(name: str = "image_1", seed: int = 0) -> ImagePart:
 
 
 async def talk(model: NanoModel, temperature: float = 0.0, seed: int = 0):
-    conversation = model.conversation(seed)
+    conversation = model.conversation(Sampling(temperature=temperature, seed=seed))
     question = Message.make("user", part(), "image_1 400x300 as 224x168\nRead the sign.")
-    first = await conversation.send([question], max_tokens=12, temperature=temperature)
-    second = await conversation.send(
-        [Message.make("user", "Output:\n", part("image_2", 1))], max_tokens=8, temperature=temperature
-    )
+    first = await conversation.send([question], max_tokens=12)
+    second = await conversation.send([Message.make("user", "Output:\n", part("image_2", 1))], max_tokens=8)
     await conversation.close()
     return first, second
 
@@ -142,8 +141,8 @@ async def test_many_at_once_say_what_each_says_alone(model: NanoModel) -> None:
 async def test_no_special_token_can_be_sampled(model: NanoModel, tokenizer) -> None:
     specials = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     for seed in range(3):
-        conversation = model.conversation(seed)
-        said = await conversation.send([Message.make("user", part(), "x")], max_tokens=100, temperature=5.0)
+        conversation = model.conversation(Sampling(temperature=5.0, seed=seed))
+        said = await conversation.send([Message.make("user", part(), "x")], max_tokens=100)
         assert not specials & set(said.token_ids[:-1])
         await conversation.close()
     await model.aclose()

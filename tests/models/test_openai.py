@@ -24,6 +24,7 @@ from deepeyes.core.errors import (
 from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.limits import Limits
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import Completion
 from deepeyes.models.openai import OpenAIModel
 from deepeyes.models.openai_wire import (
@@ -91,7 +92,10 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_request():
     server = Server(ok())
     await server.model(logprobs=True, extra={"top_p": 0.9}).generate(
-        HELLO, stop=STOP, max_tokens=7, temperature=0.5, seed=3, tools=[ToolSpec(name="t", description="d")]
+        HELLO,
+        sampling=Sampling(stop=STOP, temperature=0.5, seed=3),
+        max_tokens=7,
+        tools=[ToolSpec(name="t", description="d")],
     )
     body = server.bodies[0]
     assert str(server.requests[0].url) == "http://127.0.0.1:9/v1/chat/completions"
@@ -126,7 +130,7 @@ def test_tool_messages():
 
 async def test_a_conversation_grows_and_a_failed_send_leaves_it_as_it_was():
     server = Server(ok("one<|im_end|>"), httpx.Response(500), ok("two"))
-    talk = server.model(retries=0).conversation(seed=9)
+    talk = server.model(retries=0).conversation(Sampling(seed=9))
     await talk.send(HELLO)
     with pytest.raises(ServerError):
         await talk.send([Message.make("user", "lost")])
@@ -185,7 +189,7 @@ async def test_streaming():
     usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
     server = Server(sse(delta("<answer>r"), delta("ed"), delta(None, "stop"), usage))
     heard: list[str] = []
-    completion = await server.model().generate(HELLO, stop=STOP, on_text=heard.append)
+    completion = await server.model().generate(HELLO, sampling=Sampling(stop=STOP), on_text=heard.append)
     assert heard == ["<answer>r", "ed"] and completion.text == "<answer>red</answer>"
     assert completion.usage.completion_tokens == 2 and server.bodies[0]["stream"] is True
 

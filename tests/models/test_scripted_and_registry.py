@@ -18,7 +18,7 @@ from deepeyes.models.scripted import ScriptedModel
 
 
 async def replies(model: Any, question: str, count: int) -> list[str]:
-    talk = model.conversation(0)
+    talk = model.conversation()
     said = [(await talk.send([Message.make("user", question)])).text]
     for _ in range(count - 1):
         said.append((await talk.send([Message.make("user", "go on")])).text)
@@ -65,7 +65,7 @@ async def test_script_files(tmp_path: Path, name: str, content: str):
 async def test_scripted_tool_calls(tmp_path: Path):
     path = tmp_path / "s.json"
     path.write_text(json.dumps([{"tool_calls": [{"name": "python", "arguments": {"code": "1"}}]}]))
-    reply = await resolve_model(f"scripted:{path}").conversation(0).send([Message.make("user", "q")])
+    reply = await resolve_model(f"scripted:{path}").conversation().send([Message.make("user", "q")])
     assert reply.tool_calls[0].name == "python" and json.loads(reply.tool_calls[0].arguments) == {"code": "1"}
 
 
@@ -121,7 +121,7 @@ async def test_log_probs_are_asked_for_by_the_string(settings: str, asked: bool)
         return httpx.Response(200, json={"choices": [{"message": message, "logprobs": sampled}]})
 
     model = resolve_model(f"openai:m@http://h/v1{settings}", transport=httpx.MockTransport(answer))
-    reply = await model.conversation(0).send([Message.make("user", "q")])
+    reply = await model.conversation().send([Message.make("user", "q")])
     await model.aclose()
     assert bodies[0].get("logprobs", False) is asked
     assert reply.logprobs == ((-0.5,) if asked else None)

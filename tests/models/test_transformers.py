@@ -12,6 +12,7 @@ from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import ContextOverflow, ModelError
 from deepeyes.core.images import image_ref
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.models.registry import resolve_model
 
 pytest.importorskip("torch")
@@ -61,9 +62,9 @@ def test_views_are_what_the_processor_would_make(model: TransformersModel):
 
 
 async def test_tokens_are_kept_and_pictures_counted(model: TransformersModel):
-    talk = model.conversation(seed=1)
+    talk = model.conversation(Sampling(temperature=1.0, seed=1))
     first = await talk.send([Message.make("system", "Tools: python"), question(model)], max_tokens=6)
-    second = await talk.send([question(model, seed=9)], max_tokens=6, temperature=1.0)
+    second = await talk.send([question(model, seed=9)], max_tokens=6)
     assert first.prompt_ids and first.token_ids and second.prompt_ids and second.token_ids
     assert talk.ids == [*first.prompt_ids, *first.token_ids, *second.prompt_ids, *second.token_ids]
     cells = sum(value.prod().item() for value in talk.pixels["image_grid_thw"]) // 4
@@ -92,8 +93,8 @@ async def test_a_second_turn_is_what_the_template_would_write(model: Transformer
 
 async def test_equal_seeds_give_equal_replies_and_greedy_needs_none(model: TransformersModel):
     async def say(seed: int, temperature: float) -> Any:
-        talk = model.conversation(seed)
-        return (await talk.send([question(model)], max_tokens=8, temperature=temperature)).token_ids
+        talk = model.conversation(Sampling(temperature=temperature, seed=seed))
+        return (await talk.send([question(model)], max_tokens=8)).token_ids
 
     assert await say(1, 1.0) == await say(1, 1.0) != await say(2, 1.0)
     assert await say(1, 0.0) == await say(2, 0.0)
@@ -109,12 +110,13 @@ async def test_pictures_matter(model: TransformersModel):
 
 
 async def test_stop_strings_streaming_and_length(model: TransformersModel):
-    long = await model.conversation(3).send([question(model)], max_tokens=12, temperature=1.0)
+    hot = Sampling(temperature=1.0, seed=3)
+    long = await model.conversation(hot).send([question(model)], max_tokens=12)
     assert long.finish_reason == "length" and len(long.token_ids or ()) == 12
     mark = next(letter for letter in long.text if letter.isascii() and letter.isalpha())
     heard: list[str] = []
-    short = await model.conversation(3).send(
-        [question(model)], max_tokens=12, temperature=1.0, stop=[mark], on_text=heard.append
+    short = await model.conversation(hot.stopping([mark])).send(
+        [question(model)], max_tokens=12, on_text=heard.append
     )
     await asyncio.sleep(0)
     assert short.finish_reason == "stop" and mark in short.text and "".join(heard) == short.text

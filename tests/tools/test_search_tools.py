@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.core.actions import RawToolCall, ToolCall
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits, StopReason
@@ -234,7 +234,7 @@ async def play(dialect: str, replies: list[Any], engine: Engine) -> tuple[Trace,
     tools = ToolSet([SearchTool(engine), ImageSearchTool(engine), OpenPageTool(engine)])
     model = ScriptedModel(replies, dialect_name=dialect)
     speech = get_dialect(dialect)
-    trace = await run_episode(task, model, tools, images=store, dialect=speech, limits=Limits(retries=0))
+    trace = await Agent(model, tools, dialect=speech, limits=Limits(retries=0)).episode(task, images=store)
     shown = [message.text for turn in trace.turns[1:] for message in turn.sent]
     return trace, "\n".join(shown)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.cli.main import main
 from deepeyes.core.errors import InputError, ServerError
 from deepeyes.core.images import ImageStore
@@ -49,11 +49,11 @@ async def folder(tmp_path: Path) -> Path:
     )
     code = f"<think>{EVIL}</think>\n<code>\n```python\nprint({EVIL!r})\n```\n</code>"
     evil = ScriptedModel([code, EVIL, f"<think>x</think><answer>{EVIL}</answer>"], name=EVIL)
-    trace = await run_episode(task, evil, ToolSet([HostilePython()]), images=writer.images)
+    trace = await Agent(evil, ToolSet([HostilePython()])).episode(task, images=writer.images)
     writer.write(trace.graded(grade(task, trace.answer)))
     plain = task.model_copy(update={"id": "two", "question": "What colour?"})
     model = ScriptedModel(["<think>I see.</think><answer>Red.</answer>"])
-    trace = await run_episode(plain, model, ToolSet(), images=writer.images)
+    trace = await Agent(model, ToolSet()).episode(plain, images=writer.images)
     writer.write(trace.graded(grade(plain, trace.answer)))
     writer.write(trace.model_copy(update={"id": "three", "stop_reason": StopReason.infrastructure_error}))
     return tmp_path / "run"
@@ -111,8 +111,8 @@ def test_counts_verdicts_and_filters(folder: Path) -> None:
 class Down(ScriptedModel):
     """A server that cannot be reached."""
 
-    def conversation(self, seed: int = 0) -> Any:
-        talk = super().conversation(seed)
+    def conversation(self, *settings: Any) -> Any:
+        talk = super().conversation(*settings)
 
         async def fail(*_: Any, **__: Any) -> Completion:
             raise ServerError("it is down", "start it")
@@ -125,7 +125,7 @@ async def test_a_model_that_never_replied_leaves_question_and_picture(tmp_path: 
     writer = TraceWriter(tmp_path)
     picture = writer.images.put(Image.effect_noise((900, 600), 70).convert("RGB"))
     task = Task(id="one", question="What colour?", images=(picture,), truth={"box": [30, 40, 60, 60]})
-    writer.write(await run_episode(task, Down([]), ToolSet(), images=writer.images))
+    writer.write(await Agent(Down([]), ToolSet()).episode(task, images=writer.images))
     html = write_page(tmp_path).read_text()
     images = [attributes["alt"] for tag, attributes in Tags(html).found if tag == "img"]
     assert images == ["image_1"] and "What colour?" in html and 'class="truth"' in html

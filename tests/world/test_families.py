@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.data.stages.teach.teachers import replies_for
 from deepeyes.grading.rules import grade
@@ -113,7 +113,7 @@ async def test_the_teacher_solves_what_needs_no_search(family: str, tmp_path: Pa
             task = to_task(example, images)
             texts = [reply.text for reply in replies_for(example, NANO)]
             model = ScriptedModel(texts, name="teacher", prompt="brief", vision=NANO)
-            trace = await run_episode(task, model, ToolSet([PythonTool(sandbox)]), images=images)
+            trace = await Agent(model, ToolSet([PythonTool(sandbox)])).episode(task, images=images)
             assert grade(task, trace.answer).score == 1
             assert all(turn.observation and turn.observation.status == "ok" for turn in trace.tool_turns)
 
@@ -167,7 +167,7 @@ async def test_what_is_searched_for_is_cut_out_along_its_edges() -> None:
             model = ScriptedModel(
                 [*texts[first : first + 2], "<answer>1</answer>"], prompt="brief", vision=NANO
             )
-            trace = await run_episode(task, model, ToolSet([PythonTool(sandbox)]), images=images)
+            trace = await Agent(model, ToolSet([PythonTool(sandbox)])).episode(task, images=images)
             near, cut = (turn.observation for turn in trace.tool_turns)
             assert near and cut and near.status == cut.status == "ok"
             assert example.target is not None

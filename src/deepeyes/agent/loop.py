@@ -18,6 +18,7 @@ from functools import partial
 
 from deepeyes.agent import events
 from deepeyes.agent.events import Event, OnEvent
+from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.patience import patiently, to_the_end
 from deepeyes.agent.record import Record
 from deepeyes.core.actions import Action, CallAction, CodeAction, ToolCall
@@ -27,13 +28,12 @@ from deepeyes.core.errors import (
     InfrastructureError,
 )
 from deepeyes.core.images import ImageRef, ImageStore
-from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.task import Task, check_question
 from deepeyes.core.trace import Observation, Trace
 from deepeyes.dialects.base import Dialect
-from deepeyes.dialects.registry import get_dialect
-from deepeyes.models.base import ChatModel, Completion, Conversation
+from deepeyes.models.base import Completion, Conversation
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 
 Keep = Callable[[Trace], None]
@@ -44,33 +44,32 @@ _TOOL_GRACE = 30.0
 
 
 async def run_episode(
+    agent: AgentParts,
     task: Task,
-    model: ChatModel,
-    tools: ToolSet,
     *,
     images: ImageStore,
-    dialect: Dialect | None = None,
-    limits: Limits = Limits(),
-    seed: int = 0,
     sample: int = 0,
-    temperature: float = 0.0,
+    seed: int | None = None,
     on_event: OnEvent | None = None,
     keep: Keep | None = None,
 ) -> Trace:
-    """Let `model` work on `task` and return everything that happened.
+    """Let `agent` work on `task` and return everything that happened.
 
-    `images` holds the task's pictures and receives those the tools return. Raises `InputError` for an
-    unusable question before anything starts, other mistakes of the user (a missing picture, a wrong key) as
-    they come, and passes cancellation on; in the last two cases `keep` has received the partial trace.
+    `images` holds the task's images and receives those the tools return; `seed` is for this episode in place
+    of the agent's. Raises `InputError` for an unusable question and `ModelError` for a sampling that the
+    model cannot do before anything starts, other mistakes of the user (a missing image, a wrong key) as they
+    come, and passes cancellation on; in the last two cases `keep` has received the partial trace.
     """
+    model, limits, speech = agent.model, agent.limits, agent.speech
     question = check_question(task.question, limits.question_chars)
+    sampling = agent.sampling.stopping(speech.stop)
+    sampling = sampling if seed is None else sampling.seeded(seed)
     async with AsyncExitStack() as stack:
-        episode = Episode(seed=seed, limits=limits, stack=stack)
+        episode = Episode(seed=sampling.seed, limits=limits, stack=stack)
         record = Record(task, sample, model.vision, limits, images, episode)
-        speech = dialect or get_dialect(model.dialect_name, model.prompt)
-        conversation = model.conversation(seed)
+        conversation = model.conversation(sampling)
         stack.push_async_callback(conversation.close)
-        run = _Run(record, conversation, speech, tools, temperature, on_event)
+        run = _Run(record, conversation, speech, agent.tools, on_event)
         failure: DeepEyesError | asyncio.CancelledError | None = None
         clock = asyncio.timeout(limits.episode_seconds)
         try:
@@ -95,9 +94,8 @@ async def run_episode(
             stop,
             model=model.name,
             dialect=speech.name,
-            tools=tools.names,
-            seed=seed,
-            temperature=temperature,
+            tools=agent.tools.names,
+            sampling=sampling,
         )
         run.tell(events.Ended(stop, record.answer))
         if keep is not None:
@@ -126,7 +124,6 @@ class _Run:
     conversation: Conversation
     dialect: Dialect
     tools: ToolSet
-    temperature: float
     on_event: OnEvent | None
 
     def opening(self, question: str, shown: list[ImagePart]) -> tuple[Message, ...]:
@@ -179,15 +176,14 @@ class _Run:
             self.record.heard = []
             return await self.conversation.send(
                 self.record.pending,
-                stop=self.dialect.stop,
                 max_tokens=max_tokens,
-                temperature=self.temperature,
                 tools=self.tools.specs() if self.dialect.server_tools else (),
                 on_text=self._hear if self.on_event else None,
             )
 
         start = time.perf_counter()
         completion = await patiently(send, self.record.limits, self.record.notes)
+        self.record.notes += [note for note in completion.notes if note not in self.record.notes]
         return completion, time.perf_counter() - start
 
     def _read(self, completion: Completion) -> Action:

@@ -18,6 +18,7 @@ from deepeyes.core.actions import Action
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec, to_rgb
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.text import cut_middle
 from deepeyes.core.trace import Observation, Trace, Turn, Usage, trace_id
@@ -114,8 +115,7 @@ class Record:
         model: str,
         dialect: str,
         tools: tuple[str, ...],
-        seed: int,
-        temperature: float,
+        sampling: Sampling,
     ) -> Trace:
         """Everything so far, without pixels (a trace names pictures, it does not hold them).
 
@@ -128,8 +128,7 @@ class Record:
             id=trace_id(self.task.id, self.sample),
             task=self.task,
             sample=self.sample,
-            seed=seed,
-            temperature=temperature,
+            sampling=sampling,
             model=model,
             dialect=dialect,
             tools=tools,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from os import devnull
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -13,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from deepeyes.cli.inspecting import inspect_file
-from deepeyes.harness.setup import Rig, rig, run
+from deepeyes.cli.running import note, run
+from deepeyes.harness.setup import open_agent
 
 app = typer.Typer(add_completion=False, help="Curate data: from raw questions to traces and prompts.")
 
@@ -55,7 +54,7 @@ def curate(
             bars.update(shown[stage], completed=done, total=total)
 
         kept = f"what is done is in {out}; the same command goes on"
-        counts = run(run_curation(plan, out, crew, pace=pace, progress=step), kept)
+        counts = run(run_curation(plan, out, partial(open_agent, tell=note), pace=pace, progress=step), kept)
     if as_json:
         print((out / FUNNEL_FILE).read_text("utf-8"), end="")
     else:
@@ -104,12 +103,3 @@ def inspect(
 ) -> None:
     """The columns of a file, their types, how often they are empty, and its first rows."""
     inspect_file(file, n, Console())
-
-
-@asynccontextmanager
-async def crew(
-    model: str, *, tools: bool = True, dialect: str = "", search: Sequence[str] = ()
-) -> AsyncGenerator[Rig]:
-    """A model and its tools; without a name one that is never asked, for teachers that are scripts."""
-    async with rig(model or f"scripted:{devnull}", tools=tools, dialect=dialect, search=search) as it:
-        yield it

@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from deepeyes.cli.running import note, run
 from deepeyes.core.errors import DeepEyesError
 from deepeyes.core.trace import TRACES_FILE, Trace
 from deepeyes.eval.report import is_right
-from deepeyes.eval.run import run_world
+from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan
-from deepeyes.harness.setup import rig, run
 from deepeyes.view.page import write_page
 from deepeyes.view.visible import one_line
 
@@ -61,11 +61,10 @@ def demo(
 
 
 async def _ask(plan: WorldPlan, out: Path, console: Console) -> list[Trace]:
-    async with rig(plan.model) as it:
-        return await run_world(
+    async with plan.open(note) as agent:
+        return await run_plan(
             plan,
-            it.model,
-            it.tools,
+            agent,
             out,
             concurrency=1,
             on_done=lambda trace: console.print(_line(trace), soft_wrap=True),

@@ -1,4 +1,4 @@
-"""`deepeyes eval world`: the agent on the embedded world, as numbers."""
+"""`deepeyes eval`: an agent on a benchmark, as numbers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepeyes.cli.running import note, run
+from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
-from deepeyes.eval.report import is_right, world_report
-from deepeyes.eval.run import run_world
+from deepeyes.eval.plan import EvalPlan
+from deepeyes.eval.registry import BENCHMARKS, benchmark_named
+from deepeyes.eval.report import is_right, report
+from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan
 from deepeyes.harness.search import HELP
-from deepeyes.harness.setup import rig, run
 from deepeyes.world.families import FAMILIES, searched
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
@@ -39,7 +42,12 @@ def world(
     as_json: bool = typer.Option(False, "--json", help="Print one flat JSON object."),
     trace: Path | None = typer.Option(None, help="Keep the traces here; started again, the run goes on."),
     concurrency: int = typer.Option(16, min=1, help="Episodes in flight."),
-    temperature: float = typer.Option(0.0, min=0.0),
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    top_k: TopK = 0,
+    min_p: MinP = 0.0,
+    repetition_penalty: RepetitionPenalty = 1.0,
+    stop: Stop = [],
     limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget. Repeatable."),
     dialect: str = typer.Option("", help="The model's own by default."),
     search: list[str] = typer.Option([], metavar="WHAT", help=HELP),
@@ -48,6 +56,7 @@ def world(
     if tools not in ("on", "off"):
         raise InputError(f"--tools is {tools!r}", "give on or off")
     families = tuple(name.strip() for name in family.split(",") if name.strip())
+    sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     plan = WorldPlan(
         families=families,
         split=split,
@@ -56,21 +65,27 @@ def world(
         model=model,
         tools=tools == "on",
         dialect=dialect,
-        temperature=temperature,
+        sampling=sampling,
         limits=parse_limits(limit),
         search=tuple(search) or _searched(families if tools == "on" else ()),
     ).checked()
-    with ExitStack() as stack:
-        folder = trace or Path(stack.enter_context(TemporaryDirectory(prefix="deepeyes-eval-")))
-        kept = f"finished episodes are in {trace}; the same command goes on" if trace else ""
-        traces = run(_ask_all(plan, folder, concurrency), kept)
-        report = world_report(traces, ImageStore(folder / IMAGES_FOLDER))
     about = {"model": model, "families": family, "split": split, "seed": seed, "tools": tools}
-    report = {**report, **about, "trace": str(trace) if trace else None}
-    if as_json:
-        print(json.dumps(report))
-    else:
-        _print(report)
+    _measure(plan, trace, concurrency, about, as_json)
+
+
+@app.command("run")
+def run_benchmark(
+    benchmark: str = typer.Argument(help=f"One of {', '.join(BENCHMARKS)}."),
+    override: list[str] = typer.Option([], "--set", metavar="A.B=C", help="Change a setting. Repeatable."),
+    plan: Path | None = typer.Option(None, help="A TOML file with the settings."),
+    as_json: bool = typer.Option(False, "--json", help="Print one flat JSON object."),
+    trace: Path | None = typer.Option(None, help="Keep the traces here; started again, the run goes on."),
+    concurrency: int = typer.Option(16, min=1, help="Episodes in flight."),
+) -> None:
+    """Any benchmark by its name, with all its settings: model, tools, search, sampling, n, and its own."""
+    settings = benchmark_named(benchmark).load(plan, override).checked()
+    about = {"benchmark": benchmark, "model": settings.model, "tools": "on" if settings.tools else "off"}
+    _measure(settings, trace, concurrency, about, as_json)
 
 
 @app.command()
@@ -81,12 +96,13 @@ def tools(
 ) -> None:
     """Which tools the model called, by family: crop, mark, numerical analysis, image search, text search."""
     from deepeyes.analysis.toolmix import plot as draw
-    from deepeyes.analysis.toolmix import report, tool_mix
+    from deepeyes.analysis.toolmix import report as mix_report
+    from deepeyes.analysis.toolmix import tool_mix
 
     mixes = tool_mix(trace for folder in folders for trace in read_traces(folder))
     if plot is not None:
         draw(mixes, plot)
-    told = report(mixes)
+    told = mix_report(mixes)
     if as_json:
         print(json.dumps(told))
         return
@@ -104,10 +120,26 @@ def _searched(families: Sequence[str]) -> tuple[str, ...]:
     return ("world",) if any(name in FAMILIES and searched(name) for name in families) else ()
 
 
-async def _ask_all(plan: WorldPlan, folder: Path, concurrency: int) -> list[Trace]:
+def _measure(
+    plan: EvalPlan, trace: Path | None, concurrency: int, about: dict[str, Any], as_json: bool
+) -> None:
+    """Ask, and print the report with what it is `about`."""
+    with ExitStack() as stack:
+        folder = trace or Path(stack.enter_context(TemporaryDirectory(prefix="deepeyes-eval-")))
+        kept = f"finished episodes are in {trace}; the same command goes on" if trace else ""
+        traces = run(_ask_all(plan, folder, concurrency), kept)
+        numbers = report(traces, ImageStore(folder / IMAGES_FOLDER))
+    numbers = {**numbers, **about, "trace": str(trace) if trace else None}
+    if as_json:
+        print(json.dumps(numbers))
+    else:
+        _print(numbers)
+
+
+async def _ask_all(plan: EvalPlan, folder: Path, concurrency: int) -> list[Trace]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     right = asked = 0
-    async with rig(plan.model, tools=plan.tools, dialect=plan.dialect, search=plan.search) as it:
+    async with plan.open(note) as agent:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("asking", total=plan.n)
 
@@ -116,14 +148,12 @@ async def _ask_all(plan: WorldPlan, folder: Path, concurrency: int) -> list[Trac
                 asked, right = asked + trace.stop_reason.is_result, right + is_right(trace)
                 progress.update(bar, advance=1, description=f"{right} of {asked} right")
 
-            return await run_world(
-                plan, it.model, it.tools, folder, dialect=it.dialect, concurrency=concurrency, on_done=step
-            )
+            return await run_plan(plan, agent, folder, concurrency=concurrency, on_done=step)
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(numbers: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None)
-    for name, value in report.items():
+    for name, value in numbers.items():
         text = json.dumps(value) if isinstance(value, list | dict) else str(value)
         table.add_row(name.replace("_", " "), text)
     Console().print(table)

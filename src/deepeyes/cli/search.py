@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deepeyes.cli.running import run
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.harness.search import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
-from deepeyes.harness.setup import run
 from deepeyes.search.base import Document, Hit
 from deepeyes.view.visible import visible
 

@@ -125,10 +125,16 @@ class LoadedImage:
     notes: list[str] = field(default_factory=list[str])
 
 
-def load_image(source: str | os.PathLike[str] | bytes) -> LoadedImage:
-    """Read a picture from a path or from its bytes as upright RGB; raises `InputError` with one line and a
-    remedy.
+ImageSource = str | os.PathLike[str] | bytes | Image.Image
+"""Where an image may come from: a path, the bytes of a file, or pixels."""
+
+
+def load_image(source: ImageSource) -> LoadedImage:
+    """Read an image from a path, from its bytes or from pixels as upright RGB; raises `InputError` with one
+    line and a remedy.
     """
+    if isinstance(source, Image.Image):
+        return LoadedImage(to_rgb(source))
     name, data = ("the picture", source) if isinstance(source, bytes) else _read_file(Path(source))
     if not data:
         raise InputError(f"{name} is empty (0 bytes)", _GIVE_PICTURE)

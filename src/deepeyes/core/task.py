@@ -7,7 +7,8 @@ above.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,6 +41,15 @@ class Task(BaseModel):
     """
     source: str = ""
     meta: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    @property
+    def truth_box(self) -> tuple[float, float, float, float] | None:
+        """The box of what is asked about, in pixels of the first image, if its maker told."""
+        box: Any = self.truth.get("box")
+        if not isinstance(box, list | tuple) or len(cast("Sequence[Any]", box)) != 4:
+            return None
+        left, top, right, bottom = (float(side) for side in cast("Sequence[Any]", box))
+        return left, top, right, bottom
 
 
 def check_question(question: str, max_chars: int) -> str:

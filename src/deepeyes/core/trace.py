@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from deepeyes.core.actions import Action
 from deepeyes.core.errors import InputError, StorageError, boundary
@@ -27,10 +27,11 @@ from deepeyes.core.files import append_whole
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
 from deepeyes.core.text import Text
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 TRACES_FILE = "traces.jsonl"
 IMAGES_FOLDER = "images"
 
@@ -134,8 +135,8 @@ class Trace(BaseModel):
     """Unique in a run: the task's id and the sample's number."""
     task: Task
     sample: int = 0
-    seed: int = 0
-    temperature: float = 0.0
+    sampling: Sampling = Sampling()
+    """How the replies were drawn, the episode's own seed and the dialect's stop strings included."""
     model: Text = ""
     dialect: str = ""
     tools: tuple[str, ...] = ()
@@ -155,6 +156,16 @@ class Trace(BaseModel):
     tool_seconds: float = 0.0
     notes: tuple[Text, ...] = ()
     """Things its reader should know: an animated picture, an error of ours."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, values: Any) -> Any:
+        """Fields of version 1 under today's names."""
+        values = with_sampling(values, "temperature", "seed")
+        if isinstance(values, dict):
+            fields = cast("dict[str, Any]", values)
+            return {**fields, "version": TRACE_VERSION}
+        return values
 
     @property
     def tool_turns(self) -> tuple[Turn, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deepeyes.agent.many import Grade
+from deepeyes.agent.agent import Grade
 from deepeyes.core.files import rewrite, write_atomic
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item
@@ -24,7 +24,7 @@ from deepeyes.data.recipe import Recipe
 from deepeyes.data.run.claim import claim
 from deepeyes.data.run.folder import RunFolder, StageCount, StageFolder
 from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE
-from deepeyes.data.run.probe import AskWork, OpenRig, Patience
+from deepeyes.data.run.probe import AskWork, OpenAgent, Patience
 from deepeyes.data.run.read import read_sources
 from deepeyes.data.run.runners import Runner, StageWork, ThisProcess
 from deepeyes.data.run.teach import TeachWork
@@ -58,7 +58,7 @@ class Pace:
 async def curate(
     recipe: Recipe,
     out: Path,
-    open_rig: OpenRig,
+    open_agent: OpenAgent,
     *,
     pace: Pace | None = None,
     grade: Grade = grade_by_rule,
@@ -72,7 +72,7 @@ async def curate(
     """
     run = RunFolder(out)
     claim(run, recipe.checked())
-    work = _Curation(recipe, run, open_rig, pace or Pace(), grade, progress)
+    work = _Curation(recipe, run, open_agent, pace or Pace(), grade, progress)
     counts = [work.read()]
     if recipe.mix.by == "family":
         recipe.mix.check({item.task.family for item in run.stage(1, "read").kept()})
@@ -91,7 +91,7 @@ _WHOLE = ("deduplicate", "mix", "split")
 class _Curation:
     recipe: Recipe
     run: RunFolder
-    open_rig: OpenRig
+    open_agent: OpenAgent
     pace: Pace
     grade: Grade
     progress: Progress
@@ -142,7 +142,7 @@ class _Curation:
     ) -> None:
         runner, patience = self.pace.runner, self.pace.patience
         if isinstance(stage, Difficult | Benefit) and stage.model:
-            ask = AskWork(self.run, stage, source, target, self.open_rig, patience, self.grade)
+            ask = AskWork(self.run, stage, source, target, self.open_agent, patience, self.grade)
             if runner.asks_here:
                 await ask.ask(parts, self._counter(stage.name, ask.items(parts)))
                 return
@@ -153,7 +153,7 @@ class _Curation:
                 stage,
                 source,
                 target,
-                self.open_rig,
+                self.open_agent,
                 patience,
                 self.grade,
                 self.recipe.verify.tolerate,

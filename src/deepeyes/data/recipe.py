@@ -131,10 +131,7 @@ class Recipe(Config):
                 stage.name: stage.model_dump(exclude=_JUDGING)
                 for stage in (self.difficulty, self.tool_benefit)
             },
-            **{
-                f"{self.synthesize.name}-{name}": (self.synthesize.seed, teacher)
-                for name, teacher in teachers.items()
-            },
+            **{f"{self.synthesize.name}-{name}": teacher for name, teacher in teachers.items()},
         }
 
     def check_models(self) -> None:

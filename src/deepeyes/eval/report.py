@@ -13,10 +13,9 @@ from deepeyes.analysis.crops import CropFinder, contains
 from deepeyes.analysis.stats import median, share, wilson
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace
-from deepeyes.eval.world import truth_box
 
 
-def world_report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
+def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """One flat object of numbers about graded episodes.
 
     `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results; `tool_call_rate` is
@@ -28,9 +27,9 @@ def world_report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """
     scored = [trace for trace in traces if trace.stop_reason.is_result]
     right = sum(is_right(trace) for trace in scored)
-    looked = [trace for trace in scored if trace.tool_turns and truth_box(trace) and trace.task.images]
+    looked = [trace for trace in scored if trace.tool_turns and trace.task.truth_box and trace.task.images]
     hits = [crop_hit(trace, images) for trace in looked]
-    report: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "n": len(scored),
         "accuracy": _rounded(share(right, len(scored))),
         "ci95": [_rounded(side) for side in wilson(right, len(scored))],
@@ -44,10 +43,10 @@ def world_report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     families = list(dict.fromkeys(trace.task.family for trace in traces))
     for family in families if len(families) > 1 else []:
         its = [trace for trace in scored if trace.task.family == family]
-        report[f"accuracy_{family}"] = _rounded(share(sum(is_right(trace) for trace in its), len(its)))
+        numbers[f"accuracy_{family}"] = _rounded(share(sum(is_right(trace) for trace in its), len(its)))
         called = sum(bool(trace.tool_turns) for trace in its)
-        report[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
-    return report
+        numbers[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
+    return numbers
 
 
 def is_right(trace: Trace) -> bool:
@@ -56,7 +55,7 @@ def is_right(trace: Trace) -> bool:
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:
     """Whether a returned picture contains the truth box; None if none of them could be placed."""
-    truth = truth_box(trace)
+    truth = trace.task.truth_box
     returned = [part.ref for turn in trace.tool_turns if turn.observation for part in turn.observation.images]
     if truth is None or not returned:
         return False

@@ -1,38 +1,26 @@
-"""The agent on the embedded world: which share does it get right, and how does it use its tools?
+"""The embedded world as a benchmark: which share does an agent get right, and how does it use its tools?
 
-What always holds: another seed draws other tasks of the same split; an episode that failed because of us is
-counted and shown, never scored; a run that is started again in its folder asks only what is missing, and a
-folder that holds another run is refused.
+What always holds: another seed draws other tasks of the same split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Iterator
 
-from deepeyes.core.config import Config
 from deepeyes.core.errors import InputError
-from deepeyes.core.limits import Limits
-from deepeyes.core.trace import Trace
+from deepeyes.core.images import ImageStore
+from deepeyes.core.task import Task
+from deepeyes.eval.plan import EvalPlan
 from deepeyes.world import FAMILIES
 from deepeyes.world.strings import SPLITS
+from deepeyes.world.tasks import world_tasks
 
 
-class WorldPlan(Config):
-    """What is asked of whom. `n` may grow between two starts of a run; nothing else may change."""
+class WorldPlan(EvalPlan):
+    """Tasks of the world's families, as many of each."""
 
-    families: tuple[str, ...]
+    families: tuple[str, ...] = ("tiny", "direct")
     split: str = "test"
-    seed: int = 0
-    n: int = 500
-    model: str = "nano"
-    tools: bool = True
-    dialect: str = ""
-    """Empty for the model's own."""
-    temperature: float = 0.0
-    limits: Limits = Limits()
-    search: tuple[str, ...] = ()
-    """What the model may search, as in `deepeyes ask --search`."""
 
     def checked(self) -> WorldPlan:
         """Itself; raises `InputError` for a family or split that does not exist."""
@@ -47,11 +35,5 @@ class WorldPlan(Config):
             )
         return self
 
-
-def truth_box(trace: Trace) -> tuple[float, float, float, float] | None:
-    """The box of what was asked about, in pixels of the first picture, if its maker told."""
-    box = trace.task.truth.get("box")
-    if not isinstance(box, list | tuple) or len(cast("Sequence[Any]", box)) != 4:
-        return None
-    left, top, right, bottom = (float(side) for side in cast("Sequence[Any]", box))
-    return left, top, right, bottom
+    def tasks(self, images: ImageStore) -> Iterator[Task]:
+        yield from world_tasks(list(self.families), self.split, self.seed, self.n, images)

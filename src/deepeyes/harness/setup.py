@@ -1,20 +1,21 @@
-"""What asking verbs share: a model and its tools, opened together and closed together, and Ctrl-C.
+"""One call that opens an agent: a model by name with its sandbox, what it may search, and its tools.
 
 What always holds: nothing stays behind, whichever way the block ends; without tools no sandbox is started and
-nothing is opened to search in, and without a word about searching there is no search tool; Ctrl-C becomes
-`Interrupted` after everything inside has closed and kept what it had.
+nothing is opened to search in, and without a word about searching there is no search tool.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import replace
 
-from deepeyes.core.errors import Interrupted, SandboxUnavailable
+from deepeyes.agent.agent import Agent
+from deepeyes.core.errors import SandboxUnavailable
+from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling
 from deepeyes.dialects.base import Dialect
 from deepeyes.dialects.registry import dialect_named
 from deepeyes.harness.search import BRIEF_CHARS, SNIPPET_CHARS, open_engines
@@ -23,23 +24,28 @@ from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 
-T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Rig:
-    model: ChatModel
-    tools: ToolSet
-    dialect: Dialect | None
-    """None for the model's own."""
+Tell = Callable[[str], None]
+"""Told in a sentence what its user should know: an index that is made, vectors that are missing."""
 
 
 @asynccontextmanager
-async def rig(
-    model: str, *, tools: bool = True, dialect: str = "", search: Sequence[str] = ()
-) -> AsyncGenerator[Rig]:
-    """The named model with the Python tool and what `search` names (see `engines`), or none, ready for
-    episodes.
+async def open_agent(
+    model: str | ChatModel = "nano",
+    *,
+    tools: bool = True,
+    dialect: str = "",
+    search: str | Sequence[str] = (),
+    limits: Limits = Limits(),
+    sampling: Sampling = Sampling(),
+    tell: Tell = _LOG.warning,
+) -> AsyncGenerator[Agent]:
+    """The agent of a model, with the Python tool and what `search` names, or without any tool.
+
+    `model`: a name as in `deepeyes ask --model`, or a model, which stays its owner's to close. `dialect`: a
+    name, such as `native` or `deepeyes_v2/brief`; empty for the model's own. `search`: as in `deepeyes ask
+    --search`, one or several.
 
     Raises `ModelError`, `ConfigError` (dialect, search), `SearchUnavailable` (an index) or
     `SandboxUnavailable`.
@@ -47,36 +53,36 @@ async def rig(
     from deepeyes.sandbox import Sandbox
 
     speech = dialect_named(dialect) if dialect else None
-    chat = await asyncio.to_thread(resolve_model, model)
+    named = isinstance(model, str)
+    chat = await asyncio.to_thread(resolve_model, model) if isinstance(model, str) else model
+    agent = Agent(chat, ToolSet(), speech, limits, sampling)
     try:
         if not tools:
-            yield Rig(chat, ToolSet(), speech)
+            yield agent
             return
-        brief = (speech.name.partition("/")[2] if speech else chat.prompt) == "brief"
+        specs = (search,) if isinstance(search, str) else search
+        brief = _is_brief(speech, chat)
         chars = BRIEF_CHARS if brief else SNIPPET_CHARS
         async with (
-            open_engines(search, snippet_chars=chars, tell=_say) as engines,
+            open_engines(specs, snippet_chars=chars, tell=lambda *step: _say(tell, *step)) as engines,
             Sandbox.start() as sandbox,
         ):
             for note in engines.notes:
-                print(f"note: {note}", file=sys.stderr)
+                tell(note)
             python = PythonTool(sandbox)
-            yield Rig(chat, ToolSet([python, *engines.tools(python, brief=brief)]), speech)
+            yield replace(agent, tools=ToolSet([python, *engines.tools(python, brief=brief)]))
     except SandboxUnavailable as error:
         raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
     finally:
-        await chat.aclose()
+        if named:
+            await chat.aclose()
 
 
-def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
-    """Run `work` to its end; Ctrl-C cancels it and raises `Interrupted`, which tells what is `kept`."""
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted", kept or "give --trace DIR to keep what happened") from None
+def _is_brief(speech: Dialect | None, model: ChatModel) -> bool:
+    return (speech.name.partition("/")[2] if speech else model.prompt) == "brief"
 
 
-def _say(what: str, done: int, total: int) -> None:
+def _say(tell: Tell, what: str, done: int, total: int) -> None:
     """Making an index takes a while, once: say so when it begins."""
     if done == 0 and total:
-        print(f"note: making the index of the world, once: {total} {what}", file=sys.stderr)
+        tell(f"making the index of the world, once: {total} {what}")

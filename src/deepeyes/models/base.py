@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from deepeyes.core.actions import RawToolCall, ToolCall, ToolSpec
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.text import read_json
 from deepeyes.core.trace import Usage
 from deepeyes.dialects.neutralise import neutralise_special
@@ -40,6 +41,8 @@ class Completion:
     """The tokens fed since the conversation's last reply."""
     usage: Usage = Usage()
     tool_calls: tuple[RawToolCall, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the trace should tell of how it came about, such as a setting that the server did not take."""
 
 
 class Conversation(Protocol):
@@ -49,9 +52,7 @@ class Conversation(Protocol):
         self,
         new_messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
@@ -75,8 +76,12 @@ class ChatModel(Protocol):
     @property
     def prompt(self) -> str: ...
 
-    def conversation(self, seed: int = 0) -> Conversation:
-        """A new conversation; equal seeds and messages give equal replies where the model allows it."""
+    def conversation(self, sampling: Sampling = Sampling()) -> Conversation:
+        """A new conversation, all of whose replies are drawn by `sampling`.
+
+        Equal seeds and messages give equal replies where the model allows it. Raises `ModelError` for a
+        `sampling` that the model cannot do.
+        """
         ...
 
     async def aclose(self) -> None: ...
@@ -89,10 +94,8 @@ class Generator(Protocol):
         self,
         messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
+        sampling: Sampling = Sampling(),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
-        seed: int = 0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion: ...
@@ -101,28 +104,24 @@ class Generator(Protocol):
 class MessageConversation:
     """The conversation of a `Generator`: keeps the messages and sends them all."""
 
-    def __init__(self, model: Generator, seed: int = 0) -> None:
+    def __init__(self, model: Generator, sampling: Sampling = Sampling()) -> None:
         self._model = model
-        self._seed = seed
+        self._sampling = sampling
         self._messages: list[Message] = []
 
     async def send(
         self,
         new_messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
         messages = [*self._messages, *new_messages]
         completion = await self._model.generate(
             messages,
-            stop=stop,
+            sampling=self._sampling,
             max_tokens=max_tokens,
-            temperature=temperature,
-            seed=self._seed,
             tools=tools,
             on_text=on_text,
         )

@@ -14,6 +14,7 @@ import os
 import random
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,6 +30,7 @@ from deepeyes.core.errors import (
 )
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import Completion, MessageConversation, OnText
 from deepeyes.models.openai_wire import (
     Accumulator,
@@ -37,11 +39,16 @@ from deepeyes.models.openai_wire import (
     finished,
     read_completion,
     wire_message,
+    wire_sampling,
     wire_tool,
 )
 
 KEY_VARIABLES = ("DEEPEYES_API_KEY", "OPENAI_API_KEY")
 _OPTIONAL = ("seed", "logprobs", "stop", "parallel_tool_calls", "stream_options", "temperature")
+_DRAWING = ("temperature", "seed")
+"""Those of them that change how replies are drawn: a trace tells that they were left out."""
+_ASKED_FOR = ("top_p", "top_k", "min_p", "repetition_penalty")
+"""Sent only where somebody asked for them, so never left out: a server that does not know them is refused."""
 _MAX_WAIT = 60.0
 _TOO_LONG = re.compile(
     r"context.{0,20}length|maximum context|context_length|context size|too many tokens", re.I
@@ -105,8 +112,8 @@ class OpenAIModel:
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def conversation(self, seed: int = 0) -> MessageConversation:
-        return MessageConversation(self, seed)
+    def conversation(self, sampling: Sampling = Sampling()) -> MessageConversation:
+        return MessageConversation(self, sampling)
 
     async def aclose(self) -> None:
         client, self._client = self._client, None
@@ -117,10 +124,8 @@ class OpenAIModel:
         self,
         messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
+        sampling: Sampling = Sampling(),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
-        seed: int = 0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
@@ -128,12 +133,9 @@ class OpenAIModel:
             "model": self.model,
             "messages": await asyncio.to_thread(lambda: [wire_message(message) for message in messages]),
             "max_tokens": max_tokens,
-            "temperature": temperature,
-            "seed": seed,
+            **wire_sampling(sampling),
             **self._extra,
         }
-        if stop:
-            body["stop"] = list(stop)
         if tools:
             body["tools"] = [wire_tool(tool) for tool in tools]
             body["parallel_tool_calls"] = False
@@ -141,7 +143,10 @@ class OpenAIModel:
             body["logprobs"] = True
         if on_text is not None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return await self._persist(body, stop, on_text)
+        completion = await self._persist(body, sampling.stop, on_text)
+        left_out = [key for key in _DRAWING if key in self._unknown]
+        notes = [f"{self.model} was asked without {key}, which its server does not take" for key in left_out]
+        return replace(completion, notes=tuple(notes)) if notes else completion
 
     async def _persist(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
         """Attempts until one succeeds or trying again is no use."""
@@ -245,6 +250,12 @@ class OpenAIModel:
         if status == 400 and _FILTERED.search(text):
             return Completion("", finish_reason="content_filter")
         refusal = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
+        asked = next((key for key in _ASKED_FOR if key in text and _UNSUPPORTED.search(text)), "")
+        if status in (400, 422) and asked:
+            raise ModelError(
+                f"the model server at {self._place} does not take {asked} (status {status}): {text[:200]}",
+                f"leave {asked} out, or use a server that takes it (vLLM and SGLang do)",
+            )
         if self._answered:  # it can be asked, only not this
             raise ServerError(refusal, "see what is special about the question or its pictures")
         raise ModelError(refusal, "check that the model takes pictures and that its context is long enough")

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from deepeyes.core.actions import RawToolCall, ToolSpec
 from deepeyes.core.messages import ImagePart, Message, TextPart
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion
 
@@ -44,6 +45,15 @@ def wire_message(message: Message) -> Json:
     if not message.images:
         return {"role": message.role, "content": message.text}
     return {"role": message.role, "content": [_wire_part(part) for part in message.parts]}
+
+
+def wire_sampling(sampling: Sampling) -> Json:
+    """The settings as the fields of a request. What only some servers know (vLLM and SGLang know all) is sent
+    where it is asked for: a server that does not know it refuses the request.
+    """
+    always: Json = {"temperature": sampling.temperature, "seed": sampling.seed}
+    asked = sampling.model_dump(exclude_defaults=True, exclude={"temperature", "seed"}, mode="json")
+    return {**always, **asked}
 
 
 def wire_tool(spec: ToolSpec) -> Json:

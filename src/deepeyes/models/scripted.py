@@ -23,6 +23,7 @@ from deepeyes.core.actions import RawToolCall, ToolSpec
 from deepeyes.core.errors import ModelError, boundary
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
 
@@ -66,7 +67,8 @@ class ScriptedModel:
             options.setdefault("name", f"scripted:{file.name}")
             return cls(_read(file), **options)
 
-    def conversation(self, seed: int = 0) -> ScriptedConversation:
+    def conversation(self, sampling: Sampling = Sampling()) -> ScriptedConversation:
+        """A new conversation. A script is what it is: no `sampling` changes it."""
         return ScriptedConversation(self._scripts)
 
     async def aclose(self) -> None:
@@ -86,9 +88,7 @@ class ScriptedConversation:
         self,
         new_messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:

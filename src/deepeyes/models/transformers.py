@@ -24,6 +24,7 @@ from deepeyes.core.errors import (
 )
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
 from deepeyes.models.transformers_generate import context, ends, generate
@@ -80,8 +81,8 @@ class TransformersModel:
         vision = vision_of(processor, max_pixels)
         return cls(f"hf:{path_or_id}", model, processor, prompt=prompt, vision=vision)
 
-    def conversation(self, seed: int = 0) -> TransformersConversation:
-        return TransformersConversation(self, seed)
+    def conversation(self, sampling: Sampling = Sampling()) -> TransformersConversation:
+        return TransformersConversation(self, sampling)
 
     async def aclose(self) -> None:
         return None
@@ -92,7 +93,7 @@ class TransformersConversation:
     """The tokens so far, and what the processor made of the pictures."""
 
     owner: TransformersModel
-    seed: int
+    sampling: Sampling = Sampling()
     ids: list[int] = field(default_factory=list[int])
     owed: str = ""
     """What the template writes after a reply and the model did not: comes before the next message."""
@@ -106,9 +107,7 @@ class TransformersConversation:
         self,
         new_messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
@@ -125,15 +124,7 @@ class TransformersConversation:
 
         async with self.owner.lock:
             work = asyncio.ensure_future(
-                asyncio.to_thread(
-                    self._reply,
-                    new_messages,
-                    stop,
-                    max_tokens,
-                    temperature,
-                    hear if on_text else None,
-                    stopped,
-                )
+                asyncio.to_thread(self._reply, new_messages, max_tokens, hear if on_text else None, stopped)
             )
             try:
                 return await asyncio.shield(work)
@@ -148,9 +139,7 @@ class TransformersConversation:
     def _reply(
         self,
         messages: Sequence[Message],
-        stop: Sequence[str],
         max_tokens: int,
-        temperature: float,
         hear: OnText | None,
         stopped: threading.Event,
     ) -> Completion:
@@ -181,17 +170,15 @@ class TransformersConversation:
                 ids,
                 per_token,
                 pixels,
-                stop,
+                self.sampling.seeded(self.sampling.seed + self.turn),
                 min(max_tokens, room),
-                temperature,
-                self.seed + self.turn,
                 hear,
                 stopped,
             )
         # Only now is the conversation changed: a failed send leaves it as it was.
         text = self.owner.processor.tokenizer.decode(tokens, skip_special_tokens=True)
         ended = bool(tokens) and tokens[-1] in ends(self.owner.model)
-        complete = ended or any(mark in text for mark in stop)
+        complete = ended or any(mark in text for mark in self.sampling.stop)
         self.ids = [*ids, *tokens]
         self.per_token = {key: [*values, *[0] * len(tokens)] for key, values in per_token.items()}
         self.pixels = pixels

@@ -1,16 +1,18 @@
 """One generation with a Transformers model: tokens in, tokens and their log-probabilities out.
 
-What always holds: sampling is from the plain distribution at the given temperature (a checkpoint's own
-top-k, top-p and repetition penalty are switched off), tokens that stand for pictures cannot be drawn, and
-an event set by another thread ends the generation at the next token.
+What always holds: tokens are drawn as the given `Sampling` says (a checkpoint's own top-k, top-p and
+repetition penalty are switched off) and log-probabilities are under the distribution that was drawn from;
+tokens that stand for images cannot be drawn; an event set by another thread ends the generation at the next
+token.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import OnText
 
 _SPECIAL_IDS = (
@@ -26,10 +28,8 @@ def generate(
     ids: list[int],
     per_token: dict[str, list[int]],
     pixels: dict[str, Any],
-    stop: Sequence[str],
+    sampling: Sampling,
     max_tokens: int,
-    temperature: float,
-    seed: int,
     hear: OnText | None,
     stopped: threading.Event,
 ) -> tuple[list[int], list[float]]:
@@ -42,21 +42,23 @@ def generate(
             value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
         )
     prompt = torch.tensor([ids], device=model.device)
-    options: dict[str, Any] = {"temperature": temperature} if temperature > 0 else {}
-    torch.manual_seed(seed % 2**63)
+    drawn = sampling.temperature > 0
+    options: dict[str, Any] = {"temperature": sampling.temperature} if drawn else {}
+    torch.manual_seed(sampling.seed % 2**63)
     with torch.inference_mode():
         made = model.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),
             **inputs,
             **options,
-            do_sample=temperature > 0,
-            top_k=0 if temperature > 0 else None,
-            top_p=1.0 if temperature > 0 else None,
-            repetition_penalty=1.0,
+            do_sample=drawn,
+            top_k=sampling.top_k if drawn else None,
+            top_p=sampling.top_p if drawn else None,
+            min_p=(sampling.min_p or None) if drawn else None,
+            repetition_penalty=sampling.repetition_penalty,
             max_new_tokens=max_tokens,
             suppress_tokens=_forbidden(model) or None,
-            stop_strings=list(stop) or None,
+            stop_strings=list(sampling.stop) or None,
             tokenizer=tokenizer,
             stopping_criteria=[_Stopped(stopped)],
             streamer=_streamer(tokenizer, hear) if hear else None,

@@ -73,6 +73,10 @@ class ToolSet:
     def names(self) -> tuple[str, ...]:
         return tuple(self._tools)
 
+    def only(self, *names: str) -> ToolSet:
+        """Those of these names."""
+        return ToolSet([tool for tool in self._tools.values() if tool.name in names])
+
     def specs(self) -> tuple[ToolSpec, ...]:
         """How the tools are described to a model."""
         return tuple(

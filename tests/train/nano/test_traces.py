@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 
+from deepeyes.agent.agent import Agent
 from deepeyes.analysis.crops import contains, find_crop
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.trace import Trace
 from deepeyes.data.stages.teach.faults import faults
+from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
-from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.tools.base import Episode, Tool, ToolResult, ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.train.nano.traces import is_sound, replies_for, teach, write_shard
 from deepeyes.world.families import make_example
@@ -20,13 +22,18 @@ from deepeyes.world.teacher import Reply
 VISION = VisionSpec(factor=28, min_pixels=4 * 784, max_pixels=48 * 784)
 
 
+def learner(*tools: Tool) -> Agent:
+    """Who is to learn from the traces: it is never asked, but has the tools and the eyes."""
+    return Agent(ScriptedModel([], prompt="brief", vision=VISION), ToolSet(tools))
+
+
 async def test_the_teachers_last_crop_shows_all_of_the_sign() -> None:
     looks: list[int] = []
     async with Sandbox.start() as sandbox:
         for index in range(10):
-            images, tools = ImageStore(None), ToolSet([PythonTool(sandbox)])
+            images, agent = ImageStore(None), learner(PythonTool(sandbox))
             example = make_example("tiny", "validation", 0, index)
-            trace = await teach(example, replies_for(example, VISION), tools, VISION, images)
+            trace = await teach(example, replies_for(example, VISION), agent, images)
             assert is_sound(trace)
             looks.append(len(trace.tool_turns))
             observation = trace.tool_turns[-1].observation
@@ -45,9 +52,9 @@ def test_a_first_look_that_is_off_is_not_imitated() -> None:
 
 async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
     async with Sandbox.start() as sandbox:
-        tools = ToolSet([PythonTool(sandbox)])
-        kept, tried = await write_shard(tmp_path / "tiny.pt", "tiny", "train", 0, range(2), tools, VISION)
-        await write_shard(tmp_path / "direct.pt", "direct", "train", 0, range(2), tools, VISION)
+        agent = learner(PythonTool(sandbox))
+        kept, tried = await write_shard(tmp_path / "tiny.pt", "tiny", "train", 0, range(2), agent)
+        await write_shard(tmp_path / "direct.pt", "direct", "train", 0, range(2), agent)
     assert (kept, tried) == (2, 2)
     conversations = torch.load(tmp_path / "tiny.pt", weights_only=True)
     roles = [role for role, _ in conversations[0]]
@@ -79,10 +86,10 @@ async def test_the_worlds_teacher_may_not_say_what_no_search_told() -> None:
     find, ask = example.steps
 
     async def found(title: str, page: str, *, own: bool = False) -> tuple[str, ...]:
-        tools = ToolSet([Told("image_search", "image", f"1. {title}\n"), Told("search", "query", page)])
+        agent = learner(Told("image_search", "image", f"1. {title}\n"), Told("search", "query", page))
         replies = replies_for(example, VISION)
         words = [Reply(reply.text.replace("It is", "I see")) if own else reply for reply in replies]
-        return faults(await teach(example, words, tools, VISION, ImageStore(None)))
+        return faults(await teach(example, words, agent, ImageStore(None)))
 
     assert await found(find.shows, f"Of it: {ask.shows}.") == ()
     assert await found(find.shows, "Of something else.") == ("unsupported",)

@@ -11,15 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
-from deepeyes.agent.many import Grade, run_many
+from deepeyes.agent.agent import Agent, Grade
 from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import InfrastructureError, InputError, boundary
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import ImageStore
-from deepeyes.core.limits import Limits
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, trace_id
 from deepeyes.data.item import Item, Odds
@@ -30,9 +28,7 @@ from deepeyes.data.sources.images import RecentImages
 from deepeyes.data.stages.probe.difficulty import Difficult
 from deepeyes.data.stages.probe.tool_benefit import Benefit
 from deepeyes.data.stages.stage import apply, concerns
-from deepeyes.dialects.base import Dialect
 from deepeyes.grading.rules import grade as grade_by_rule
-from deepeyes.models.base import ChatModel
 from deepeyes.tools.base import ToolSet
 
 WAVE = 8192
@@ -41,25 +37,8 @@ end do not count.
 """
 
 
-class Rig(Protocol):
-    """A model and its tools, open."""
-
-    @property
-    def model(self) -> ChatModel: ...
-    @property
-    def tools(self) -> ToolSet: ...
-    @property
-    def dialect(self) -> Dialect | None: ...
-
-
-class OpenRig(Protocol):
-    """Opens the named model with or without tools (`search` as in `ask --search`); an empty name asks
-    for the tools alone.
-    """
-
-    def __call__(
-        self, model: str, *, tools: bool = True, dialect: str = "", search: Sequence[str] = ()
-    ) -> AbstractAsyncContextManager[Rig]: ...
+OpenAgent = Callable[..., AbstractAsyncContextManager[Agent]]
+"""Opens agents as `deepeyes.harness.setup.open_agent` does."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +60,13 @@ OnEpisode = Callable[[Trace], None]
 
 @dataclass(frozen=True)
 class AskWork:
-    """The probe of difficulty or tool benefit, on some parts. Picklable if `open_rig` is."""
+    """The probe of difficulty or tool benefit, on some parts. Picklable if `open_agent` is."""
 
     run: RunFolder
     stage: Difficult | Benefit
     source: StageFolder
     target: StageFolder
-    open_rig: OpenRig
+    open_agent: OpenAgent
     patience: Patience
     grade: Grade = grade_by_rule
 
@@ -102,23 +81,27 @@ class AskWork:
         """Ask and judge `parts`; each is written when its episodes are complete."""
         images = RecentImages(self.run.images)
         stage = self.stage
-        opening = self.open_rig(stage.model, tools=stage.tools, dialect=stage.dialect, search=stage.search)
-        async with opening as rig:
-            note_tools(self.run, rig.tools)
+        opening = self.open_agent(
+            stage.model,
+            tools=stage.tools,
+            dialect=stage.dialect,
+            search=stage.search,
+            limits=stage.limits,
+            sampling=stage.sampling,
+        )
+        async with opening as agent:
+            note_tools(self.run, agent.tools)
             for wave in waves(parts, lambda part: len(self._asked(self._read(part))) * self.stage.k):
                 read = {part: self._read(part) for part in wave}
                 tasks = [(item.task, part) for part in wave for item in self._asked(read[part])]
                 shelf = Shelf(self.run, self.stage.name, {task.id: part for task, part in tasks})
                 async with shelf.syncing():
                     await persistently(
+                        agent,
                         [task for task, _ in tasks],
-                        rig,
                         shelf,
                         images=images,
-                        limits=self.stage.limits,
-                        seed=self.stage.seed,
                         samples=self.stage.k,
-                        temperature=self.stage.temperature,
                         patience=self.patience,
                         grade=self.grade,
                         on_episode=on_episode,
@@ -145,33 +128,25 @@ class AskWork:
 
 
 async def persistently(
+    agent: Agent,
     tasks: Sequence[Task],
-    rig: Rig,
     shelf: Shelf,
     *,
     images: ImageStore,
-    limits: Limits,
-    seed: int,
     samples: int,
-    temperature: float,
     patience: Patience,
     grade: Grade,
     on_episode: OnEpisode | None = None,
 ) -> None:
     """Run what the shelf does not hold, in rounds (see `in_rounds`)."""
-    model = Remembering(rig.model)
+    model = Remembering(agent.model)
+    agent = replace(agent, model=model)
 
     async def ask(missing: Sequence[Task]) -> None:
-        await run_many(
+        await agent.run(
             made_ready(missing, images, model.vision),
-            model,
-            rig.tools,
             images=images,
-            dialect=rig.dialect,
-            limits=limits,
-            seed=seed,
             samples=samples,
-            temperature=temperature,
             concurrency=patience.concurrency,
             writer=shelf,
             grade=grade,

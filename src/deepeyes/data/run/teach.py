@@ -11,8 +11,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from os import devnull
 
-from deepeyes.agent.many import Grade, at_most, run_many
+from deepeyes.agent.agent import Agent, Grade
+from deepeyes.agent.many import at_most
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import read_traces, trace_id
 from deepeyes.data.item import Item, TraceRef, Trial, Unfit
@@ -20,9 +23,8 @@ from deepeyes.data.run.episodes import Shelf
 from deepeyes.data.run.folder import RunFolder, StageFolder
 from deepeyes.data.run.probe import (
     OnEpisode,
-    OpenRig,
+    OpenAgent,
     Patience,
-    Rig,
     in_rounds,
     note_tools,
     persistently,
@@ -38,16 +40,19 @@ from deepeyes.grading.rules import grade as grade_by_rule
 from deepeyes.harness.search import WORLD
 from deepeyes.tools.base import ToolSet
 
+NEVER_ASKED = f"scripted:{devnull}"
+"""The model of teachers that are scripts: they need its tools alone."""
+
 
 @dataclass(frozen=True)
 class TeachWork:
-    """The teachers at work on some parts. Picklable if `open_rig` is."""
+    """The teachers at work on some parts. Picklable if `open_agent` is."""
 
     run: RunFolder
     stage: Synthesize
     source: StageFolder
     target: StageFolder
-    open_rig: OpenRig
+    open_agent: OpenAgent
     patience: Patience
     grade: Grade = grade_by_rule
     tolerate: tuple[str, ...] = ()
@@ -121,11 +126,17 @@ class TeachWork:
 
     @asynccontextmanager
     async def _desk(self, name: str, teacher: Teacher) -> AsyncGenerator[_Desk]:
-        model = "" if teacher.model == WORLD else teacher.model
-        opening = self.open_rig(model, tools=teacher.tools, dialect=teacher.dialect, search=teacher.search)
-        async with opening as rig:
-            note_tools(self.run, rig.tools)
-            yield _Desk(self, name, teacher, rig)
+        opening = self.open_agent(
+            NEVER_ASKED if teacher.model == WORLD else teacher.model,
+            tools=teacher.tools,
+            dialect=teacher.dialect,
+            search=teacher.search,
+            limits=teacher.limits,
+            sampling=teacher.sampling,
+        )
+        async with opening as agent:
+            note_tools(self.run, agent.tools)
+            yield _Desk(self, name, teacher, agent)
 
     def _read(self, part: int) -> list[Item]:
         return [item for item in self.source.read(part) if item.kept]
@@ -136,16 +147,16 @@ class TeachWork:
 
 @dataclass(frozen=True)
 class _Desk:
-    """A teacher at work. `rig` is None for rows that are their own teacher."""
+    """A teacher at work. `agent` is None for rows that are their own teacher."""
 
     owner: TeachWork
     name: str
     teacher: Teacher
-    rig: Rig | None
+    agent: Agent | None
 
     @property
     def scripted(self) -> bool:
-        return self.rig is None or self.teacher.model == WORLD
+        return self.agent is None or self.teacher.model == WORLD
 
     async def work(
         self, items: Sequence[Item], attempt: int, shelf: Shelf, on_episode: OnEpisode | None
@@ -153,33 +164,27 @@ class _Desk:
         """Run sample number `attempt` of every item; the turns of each that are not to be imitated."""
         owner = self.owner
         images = RecentImages(owner.run.images)
-        if self.rig is not None and not self.scripted:
+        if self.agent is not None and not self.scripted:
             await persistently(
+                self.agent,
                 [item.task for item in items],
-                self.rig,
                 shelf,
                 images=images,
-                limits=self.teacher.limits,
-                seed=owner.stage.seed,
                 samples=attempt + 1,
-                temperature=self.teacher.temperature,
                 patience=owner.patience,
                 grade=owner.grade,
                 on_episode=on_episode,
             )
             return {}
         scripts = await asyncio.to_thread(self._scripts, items)
-        tools = self.rig.tools if self.rig is not None else ToolSet()
+        tools = self.agent.tools if self.agent is not None else ToolSet()
+        drawing = Sampling(seed=self.teacher.sampling.seed)  # of the sandbox: a script draws no tokens
 
         async def ask(task: Task) -> None:
-            await run_many(
+            agent = Agent(scripts[task.id].model, tools, limits=self.teacher.limits, sampling=drawing)
+            await agent.run(
                 [task],
-                scripts[task.id].model,
-                tools,
                 images=images,
-                dialect=None,
-                limits=self.teacher.limits,
-                seed=owner.stage.seed,
                 concurrency=1,
                 writer=shelf,
                 grade=owner.grade,
@@ -199,7 +204,7 @@ class _Desk:
         dialect, vision = self.teacher.dialect, self.teacher.vision
         for item in items:
             try:
-                if self.rig is None:
+                if self.agent is None:
                     scripts[item.id] = written_script(item, dialect, vision)
                 else:
                     scripts[item.id] = world_script(item.task, self.name, dialect, vision)

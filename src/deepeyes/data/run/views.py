@@ -16,6 +16,7 @@ from PIL import Image
 from pydantic import PrivateAttr
 
 from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.data.run.recent import Recent
 from deepeyes.models.base import ChatModel, Conversation
@@ -56,8 +57,8 @@ class Remembering:
         self.dialect_name = model.dialect_name
         self.prompt = model.prompt
 
-    def conversation(self, seed: int = 0) -> Conversation:
-        return self._model.conversation(seed)
+    def conversation(self, sampling: Sampling = Sampling()) -> Conversation:
+        return self._model.conversation(sampling)
 
     async def aclose(self) -> None:
         await self._model.aclose()

@@ -16,12 +16,17 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
+from deepeyes.core.sampling import Sampling
+
 from .cache import SlotCache, positions
+from .sampler import distribution
 
 Grid = tuple[int, int, int]
 
-_LONGEST_STOP = 16
-"""Stop strings are looked for in so many last tokens."""
+_SLACK = 4
+"""Stop strings are looked for in as many last tokens as the longest has characters, and in so many more: a
+character that is half written when they begin takes up to three.
+"""
 
 
 @dataclass(eq=False)
@@ -33,9 +38,9 @@ class Request:
     pixels: list[torch.Tensor]
     grids: list[Grid]
     max_tokens: int
-    temperature: float
+    sampling: Sampling
     seed: int
-    stop: tuple[str, ...]
+    """Of this turn: one of a conversation's turns does not repeat another's draws."""
     on_text: Callable[[str], None] | None
     future: asyncio.Future["Spoken"]
     tokens: list[int] = field(default_factory=list[int])
@@ -82,6 +87,8 @@ class Engine:
         special = [token for token, added in tokenizer.added_tokens_decoder.items() if added.special]
         unused = range(len(tokenizer), model.lm_head.out_features)
         self._banned = torch.tensor([*(token for token in special if token != self.end), *unused])
+        self._met = torch.zeros(rows, model.lm_head.out_features, dtype=torch.bool)
+        """(rows, vocabulary): the tokens that a row's conversation holds, for the repetition penalty."""
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -92,6 +99,7 @@ class Engine:
     def forget(self, row: int) -> None:
         """Empty a row for its next conversation."""
         self._held[row] = self._next[row] = 0
+        self._met[row] = False
 
     async def speak(self, request: Request) -> Spoken:
         """Queue a request; cancelling the wait stops its decoding."""
@@ -155,6 +163,7 @@ class Engine:
                 request.ids, request.grids, begin, self.image_token, self._merge
             )
             self._next[row] = after
+            self._met[row, chunks[index]] = True
         embedded = self.model.get_input_embeddings()(ids)
         pixels = [patches for request in requests for patches in request.pixels]
         if pixels:
@@ -196,11 +205,12 @@ class Engine:
 
     def _choose(self, requests: Sequence[Request], logits: torch.Tensor) -> list[Request]:
         """Take every request's next token from `logits` (requests, vocabulary); those that speak on."""
-        heat = torch.tensor([request.temperature or 1.0 for request in requests])[:, None]
-        logprobs = torch.log_softmax(logits.index_fill(1, self._banned, -torch.inf) / heat, -1)
+        met = self._met[torch.tensor([request.row for request in requests])]
+        allowed = logits.index_fill(1, self._banned, -torch.inf)
+        logprobs = distribution(allowed, [request.sampling for request in requests], met)
         tokens = logprobs.argmax(-1).tolist()
         for k, request in enumerate(requests):
-            if request.temperature > 0:
+            if request.sampling.temperature > 0:
                 request.generator = request.generator or torch.Generator().manual_seed(request.seed)
                 tokens[k] = int(torch.multinomial(logprobs[k].exp(), 1, generator=request.generator))
         chosen = logprobs[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
@@ -215,11 +225,13 @@ class Engine:
         if request.cancelled:
             return False
         request.tokens.append(token)
+        self._met[request.row, token] = True
         request.logprobs.append(logprob)
         if request.on_text:
             _tell(request, self._text(request.tokens))
-        tail = self._text(request.tokens[-_LONGEST_STOP:])
-        if token == self.end or any(tail.endswith(stop) for stop in request.stop):
+        stops = request.sampling.stop
+        tail = self._text(request.tokens[-max(map(len, stops), default=0) - _SLACK :])
+        if token == self.end or any(tail.endswith(stop) for stop in stops):
             finish = "stop"
         elif len(request.tokens) >= request.max_tokens or self._held[request.row] + 1 >= self.length:
             finish = "length"

@@ -15,6 +15,7 @@ from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import ContextOverflow, ModelError
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
 
@@ -61,11 +62,11 @@ class NanoModel:
         self._free = list(range(rows))
         self._room = asyncio.Semaphore(rows)
 
-    def conversation(self, seed: int = 0) -> "NanoConversation":
+    def conversation(self, sampling: Sampling = Sampling()) -> "NanoConversation":
         """A conversation; it takes a row of the cache with its first message and gives it back when
         closed.
         """
-        return NanoConversation(self, seed)
+        return NanoConversation(self, sampling)
 
     async def take_row(self) -> int:
         """A free row, waiting for one if all conversations are busy."""
@@ -87,9 +88,9 @@ class NanoModel:
 class NanoConversation:
     """One row of the cache: what was said is never tokenized again."""
 
-    def __init__(self, model: NanoModel, seed: int) -> None:
+    def __init__(self, model: NanoModel, sampling: Sampling) -> None:
         self._model = model
-        self._seed = seed
+        self._sampling = sampling
         self._row: int | None = None
         self._owed: list[int] = []
         self._turn = 0
@@ -98,9 +99,7 @@ class NanoConversation:
         self,
         new_messages: Sequence[Message],
         *,
-        stop: Sequence[str] = (),
         max_tokens: int = 2048,
-        temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
@@ -127,9 +126,8 @@ class NanoConversation:
             pixels=[pixels for pixels, _ in patched],
             grids=grids,
             max_tokens=max_tokens,
-            temperature=temperature,
-            seed=hash((self._seed, self._turn)),
-            stop=tuple(stop),
+            sampling=self._sampling,
+            seed=hash((self._sampling.seed, self._turn)),
             on_text=on_text,
             future=asyncio.get_running_loop().create_future(),
         )

@@ -19,6 +19,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,7 +34,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGenera
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import VisionSpec
-from deepeyes.harness.search import BRIEF_CHARS, WORLD, open_engines
+from deepeyes.harness.search import WORLD
+from deepeyes.harness.setup import open_agent
 from deepeyes.models.nano.build import (
     CELL,
     NanoSize,
@@ -44,9 +46,7 @@ from deepeyes.models.nano.build import (
     save_processor,
 )
 from deepeyes.models.nano.model import WEIGHTS
-from deepeyes.sandbox import Sandbox
-from deepeyes.tools.base import ToolSet
-from deepeyes.tools.python import PythonTool
+from deepeyes.models.scripted import ScriptedModel
 from deepeyes.train.nano.traces import Conversation, write_shard
 from deepeyes.world.families import searched
 
@@ -251,15 +251,14 @@ def _teach_shards(recipe: Recipe, missing: Sequence[tuple[Path, str, range]]) ->
     vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
 
     async def work() -> None:
-        async with Sandbox.start() as sandbox, open_engines([WORLD], snippet_chars=BRIEF_CHARS) as engines:
-            python = PythonTool(sandbox)
-            alone = ToolSet([python])
-            every = ToolSet([python, *engines.tools(python, brief=True)])
+        learner = ScriptedModel([], prompt="brief", vision=vision)
+        async with open_agent(learner, search=WORLD) as teacher:
+            alone = replace(teacher, tools=teacher.tools.only("python"))
             for path, family, indices in missing:
                 # Where no search is needed there may be one all the same.
                 odd = indices.start // recipe.traces.shard % 2
-                tools = every if searched(family) or odd else alone
-                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, tools, vision)
+                agent = teacher if searched(family) or odd else alone
+                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, agent)
                 sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
     asyncio.run(work())

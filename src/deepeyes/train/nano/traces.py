@@ -7,21 +7,21 @@ all training needs; the full pictures follow from the task's id), and its traces
 """
 
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from deepeyes.agent.loop import run_episode
+from deepeyes.agent.agent import Agent
 from deepeyes.core.files import write_atomic
-from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, TextPart
 from deepeyes.core.trace import Trace
 from deepeyes.data.stages.teach.teachers import is_supported, replies_for
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
-from deepeyes.tools.base import ToolSet
 from deepeyes.world.families import Example, make_example
 from deepeyes.world.tasks import to_task
 from deepeyes.world.teacher import Reply
@@ -37,19 +37,18 @@ async def write_shard(
     split: str,
     seed: int,
     indices: Sequence[int],
-    tools: ToolSet,
-    vision: VisionSpec,
+    agent: Agent,
 ) -> tuple[int, int]:
-    """Let the teacher solve the examples `indices` with `tools` and write what is right to `path`; (kept,
-    tried).
+    """Let the teacher solve the examples `indices` in the place of the agent's model, which is to learn from
+    it, and write what is right to `path`; (kept, tried).
     """
     kept: list[Trace] = []
     conversations: list[Conversation] = []
     for index in indices:
         images = ImageStore(None)
         example = make_example(family, split, seed, index)
-        replies = replies_for(example, vision)
-        trace = await teach(example, replies, tools, vision, images)
+        replies = replies_for(example, agent.model.vision)
+        trace = await teach(example, replies, agent, images)
         if is_sound(trace) and is_supported(example, trace):
             kept.append(trace)
             given = {turn for turn, reply in enumerate(replies) if reply.given}
@@ -63,14 +62,12 @@ async def write_shard(
     return len(kept), len(indices)
 
 
-async def teach(
-    example: Example, replies: Sequence[Reply], tools: ToolSet, vision: VisionSpec, images: ImageStore
-) -> Trace:
-    """One episode of the teacher on `example`, graded; a model with this `vision` is to learn from it."""
+async def teach(example: Example, replies: Sequence[Reply], agent: Agent, images: ImageStore) -> Trace:
+    """One episode of the teacher on `example` in the place of the agent's model, graded."""
     task = to_task(example, images)
     texts = [reply.text for reply in replies]
-    teacher = ScriptedModel(texts, name="teacher", prompt="brief", vision=vision)
-    trace = await run_episode(task, teacher, tools, images=images)
+    teacher = ScriptedModel(texts, name="teacher", prompt=agent.model.prompt, vision=agent.model.vision)
+    trace = await replace(agent, model=teacher).episode(task, images=images)
     return trace.graded(grade(task, trace.answer))
 
 

@@ -8,12 +8,13 @@ without `k` tries is left out as `infrastructure_error`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.data.item import Item, Lane, Odds, Unfit
 from deepeyes.data.stages.stage import each
 from deepeyes.data.stages.teach.faults import OURS
@@ -33,9 +34,14 @@ class Difficult(Config):
     k: int = Field(default=8, ge=1)
     max_right: int = Field(default=2, ge=0)
     """Kept if at most this many of `k` are right."""
-    temperature: float = Field(default=1.0, ge=0)
-    seed: int = 0
+    sampling: Sampling = Sampling(temperature=1.0, seed=0)
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, values: Any) -> Any:
+        """Recipes had `temperature` and `seed` beside the other settings."""
+        return with_sampling(values, "temperature", "seed", default=cls.model_fields["sampling"].default)
 
     @model_validator(mode="after")
     def _decides(self) -> Difficult:

@@ -8,12 +8,13 @@ The paper does not give its cut for "solved"; ours is in the recipe and so in ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.data.item import Item, Lane
 from deepeyes.data.stages.probe.difficulty import _enough
 from deepeyes.data.stages.stage import each
@@ -36,9 +37,14 @@ class Benefit(Config):
     """Solved if at least this many of `k` are right."""
     otherwise: Literal["rl", "cold_start"] = "cold_start"
     """Where questions go when the stage is left out."""
-    temperature: float = Field(default=1.0, ge=0)
-    seed: int = 1
+    sampling: Sampling = Sampling(temperature=1.0, seed=1)
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, values: Any) -> Any:
+        """Recipes had `temperature` and `seed` beside the other settings."""
+        return with_sampling(values, "temperature", "seed", default=cls.model_fields["sampling"].default)
 
     @model_validator(mode="after")
     def _decides(self) -> Benefit:

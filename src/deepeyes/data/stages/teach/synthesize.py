@@ -6,13 +6,14 @@ The work itself is done by `data.run.teach`; `verify` decides from the trials.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.data.item import Item, Lane
 
 WORLD = "world"
@@ -29,10 +30,16 @@ class Teacher(Config):
     tools: bool = True
     search: tuple[str, ...] = ()
     """What it may search, as in `deepeyes ask --search`."""
-    temperature: float = Field(default=0.7, ge=0)
+    sampling: Sampling = Sampling(temperature=0.7, seed=2)
     limits: Limits = Limits()
     vision: VisionSpec = VisionSpec()
-    """For `world`: how large the learner sees pictures."""
+    """For `world`: how large the learner sees images."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, values: Any) -> Any:
+        """Recipes had `temperature` beside the other settings."""
+        return with_sampling(values, "temperature", default=cls.model_fields["sampling"].default)
 
 
 class Synthesize(Config):
@@ -45,9 +52,21 @@ class Synthesize(Config):
     """By name, asked in this order."""
     attempts: int = Field(default=2, ge=1)
     """Times that each teacher may try an item."""
-    seed: int = 2
     written: Teacher = Teacher(model=WRITTEN, dialect="deepeyes_v2", tools=False)
     """How rows that came with written reasoning are put into traces."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, values: Any) -> Any:
+        """Recipes had one `seed` for all teachers."""
+        if not isinstance(values, dict) or "seed" not in values:
+            return values
+        fields = dict(cast("dict[str, Any]", values))
+        own = {"sampling": {"seed": fields.pop("seed")}}
+        written = fields.get("written", cls.model_fields["written"].default.model_dump())
+        fields["written"] = own | written
+        fields["teachers"] = {name: own | teacher for name, teacher in fields.get("teachers", {}).items()}
+        return fields
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         """Nothing is decided here: `verify` does, from the trials."""

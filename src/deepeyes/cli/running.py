@@ -1,0 +1,28 @@
+"""What asking verbs share: running to the end, Ctrl-C, and notes on stderr.
+
+What always holds: Ctrl-C becomes `Interrupted` after everything inside has closed and kept what it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from deepeyes.core.errors import Interrupted
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
+    """Run `work` to its end; Ctrl-C cancels it and raises `Interrupted`, which tells what is `kept`."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", kept or "give --trace DIR to keep what happened") from None
+
+
+def note(text: str) -> None:
+    """Something that the user should know, apart from the answer."""
+    print(f"note: {text}", file=sys.stderr)

@@ -1,0 +1,72 @@
+"""What is asked of whom: the base of every benchmark's plan.
+
+A benchmark is a subclass in a file of its own that says which tasks there are, and a line in `registry`. What
+always holds: a plan is written beside its results; `n` may grow between two starts of a run, nothing else may
+change.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self, cast
+
+from pydantic import Field, model_validator
+
+from deepeyes.agent.agent import Agent
+from deepeyes.core.config import Config
+from deepeyes.core.images import ImageStore
+from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling, with_sampling
+from deepeyes.core.task import Task
+from deepeyes.harness.setup import Tell, open_agent
+
+
+class EvalPlan(Config, ABC):
+    """The agent and the size of the run; subclasses add what is asked."""
+
+    n: int = Field(default=500, ge=1)
+    """How many tasks at most."""
+    seed: int = 0
+    """Of the tasks, where a benchmark draws them, and of the sampling unless that has its own."""
+    model: str = "nano"
+    """As in `deepeyes ask --model`."""
+    tools: bool = True
+    dialect: str = ""
+    """Empty for the model's own."""
+    search: tuple[str, ...] = ()
+    """What the model may search, as in `deepeyes ask --search`."""
+    limits: Limits = Limits()
+    sampling: Sampling = Sampling()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_seed(cls, values: Any) -> Any:
+        """Plans written before `sampling` had `temperature` beside `seed`, which was the seed of both."""
+        values = with_sampling(values, "temperature")
+        if not isinstance(values, dict):
+            return values
+        fields = cast("dict[str, Any]", values)
+        seeds = {key: fields[key] for key in ("seed", "sampling") if key in fields}
+        return {**fields, **with_sampling(seeds, "seed")}
+
+    def checked(self) -> Self:
+        """Itself; raises `InputError` for what cannot be asked."""
+        return self
+
+    @abstractmethod
+    def tasks(self, images: ImageStore) -> Iterator[Task]:
+        """At most `n` tasks, always the same for the same plan; their images go to `images`."""
+
+    def open(self, tell: Tell) -> AbstractAsyncContextManager[Agent]:
+        """The agent that is asked."""
+        return open_agent(
+            self.model,
+            tools=self.tools,
+            dialect=self.dialect,
+            search=self.search,
+            limits=self.limits,
+            sampling=self.sampling,
+            tell=tell,
+        )
