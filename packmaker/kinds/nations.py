@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ..check import slug
 from ..draw import draw_outline
-from ..entity import slug
 from ..pins import WORLD_COUNTRIES
 from .made import Draft, Made, Packages
 from .outlines import Ring, drawn_share, main_part

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..entity import fold
+from deepeyes.world.pack.entity import fold
+
 from ..pins import GEONAMES
 from .made import Draft, Made, Packages, distinct_ids
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..entity import slug
+from ..check import slug
 from ..pins import GCOMPRIS
 from ..unpack import read_rcc
 from .credits import read_photos

@@ -48,7 +48,7 @@ def fetch(pin: Pin, folder: Path) -> Path:
                 got = f"sha256 {_sha256(files[0])}" if len(files) == 1 else f"{len(files)} files"
                 raise InputError(
                     f"{pin.title} is not the pinned file ({got})",
-                    "look at what the registry changed, and put the new hash into pack/pins.py if it is good",
+                    "look at what the registry changed; if it is good, put its hash into packmaker/pins.py",
                 )
             files[0].replace(path)
     finally:

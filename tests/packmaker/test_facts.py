@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepeyes.world.pack.make.brands import colour_name
-from deepeyes.world.pack.make.credits import read_credits, terms
-from deepeyes.world.pack.make.factbook import (
+from packmaker.kinds.brands import colour_name
+from packmaker.kinds.credits import read_credits, terms
+from packmaker.kinds.factbook import (
     clean,
     read_borders,
     read_coordinates,
@@ -15,7 +15,7 @@ from deepeyes.world.pack.make.factbook import (
     read_point,
     section_texts,
 )
-from deepeyes.world.pack.make.outlines import drawn_share, main_part
+from packmaker.kinds.outlines import drawn_share, main_part
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from deepeyes.world.pack.draw import draw_outline, draw_tile, ground_for, on_ground, webp
-from deepeyes.world.pack.entity import check
-from deepeyes.world.pack.make.brands import make_brands
-from deepeyes.world.pack.make.cities import make_cities
-from deepeyes.world.pack.make.made import Made, Maker, Packages, distinct_ids
-from deepeyes.world.pack.make.nations import make_nations
-from deepeyes.world.pack.make.pictograms import make_pictograms
-from deepeyes.world.pack.make.regions import make_maps, make_regions
-from deepeyes.world.pack.make.sky import make_constellations, make_nebulae
-from deepeyes.world.pack.make.stickers import make_stickers
-from deepeyes.world.pack.make.wordnet import Nouns
-from deepeyes.world.pack.pins import Pin
+from packmaker.check import check
+from packmaker.draw import draw_outline, draw_tile, ground_for, on_ground, webp
+from packmaker.kinds.brands import make_brands
+from packmaker.kinds.cities import make_cities
+from packmaker.kinds.made import Made, Maker, Packages, distinct_ids
+from packmaker.kinds.nations import make_nations
+from packmaker.kinds.pictograms import make_pictograms
+from packmaker.kinds.regions import make_maps, make_regions
+from packmaker.kinds.sky import make_constellations, make_nebulae
+from packmaker.kinds.stickers import make_stickers
+from packmaker.kinds.wordnet import Nouns
+from packmaker.pins import Pin
 
 
 class FakePackages:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from ..check import slug
 from ..draw import on_ground
-from ..entity import slug
 from ..pins import TUXPAINT
 from .made import Draft, Made, Packages
 

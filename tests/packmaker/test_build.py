@@ -16,14 +16,17 @@ import pytest
 from PIL import Image
 
 from deepeyes.core.errors import InputError, StorageError
-from deepeyes.world.pack import build, open_pack
-from deepeyes.world.pack.build import Recipe, build_pack
-from deepeyes.world.pack.entity import Entity, Fact, check
-from deepeyes.world.pack.fetch import PackageUnavailable, fetch
-from deepeyes.world.pack.make.made import Draft, Made, Packages
-from deepeyes.world.pack.pins import Pin
-from deepeyes.world.pack.shelf import Shelf, write_shelf
-from deepeyes.world.pack.unpack import read_rcc
+from deepeyes.world.pack import open_pack
+from deepeyes.world.pack.entity import Entity, Fact
+from deepeyes.world.pack.shelf import Shelf
+from packmaker import build
+from packmaker.build import Recipe, build_pack
+from packmaker.check import check, slug
+from packmaker.fetch import PackageUnavailable, fetch
+from packmaker.kinds.made import Draft, Made, Packages
+from packmaker.pins import Pin
+from packmaker.shelf import write_shelf
+from packmaker.unpack import read_rcc
 
 calls: list[str] = []
 
@@ -100,10 +103,10 @@ def _stop(packages: Packages) -> Iterator[Made]:
 def test_killed_while_writing_a_shelf(tmp_path: Path) -> None:
     code = f"""
 import sys, time
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2])!r}]
 from pathlib import Path
-import test_pack_build as toys
-from deepeyes.world.pack.shelf import write_shelf
+import test_build as toys
+from packmaker.shelf import write_shelf
 def slowly():
     for place, one in enumerate(toys.make_toys(None, 400)):
         if place == 100:
@@ -179,6 +182,10 @@ def test_broken_records_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="comes twice"):
         write_shelf(tmp_path / "toy.sqlite", [(entity, files)] * 2, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_slugs() -> None:
+    assert slug("Côte d'Ivoire") == "cote-divoire" and slug("日本") == ""
 
 
 def test_unwritable_folders_are_told(toys: None, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from PIL import ImageColor
 
+from deepeyes.world.pack.entity import Value
+
 from ..draw import draw_tile
-from ..entity import Value
 from ..pins import MENDELEEV
 from .made import Draft, Made, Packages
 

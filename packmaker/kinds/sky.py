@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..entity import slug
+from ..check import slug
 from ..pins import STELLARIUM
 from .made import Draft, Made, Packages
 

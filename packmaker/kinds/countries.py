@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deepeyes.world.pack.entity import fold
+
+from ..check import slug
 from ..draw import draw_outline, draw_svg
-from ..entity import fold, slug
 from ..pins import FACTBOOK, FLAG_ICONS, GEONAMES, WORLD_ATLAS
 from . import factbook
 from .factbook import text_of

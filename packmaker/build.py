@@ -19,26 +19,36 @@ from pathlib import Path
 import PIL.features
 
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.world.pack.entity import Entity
+from deepeyes.world.pack.pack import (
+    MANIFEST,
+    Manifest,
+    Pack,
+    ShelfNote,
+    data_folder,
+    open_pack,
+    replace_bytes,
+)
+from deepeyes.world.pack.shelf import FORMAT, Shelf
 
 from . import pins
-from .entity import Entity
+from .draw import NEEDS
 from .fetch import fetch
-from .make.brands import make_brands
-from .make.cities import make_cities
-from .make.countries import make_countries
-from .make.elements import make_elements
-from .make.lessons import make_lessons
-from .make.made import Made, Maker, Packages
-from .make.nations import make_nations
-from .make.pictograms import make_pictograms
-from .make.places import make_monuments, make_planets
-from .make.regions import make_maps, make_regions
-from .make.sky import make_constellations, make_nebulae
-from .make.stickers import make_stickers
-from .make.things import make_animals, make_objects
-from .pack import MANIFEST, Manifest, Pack, ShelfNote, data_folder, open_pack, replace_bytes
+from .kinds.brands import make_brands
+from .kinds.cities import make_cities
+from .kinds.countries import make_countries
+from .kinds.elements import make_elements
+from .kinds.lessons import make_lessons
+from .kinds.made import Made, Maker, Packages
+from .kinds.nations import make_nations
+from .kinds.pictograms import make_pictograms
+from .kinds.places import make_monuments, make_planets
+from .kinds.regions import make_maps, make_regions
+from .kinds.sky import make_constellations, make_nebulae
+from .kinds.stickers import make_stickers
+from .kinds.things import make_animals, make_objects
 from .pins import Pin
-from .shelf import FORMAT, Shelf, write_shelf
+from .shelf import write_shelf
 
 Progress = Callable[[str, int], None]
 """Told what is being done and how many things are done of it."""
@@ -52,7 +62,7 @@ class Recipe:
     make: Maker
     pins: tuple[Pin, ...]
     parts: tuple[str, ...]
-    """Files of `make/` that decide what comes out."""
+    """Files of `kinds/` that decide what comes out."""
 
 
 _THINGS = (pins.WORDNET, pins.GCOMPRIS, pins.OPENCLIPART)
@@ -85,8 +95,15 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("pictogram", make_pictograms, (pins.OPENMOJI,), ("pictograms.py",)),
     ),
 }
-_SHARED = ("entity.py", "shelf.py", "draw.py", "unpack.py", "make/made.py")
-"""Files of this subpackage that decide the bytes of every shelf."""
+_SHARED = (
+    ("deepeyes.world.pack", "entity.py"),
+    ("packmaker", "check.py"),
+    ("packmaker", "shelf.py"),
+    ("packmaker", "draw.py"),
+    ("packmaker", "unpack.py"),
+    ("packmaker", "kinds/made.py"),
+)
+"""Package and file of all code that decides the bytes of every shelf."""
 
 
 def build_pack(name: str, out: Path, *, work: Path | None = None, progress: Progress | None = None) -> Pack:
@@ -167,8 +184,8 @@ def _place(recipe: Recipe, path: Path, out: Path) -> ShelfNote:
 
 def _key(recipe: Recipe, tools: dict[str, str]) -> str:
     """What a shelf depends on: its packages, the makers' text, and the tools."""
-    folder = resources.files(__package__ or "")
-    parts = [folder / part for part in (*_SHARED, *(f"make/{part}" for part in recipe.parts))]
+    own = (("packmaker", f"kinds/{part}") for part in recipe.parts)
+    parts = [resources.files(package) / file for package, file in (*_SHARED, *own)]
     said = [recipe.kind, *(pin.sha256 for pin in recipe.pins), repr(sorted(tools.items()))]
     for part in parts:
         text = part.read_text(encoding="utf-8")
@@ -194,6 +211,6 @@ def _tools() -> dict[str, str]:
     try:
         resvg = version("resvg_py")
     except PackageNotFoundError as cause:
-        raise InputError("resvg_py is not installed", "pip install 'deepeyes[world]'") from cause
+        raise InputError("resvg_py is not installed", NEEDS) from cause
     webp = str(PIL.features.version("webp"))
     return {"pillow": version("pillow"), "webp": webp, "resvg_py": resvg, "sqlite": sqlite3.sqlite_version}

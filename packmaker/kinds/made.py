@@ -10,9 +10,10 @@ from pathlib import Path
 from PIL import Image
 
 from deepeyes.search.base import Document
+from deepeyes.world.pack.entity import SCHEME, Entity, Fact, PictureRecord, Value
 
+from ..check import slug
 from ..draw import webp
-from ..entity import SCHEME, Entity, Fact, PictureRecord, Value, slug
 from ..pins import Pin
 from ..unpack import read_members
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from ..entity import PictureRecord, slug
+from deepeyes.world.pack.entity import PictureRecord
+
+from ..check import slug
 from ..pins import KGEOGRAPHY
 from .made import Draft, Made, Packages, distinct_ids
 

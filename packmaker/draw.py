@@ -15,9 +15,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.world.fonts import load_font
 
-from ..fonts import load_font
-
+NEEDS = "pip install -r packmaker/requirements.txt"
+"""Remedy where the drawing library is missing."""
 Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 DARK: Colour = (38, 42, 48)
@@ -51,7 +52,7 @@ def draw_svg(text: str, side: int) -> Image.Image:
     Raises:
         InputError: it cannot be drawn, or nothing of it shows.
     """
-    with boundary(InputError, "drawing an SVG", "pip install 'deepeyes[world]'", expected=ImportError):
+    with boundary(InputError, "drawing an SVG", NEEDS, expected=ImportError):
         import resvg_py
     with boundary(
         InputError, "drawing an SVG", "leave the picture out", expected=(ValueError, RuntimeError, OSError)
