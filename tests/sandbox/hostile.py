@@ -2,8 +2,8 @@
 
 Each cell runs in a session of its own. It is *contained* when the outcome is the expected one, a witness
 session beside it keeps its variable and its file, the zygote was not restarted, and no bait outside was read
-or written. The table of what stops each of them is in docs/sandbox.md. Nothing of the package runs them: tests
-do, and `benchmarks/sandbox_hostile.py`.
+or written. The table of what stops each of them is in docs/sandbox.md. Nothing of the package runs them:
+tests do, and `benchmarks/sandbox_hostile.py`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """A task: a question about pictures, with the answer that counts and the truth behind it.
 
-Tasks are frozen data. They go on the wire and into traces, so they hold no behaviour and no pixels, only
-the names of pixels (`ImageRef`). What a task means (how it was made, how it is graded) lives in the rooms
+Tasks are frozen data. They go on the wire and into traces, so they do nothing and hold no pixels, only the
+names of pixels (`ImageRef`). What a task means (how it was made, how it is graded) lives in the rooms
 above.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,6 +41,15 @@ class Task(BaseModel):
     """
     source: str = ""
     meta: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    @property
+    def truth_box(self) -> tuple[float, float, float, float] | None:
+        """Where the thing asked about lies, in pixels of the first image; None if `truth` does not say."""
+        box = self.truth.get("box")
+        if not isinstance(box, list | tuple) or len(cast(Sequence[Any], box)) != 4:
+            return None
+        left, top, right, bottom = (float(side) for side in cast(Sequence[Any], box))
+        return left, top, right, bottom
 
 
 def check_question(question: str, max_chars: int) -> str:

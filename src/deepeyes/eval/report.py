@@ -13,7 +13,6 @@ from deepeyes.analysis.crops import CropFinder, contains
 from deepeyes.analysis.stats import median, share, wilson
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace
-from deepeyes.eval.world import truth_box
 
 
 def world_report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def world_report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """
     scored = [trace for trace in traces if trace.stop_reason.is_result]
     right = sum(is_right(trace) for trace in scored)
-    looked = [trace for trace in scored if trace.tool_turns and truth_box(trace) and trace.task.images]
+    looked = [trace for trace in scored if trace.tool_turns and trace.task.truth_box and trace.task.images]
     hits = [crop_hit(trace, images) for trace in looked]
     report: dict[str, Any] = {
         "n": len(scored),
@@ -56,7 +55,7 @@ def is_right(trace: Trace) -> bool:
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:
     """Whether a returned picture contains the truth box; None if none of them could be placed."""
-    truth = truth_box(trace)
+    truth = trace.task.truth_box
     returned = [part.ref for turn in trace.tool_turns if turn.observation for part in turn.observation.images]
     if truth is None or not returned:
         return False

@@ -7,13 +7,9 @@ folder that holds another run is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
-
 from deepeyes.core.config import Config
 from deepeyes.core.errors import InputError
 from deepeyes.core.limits import Limits
-from deepeyes.core.trace import Trace
 from deepeyes.world import FAMILIES
 from deepeyes.world.strings import SPLITS
 
@@ -46,12 +42,3 @@ class WorldPlan(Config):
                 f"{self.n} tasks are fewer than one a family", f"use --n {len(self.families)} or more"
             )
         return self
-
-
-def truth_box(trace: Trace) -> tuple[float, float, float, float] | None:
-    """The box of what was asked about, in pixels of the first picture, if its maker told."""
-    box = trace.task.truth.get("box")
-    if not isinstance(box, list | tuple) or len(cast("Sequence[Any]", box)) != 4:
-        return None
-    left, top, right, bottom = (float(side) for side in cast("Sequence[Any]", box))
-    return left, top, right, bottom

@@ -16,7 +16,6 @@ from pygments.lexers import PythonLexer
 
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
-from deepeyes.eval.world import truth_box
 from deepeyes.view.pictures import Album, Outline, Shown
 from deepeyes.view.visible import visible
 
@@ -85,7 +84,7 @@ def card(trace: Trace, album: Album) -> EpisodeCard:
     opening = [part for message in first for part in message.images]
     outlines = list[Outline]()
     if opening:
-        box = truth_box(trace)
+        box = trace.task.truth_box
         outlines += [Outline.of("truth", "asked about", box)] if box else []
         outlines += album.places(opening[0].ref, returned)
     shown = tuple(album.show(part, tuple(outlines) if part is opening[0] else ()) for part in opening)
