@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .pictures import Pixels
+from .images import Pixels
 
 MAX_HEADER = 4 << 20
 MAX_BLOB_BYTES = 128 << 20

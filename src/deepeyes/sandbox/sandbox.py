@@ -22,13 +22,13 @@ from PIL import Image
 
 from . import canary, frames, tiers, zygote
 from .control import Control, ZygoteDied
+from .images import check_names, pack_images
 from .limits import Preload, SandboxLimits
-from .pictures import check_names, pack_images
 from .session import Session
 from .slots import RunSlots
 from .watcher import watch
 
-_BEAR_TRIES = 2
+_SPAWN_TRIES = 2
 _SESSIONS_PER_CORE = 64
 
 
@@ -137,7 +137,7 @@ class Sandbox:
         limits: SandboxLimits | None,
         checkpoint: bool,
     ) -> Session:
-        """`open`, born by `server` (a template) instead of the zygote."""
+        """`open`, started by `server` (a template) instead of the zygote."""
         check_names(images)
         await self._make_room()
         self._opened += 1
@@ -153,9 +153,9 @@ class Sandbox:
 
     @asynccontextmanager
     async def template(self, images: Mapping[str, Image.Image]) -> AsyncGenerator[Template]:
-        """A prefix shared by a group of sessions: they are born with `images` in place, paid for once."""
+        """A prefix shared by a group of sessions: they start with `images` in place, paid for once."""
         check_names(images)
-        control, stream = await zygote.bear_template((await self._alive()).control)
+        control, stream = await zygote.spawn_template((await self._alive()).control)
         try:
             meta, raw = pack_images(images)
             loop = asyncio.get_running_loop()
@@ -190,13 +190,13 @@ class Sandbox:
 
     # What sessions and the watcher need.
 
-    async def bear(
+    async def spawn(
         self, request: dict[str, Any], channel: socket.socket, server: Control | None
     ) -> tuple[int, list[int], str | None]:
         """Start a session's process on `channel`: its pidfd, root pids, and folder in the weaker tiers."""
-        for remaining in reversed(range(_BEAR_TRIES)):
+        for remaining in reversed(range(_SPAWN_TRIES)):
             try:
-                return await self._bear(await self._alive(), request, channel, server)
+                return await self._spawn(await self._alive(), request, channel, server)
             except ZygoteDied:
                 if server is not None or not remaining:
                     raise
@@ -243,25 +243,25 @@ class Sandbox:
                 self.restarts += 1
             return self._zygote
 
-    async def _bear(
+    async def _spawn(
         self, living: zygote.Zygote, request: dict[str, Any], channel: socket.socket, server: Control | None
     ) -> tuple[int, list[int], str | None]:
         server = server or living.control
         if self.tier != "full":
-            return await self._bear_kept(server, request, channel)
+            return await self._spawn_with_reaper(server, request, channel)
         init, descriptors = await living.namespaces(request["limits"])
         pidfd, *namespaces = descriptors
         try:
-            head, _ = await zygote.bear_session(server, request, [channel.fileno(), *namespaces])
+            watchdog, _ = await zygote.spawn_session(server, request, [channel.fileno(), *namespaces])
         except BaseException:
             os.close(pidfd)
             raise
         finally:
             for descriptor in namespaces:
                 os.close(descriptor)
-        return pidfd, [init, head], None
+        return pidfd, [init, watchdog], None
 
-    async def _bear_kept(
+    async def _spawn_with_reaper(
         self, server: Control, request: dict[str, Any], channel: socket.socket
     ) -> tuple[int, list[int], str | None]:
         folder = tempfile.mkdtemp(prefix="session-", dir=self._choice.folder)
@@ -271,11 +271,11 @@ class Sandbox:
             os.chown(folder, host_id, host_id)
         try:
             where = {"box": folder, "host_id": host_id}
-            keeper, (pidfd,) = await zygote.bear_session(server, {**request, **where}, [channel.fileno()])
+            reaper, (pidfd,) = await zygote.spawn_session(server, {**request, **where}, [channel.fileno()])
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return pidfd, [keeper], folder
+        return pidfd, [reaper], folder
 
     async def _make_room(self) -> None:
         while len(self._sessions) >= self._max_sessions:
@@ -295,5 +295,5 @@ class Template:
     async def open(
         self, *, seed: int | None = None, limits: SandboxLimits | None = None, checkpoint: bool = True
     ) -> Session:
-        """A session that is born with the template's images."""
+        """A session that starts with the template's images."""
         return await self._sandbox.open_on(self._control, {}, seed, limits, checkpoint)

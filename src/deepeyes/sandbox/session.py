@@ -23,8 +23,8 @@ from deepeyes.core.errors import InfrastructureError, InputError
 
 from . import folders, frames
 from .control import Control, ZygoteDied
+from .images import check_names, pack_images
 from .limits import SandboxLimits
-from .pictures import check_names, pack_images
 from .result import CellResult
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 60.0
 _SMALL_SECONDS = 60.0
 _MARGIN_SECONDS = 12.0
-"""Added to a cell's last deadline: the session's own head should always be faster than the supervisor."""
+"""Added to a cell's last deadline: the session's own watchdog should always be faster than the supervisor."""
 _STALE_FRAMES = 16
 _CLOSE_SECONDS = 10.0
 _MAX_FILE = 64 << 20
@@ -186,7 +186,7 @@ class Session:
         ours.setblocking(False)
         self._socket = ours
         try:
-            self._pidfd, self.roots, self.folder = await self._sandbox.bear(
+            self._pidfd, self.roots, self.folder = await self._sandbox.spawn(
                 self._request, theirs, self._server
             )
             theirs.close()

@@ -1,4 +1,4 @@
-"""Looks at one picture of the session without running anything in it.
+"""Looks at one image of the session without running anything in it.
 
 A variable may be any object: a subclass of PIL's image with methods of its own, a file that was opened and
 not read yet. So the looking is done in a fork, which is thrown away: whatever it runs changes nothing, and it
@@ -16,19 +16,19 @@ import sys
 import time
 from typing import Any
 
-from .display import Display, Picture
+from .display import Display, RawImage
 
 _SECONDS = 5.0
 _LOOK_SECONDS = 0.02
 _SIZE = struct.Struct("=II")
 
 
-def picture(names: dict[str, Any], name: str, limits: dict[str, Any]) -> Picture | None:
-    """The picture that `name` stands for, scaled down like a shown one; None for anything else.
+def find_image(names: dict[str, Any], name: str, limits: dict[str, Any]) -> RawImage | None:
+    """The image that `name` stands for, scaled down like a shown one; None for anything else.
 
     OSError when no process can be forked.
     """
-    if not _is_picture(names.get(name)):
+    if not _is_image(names.get(name)):
         return None
     shared = mmap.mmap(-1, _SIZE.size + 3 * limits["image_pixels"])
     me = os.getpid()
@@ -50,7 +50,7 @@ def picture(names: dict[str, Any], name: str, limits: dict[str, Any]) -> Picture
     return width, height, shared[_SIZE.size : _SIZE.size + size]
 
 
-def _is_picture(thing: Any) -> bool:
+def _is_image(thing: Any) -> bool:
     """By its true type: `isinstance` would believe what the object says its class is."""
     module = sys.modules.get("PIL.Image")
     return module is not None and issubclass(type(thing), module.Image)
@@ -59,7 +59,7 @@ def _is_picture(thing: Any) -> bool:
 def _copy(thing: Any, limits: dict[str, Any], shared: mmap.mmap) -> None:
     display = Display({**limits, "images": 1})
     display.show(_plain(thing))
-    ((width, height, raw),) = display.pictures
+    ((width, height, raw),) = display.images
     _SIZE.pack_into(shared, 0, width, height)
     shared[_SIZE.size : _SIZE.size + len(raw)] = raw
 

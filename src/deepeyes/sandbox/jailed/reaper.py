@@ -1,9 +1,9 @@
-"""The stand-in for namespaces in the weaker tiers: one keeper process per session, which ends all of it.
+"""The stand-in for namespaces in the weaker tiers: one reaper process per session, which ends all of it.
 
 Tier `uid` (root without the right to make namespaces): each session runs as its own host user, and the
-keeper clears it with one kill to everything that user owns. Tier `landlock` (ordinary user): all share the
-caller's user; the keeper is the reaper of every descendant and kills until none is left. Landlock stops the
-session from signalling the keeper.
+reaper clears it with one kill to everything that user owns. Tier `landlock` (ordinary user): all share the
+caller's user; the reaper inherits every orphan of the session and kills until none is left. Landlock stops
+the session from signalling the reaper.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import os
 import signal
 from typing import Any, NoReturn
 
-from . import head, kernel, usage
+from . import kernel, usage, worker
 
 _MAX_ROUNDS = 200
 
 
-def bear(
+def spawn(
     request: dict[str, Any], channel: int, config: dict[str, Any], images: dict[str, Any]
 ) -> tuple[int, int]:
-    """Start a session in `request["box"]`: the keeper's pid and pidfd. SIGTERM to it ends the session."""
+    """Start a session in `request["box"]`: the reaper's pid and pidfd. SIGTERM to it ends the session."""
     host_id: int | None = request["host_id"]
     pid = os.fork()
     if pid == 0:
@@ -32,15 +32,16 @@ def bear(
             first = os.fork()
             if first == 0:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
-                head.begin(channel, [], request, config, images, box=request["box"], host_id=host_id)
+                worker.begin(channel, [], request, config, images, box=request["box"], host_id=host_id)
             kernel.close_from(3)
-            _keep(host_id)
+            _wait_and_clear(host_id)
         finally:
             os._exit(1)
     return pid, os.pidfd_open(pid)
 
 
-def _keep(host_id: int | None) -> NoReturn:
+def _wait_and_clear(host_id: int | None) -> NoReturn:
+    """Collect the dead until SIGTERM or the session's own end, then end what is left of it."""
     while True:
         if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM or not _reap():
             break

@@ -1,4 +1,4 @@
-"""Small JSON messages with file descriptors between the supervisor and its trusted helpers (zygote, maker).
+"""Small JSON messages with file descriptors, between the supervisor and its trusted helper processes.
 
 One message is one SEQPACKET datagram, so there is no framing. Both ends are ours; session code never holds
 such a socket. The supervisor imports this module too.

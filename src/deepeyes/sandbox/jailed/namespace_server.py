@@ -4,7 +4,7 @@ Why a process of its own: cloning namespaces copies page tables, so it is done f
 forked before the heavy imports. It also is the one process that sees every session from outside its
 namespace, so the supervisor asks it how much memory each one holds and lets it kill the fattest process.
 
-What always holds: the maker runs no code of a session; a session's process 1 (the "init") runs only this
+What always holds: this process runs no code of a session; a session's process 1 (the "init") runs only this
 file.
 """
 
@@ -16,7 +16,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import harden, jail, kernel, link, usage
+from . import fd_channel, harden, jail, kernel, usage
 
 _MAP_RANGE = 60000
 
@@ -26,7 +26,7 @@ def serve(control: socket.socket, config: dict[str, Any], as_root: bool) -> NoRe
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     made = 0
     while True:
-        request, _ = link.receive(control)
+        request, _ = fd_channel.receive(control)
         if request is None:
             os._exit(0)
         if request["op"] == "namespaces":
@@ -35,10 +35,10 @@ def serve(control: socket.socket, config: dict[str, Any], as_root: bool) -> NoRe
             _answer(control, config, request["limits"], mapped)
         elif request["op"] == "usage":
             roots = {int(pid): session for pid, session in request["roots"].items()}
-            link.send(control, {"ok": True, "usage": usage.by_root(roots)})
+            fd_channel.send(control, {"ok": True, "usage": usage.by_root(roots)})
         else:
             _kill(request["pid"])
-            link.send(control, {"ok": True})
+            fd_channel.send(control, {"ok": True})
 
 
 def _answer(control: socket.socket, config: dict[str, Any], limits: dict[str, Any], mapped: int) -> None:
@@ -46,9 +46,9 @@ def _answer(control: socket.socket, config: dict[str, Any], limits: dict[str, An
     try:
         pid, descriptors = _make(config, limits, mapped)
     except OSError as problem:
-        link.send(control, {"ok": False, "error": str(problem)})
+        fd_channel.send(control, {"ok": False, "error": str(problem)})
     else:
-        link.send(control, {"ok": True, "init": pid}, descriptors)
+        fd_channel.send(control, {"ok": True, "init": pid}, descriptors)
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -128,4 +128,4 @@ def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError) as problem:
-        sys.stderr.write(f"sandbox maker: cannot kill {pid}: {problem}\n")
+        sys.stderr.write(f"sandbox namespace server: cannot kill {pid}: {problem}\n")

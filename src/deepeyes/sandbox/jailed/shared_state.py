@@ -1,13 +1,13 @@
 """What the processes of a session know of each other: a page of memory, and how they end one another.
 
-The *head* is the parent of the *runner* and watches its clock; the runner takes the requests; the *frozen
+The *watchdog* is the parent of the *runner* and watches its clock; the runner takes the requests; the *frozen
 copy* is a fork of the runner, made after each answer, that sleeps until it is needed. Until the first answer
-there is no copy: the head itself holds the state.
+there is no copy: the watchdog itself holds the state.
 
-What always holds: the board says which answer was the last one promised (`committed`) and up to which one a
-sleeping process holds the state (`held`). If the runner dies while the two agree, the holder takes over and
-nothing that was answered is lost; if they differ the session ends, because going on would silently undo a
-cell whose answer was given. Whoever takes over first makes sure that nothing else of the session runs.
+What always holds: the page says which answer was the last one promised (`committed`) and up to which one a
+sleeping process holds the variables (`held`). If the runner dies while the two agree, the holder takes over
+and nothing that was answered is lost; if they differ the session ends, because going on would silently undo
+a cell whose answer was given. Whoever takes over first makes sure that nothing else of the session runs.
 """
 
 # Plain path calls: pathlib would only add objects for every fork to copy.
@@ -23,16 +23,16 @@ import signal
 import time
 from dataclasses import dataclass
 
-from . import kernel, teach
+from . import hints, kernel
 
 WATCH, WAKE = signal.SIGUSR1, signal.SIGUSR2
-"""To the head: work began. To the copy: take over."""
+"""To the watchdog: work began. To the copy: take over."""
 _RUNNER_NAME = b"python"
 _CLEAR_SECONDS = 2.0
 
 
-class Board(ctypes.Structure):
-    """Shared by a head, its runner and the runner's frozen copy. Numbers are those of requests."""
+class SharedState(ctypes.Structure):
+    """Shared by a watchdog, its runner and the runner's frozen copy. Numbers are those of requests."""
 
     _fields_ = (
         ("started", ctypes.c_uint32),
@@ -40,9 +40,9 @@ class Board(ctypes.Structure):
         ("committed", ctypes.c_uint32),  # the answer is complete and is being given
         ("undone", ctypes.c_uint32),  # was answered, and is to be rolled back
         ("held", ctypes.c_uint32),
-        ("head", ctypes.c_int32),
+        ("watchdog", ctypes.c_int32),
         ("runner", ctypes.c_int32),
-        ("copy", ctypes.c_int32),  # the frozen copy's process; 0: the head holds the state
+        ("copy", ctypes.c_int32),  # the frozen copy's process; 0: the watchdog holds the state
         ("chosen", ctypes.c_int32),  # the copy that is to take over
         ("exit_code", ctypes.c_int32),
         ("overran", ctypes.c_bool),
@@ -50,7 +50,7 @@ class Board(ctypes.Structure):
         ("waited", ctypes.c_double),  # seconds the runner had stood in line for a core by then
         ("timeout", ctypes.c_double),
         ("grace", ctypes.c_double),
-        ("alarm", ctypes.c_double),  # when the head looks next without being told
+        ("alarm", ctypes.c_double),  # when the watchdog looks next without being told
     )
 
 
@@ -63,38 +63,39 @@ class Undone:
     why: str
 
 
-def new_board() -> Board:
-    """A page for a new head: this process. It must listen before its runner can speak."""
-    board = Board.from_buffer(mmap.mmap(-1, mmap.PAGESIZE))
-    board.head, board.alarm = os.getpid(), math.inf
+def new_shared_state() -> SharedState:
+    """A page for a new watchdog: this process. It must listen before its runner can speak."""
+    shared = SharedState.from_buffer(mmap.mmap(-1, mmap.PAGESIZE))
+    shared.watchdog, shared.alarm = os.getpid(), math.inf
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, WATCH, WAKE})
-    return board
+    return shared
 
 
 def be_runner() -> None:
-    """Give back what `new_board` and `watch` took: a cell finds an ordinary process."""
+    """Give back what `new_shared_state` and `watch` took: a cell finds an ordinary process."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, WATCH, WAKE})
     kernel.name_process(_RUNNER_NAME)
 
 
-def running(board: Board) -> int:
+def running(shared: SharedState) -> int:
     """The request that is neither answered nor undone; 0 for none."""
-    started: int = board.started
-    return started if started > max(board.committed, board.undone) else 0
+    started: int = shared.started
+    return started if started > max(shared.committed, shared.undone) else 0
 
 
-def to_answer(board: Board) -> Undone | None:
-    request = running(board)
+def to_answer(shared: SharedState) -> Undone | None:
+    request = running(shared)
     if not request:
         return None
-    if board.overran:
-        return Undone("timeout", request, teach.timeout(board.timeout, restored=True))
-    return Undone("crashed", request, teach.death(board.exit_code))
+    if shared.overran:
+        return Undone("timeout", request, hints.timeout(shared.timeout, restored=True))
+    return Undone("crashed", request, hints.death(shared.exit_code))
 
 
-def clear(board: Board, own_pid_namespace: bool) -> None:
+def clear(shared: SharedState, own_pid_namespace: bool) -> None:
     """End all of the session but this process and the init, and wait until they are gone."""
-    others = [-1] if own_pid_namespace else [pid for pid in (board.head, board.copy) if pid != os.getpid()]
+    known = (shared.watchdog, shared.copy)
+    others = [-1] if own_pid_namespace else [pid for pid in known if pid != os.getpid()]
     end = time.monotonic() + _CLEAR_SECONDS
     for pid in filter(None, others):
         send_signal(pid, signal.SIGKILL)

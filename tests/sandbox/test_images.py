@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from deepeyes.sandbox import Sandbox
+from deepeyes.sandbox.images import Pixels, pack_images
 from deepeyes.sandbox.jailed.requests import images_from
-from deepeyes.sandbox.pictures import Pixels, pack_images
 
 SIDES = [(1, 1), (3, 2), (700, 500), (40_000, 2)]
 

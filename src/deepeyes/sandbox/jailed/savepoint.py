@@ -1,7 +1,7 @@
-"""The runner's side of a checkpoint: telling the head what it does, and making the frozen copy.
+"""The runner's side of a checkpoint: telling the watchdog what it does, and making the frozen copy.
 
 What always holds: an answer is marked as promised before its first byte leaves, and the copy is made after
-its last, so whoever is killed in between, the board shows that nobody holds the state.
+its last, so whoever is killed in between, the shared page shows that nobody holds the state.
 """
 
 from __future__ import annotations
@@ -12,57 +12,67 @@ import time
 from typing import NoReturn
 
 from . import kernel, usage
-from .board import WAKE, WATCH, Board, Undone, clear, exists, send_signal, to_answer, waited_in_line
+from .shared_state import (
+    WAKE,
+    WATCH,
+    SharedState,
+    Undone,
+    clear,
+    exists,
+    send_signal,
+    to_answer,
+    waited_in_line,
+)
 
 _WAKE_SECONDS = 5.0
 _ALL_CHILDREN = 0x40000000
 """__WALL: wait for children that send no signal too."""
 
 
-class Guard:
-    """The runner's side."""
+class Savepoint:
+    """Where a session goes on from when its runner ends, as the runner keeps it."""
 
-    def __init__(self, board: Board) -> None:
-        self.board = self._board = board
+    def __init__(self, shared: SharedState) -> None:
+        self.shared = self._shared = shared
         self._ending: list[int] = []
 
     @property
     def watched(self) -> bool:
-        """Whether the head lives."""
-        return os.getppid() == self._board.head
+        """Whether the watchdog lives."""
+        return os.getppid() == self._shared.watchdog
 
     @property
     def held(self) -> bool:
         """Whether all that was answered would survive this process."""
-        board = self._board
-        if board.held != board.committed or not self.watched:
+        shared = self._shared
+        if shared.held != shared.committed or not self.watched:
             return False
-        return board.copy == 0 or not _has_ended(board.copy)
+        return shared.copy == 0 or not _has_ended(shared.copy)
 
     def start(self, request: int, timeout: float, grace: float) -> None:
-        """Work begins; the head is woken only if it would look too late by itself."""
-        board = self._board
-        board.timeout, board.grace, board.begin = timeout, grace, time.monotonic()
-        board.waited = waited_in_line(os.getpid())
-        board.started = request
-        os.getppid()  # a system call, so that the head sees the request before we see its alarm
-        if board.alarm > board.begin + timeout:
-            send_signal(board.head, WATCH)
+        """Work begins; the watchdog is woken only if it would look too late by itself."""
+        shared = self._shared
+        shared.timeout, shared.grace, shared.begin = timeout, grace, time.monotonic()
+        shared.waited = waited_in_line(os.getpid())
+        shared.started = request
+        os.getppid()  # a system call, so that the watchdog sees the request before we see its alarm
+        if shared.alarm > shared.begin + timeout:
+            send_signal(shared.watchdog, WATCH)
 
     def finish(self, request: int) -> None:
         """The code has ended: from here on nobody interrupts it."""
-        self._board.finished = request
+        self._shared.finished = request
 
     def commit(self, request: int, *, changed: bool) -> None:
         """The answer is complete: it may be given, and is never undone."""
-        board = self._board
-        if not changed and board.held == board.committed:
-            board.held = request
-        board.committed = request
+        shared = self._shared
+        if not changed and shared.held == shared.committed:
+            shared.held = request
+        shared.committed = request
 
     def roll_back(self, request: int) -> NoReturn:
         """The answer was given; let the state before it take over."""
-        self._board.undone = request
+        self._shared.undone = request
         os._exit(1)  # not 0: that is for the end of the session
 
     def freeze(self) -> bool:
@@ -71,7 +81,7 @@ class Guard:
         False in this process, at once; True in the copy when it is to take over. OSError when there can be
         no copy: then there is none.
         """
-        board, before = self._board, self._board.copy
+        shared, before = self._shared, self._shared.copy
         signal.pthread_sigmask(signal.SIG_BLOCK, {WAKE})
         try:
             copy = kernel.fork_unseen()
@@ -80,22 +90,22 @@ class Guard:
             self.thaw()
             raise
         if copy == 0:
-            _sleep_until_chosen(board)
+            _sleep_until_chosen(shared)
             return True
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {WAKE})
-        board.held = 0
-        board.copy = copy
-        board.held = board.committed
+        shared.held = 0
+        shared.copy = copy
+        shared.held = shared.committed
         self._dismiss(before)
         return False
 
     def thaw(self) -> None:
         """Give up the copy: the state has moved on, and nothing holds it."""
-        board = self._board
-        if board.held != board.committed or board.copy:
-            board.held = 0
-        self._dismiss(board.copy)
-        board.copy = 0
+        shared = self._shared
+        if shared.held != shared.committed or shared.copy:
+            shared.held = 0
+        self._dismiss(shared.copy)
+        shared.copy = 0
 
     def _dismiss(self, copy: int) -> None:
         """End an old copy. It is collected later: its memory takes a while to be given back."""
@@ -105,25 +115,25 @@ class Guard:
             self._ending.append(copy)
 
 
-def take_over(board: Board, *, own_pid_namespace: bool) -> Undone | None:
+def take_over(shared: SharedState, *, own_pid_namespace: bool) -> Undone | None:
     """In a copy that woke up: end what is left of the session; returns what to answer, as `watch` does."""
-    clear(board, own_pid_namespace)
-    return to_answer(board)
+    clear(shared, own_pid_namespace)
+    return to_answer(shared)
 
 
-def _sleep_until_chosen(board: Board) -> None:
-    """A copy's life. Returns when the head chose it, or when runner and head are gone without a word.
+def _sleep_until_chosen(shared: SharedState) -> None:
+    """A copy's life. Returns when the watchdog chose it, or when runner and watchdog are gone without a word.
 
     Touches as little memory as possible: each page written here would be copied for every cell.
     """
     kernel.PYTHON_LIBC.prctl(kernel.PR_SET_PDEATHSIG, int(WAKE), 0, 0, 0)
     kernel.PYTHON_LIBC.prctl(kernel.PR_SET_NAME, usage.FROZEN_NAME, 0, 0, 0)
-    runner, me = board.runner, os.getpid()
+    runner, me = shared.runner, os.getpid()
     seconds: float | None = None if os.getppid() == runner else _WAKE_SECONDS
-    while board.chosen != me:
+    while shared.chosen != me:
         woken = kernel.sleep_until(int(WAKE), seconds)
-        if not woken and os.getppid() != runner and not exists(board.head):
-            board.exit_code = -signal.SIGKILL
+        if not woken and os.getppid() != runner and not exists(shared.watchdog):
+            shared.exit_code = -signal.SIGKILL
             break
         if os.getppid() != runner:
             seconds = _WAKE_SECONDS

@@ -1,10 +1,10 @@
 """The life of one session: a checkpoint before every cell.
 
-Three forks of one process: the *head* watches, the *runner* takes the requests, and the *frozen copy* holds
-the variables as they were after the last answer. The runner makes it right after it has answered, in the
-time the model thinks, and goes on itself, so a cell that comes at once waits for one fork and for no other
-process. If the runner dies, hangs or overruns, the head wakes the copy, which ends everything else, reports,
-and becomes the head of a new runner.
+Three forks of one process: the *watchdog* keeps the time, the *runner* takes the requests, and the *frozen
+copy* holds the variables as they were after the last answer. The runner makes it right after it has answered,
+in the time the model thinks, and goes on itself, so a cell that comes at once waits for one fork and for no
+other process. If the runner dies, hangs or overruns, the watchdog wakes the copy, which ends everything else,
+reports, and becomes the watchdog of a new runner.
 
 What always holds: a timeout or crash leaves the variables as they were before the cell (files are not
 rolled back), and an answer that was given is never undone: whatever is killed at whatever moment, the state
@@ -25,13 +25,13 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from . import checkpoint, harden, jail, kernel, wire
-from .board import Board, Undone, be_runner, new_board
+from . import harden, jail, kernel, watchdog, wire
 from .cell import Notebook
 from .display import Display
-from .guard import Guard, take_over
 from .output import RawFile, Stream
 from .requests import CHANNEL, Session, do_small_request, images_from, run_cell, texts
+from .savepoint import Savepoint, take_over
+from .shared_state import SharedState, Undone, be_runner, new_shared_state
 
 _FIRST_REQUEST = 1
 """The supervisor numbers its requests from here; the first brings the session's images."""
@@ -88,7 +88,7 @@ def _open_session(
 ) -> Session:
     notebook = Notebook(Display(request["limits"]))
     notebook.put_images(images)
-    # The first images are taken before the first fork: head and runner share them.
+    # The first images are taken before the first fork: watchdog and runner share them.
     message, blobs = wire.receive(CHANNEL)
     if message is None:
         os._exit(0)
@@ -115,21 +115,21 @@ def _serve(session: Session) -> NoReturn:
     # The runner can wait for the first request, but not for long: other sessions may be starting.
     select.select([CHANNEL], [], [], _LULL_SECONDS)
     while True:
-        board = _fork_runner(session)
-        if board is None or board.head != os.getpid():
-            _take_requests(session, board and Guard(board))
+        shared = _fork_runner(session)
+        if shared is None or shared.watchdog != os.getpid():
+            _take_requests(session, shared and Savepoint(shared))
             continue  # this process is to lead now
-        undone = checkpoint.watch(
-            board, stretch=session.limits["stretch"], own_pid_namespace=session.own_pid_namespace
+        undone = watchdog.watch(
+            shared, stretch=session.limits["stretch"], own_pid_namespace=session.own_pid_namespace
         )
         _answer_undone(session, undone)
 
 
-def _fork_runner(session: Session) -> Board | None:
-    """The board, in the head and in its new runner; None, in this process only, if no runner can be made."""
+def _fork_runner(session: Session) -> SharedState | None:
+    """What watchdog and new runner share, in both; None, in this process only, if no runner can be made."""
     if not session.checkpoint or _thread_count() != 1:
         return None
-    board = new_board()
+    shared = new_shared_state()
     generator = random.getstate()  # CPython reseeds `random` in every fork; a notebook does not
     try:
         runner = os.fork()
@@ -140,8 +140,8 @@ def _fork_runner(session: Session) -> Board | None:
         random.setstate(generator)
         be_runner()
     else:
-        board.runner = runner
-    return board
+        shared.runner = runner
+    return shared
 
 
 def _answer_undone(session: Session, undone: Undone | None) -> None:
@@ -150,33 +150,33 @@ def _answer_undone(session: Session, undone: Undone | None) -> None:
         wire.send(CHANNEL, {**header, **texts(session, undone.why)})
 
 
-def _take_requests(session: Session, guard: Guard | None) -> None:
+def _take_requests(session: Session, savepoint: Savepoint | None) -> None:
     """The runner's life: take a request, do it, answer, freeze. Returns in a process that is to lead."""
     while True:
         message, blobs = wire.receive(CHANNEL)
         if message is None:
             os._exit(0)
-        held = guard if guard is not None and guard.held else None
+        held = savepoint if savepoint is not None and savepoint.held else None
         if message["kind"] == "cell":
             changed = True
-            run_cell(session, message, guard, held)
+            run_cell(session, message, savepoint, held)
         else:
-            changed = do_small_request(session, message, blobs, guard, held)
+            changed = do_small_request(session, message, blobs, savepoint, held)
         can_fork = _thread_count() == 1
-        if guard is None or not guard.watched:
+        if savepoint is None or not savepoint.watched:
             if session.checkpoint and can_fork:
-                if guard is not None:
-                    guard.thaw()
+                if savepoint is not None:
+                    savepoint.thaw()
                 return
         elif not can_fork:
-            guard.thaw()
-        elif changed or not guard.held:
+            savepoint.thaw()
+        elif changed or not savepoint.held:
             try:
-                chosen = guard.freeze()
+                chosen = savepoint.freeze()
             except OSError:  # no process left to spend: the next cell runs without a checkpoint
                 continue
             if chosen:
-                undone = take_over(guard.board, own_pid_namespace=session.own_pid_namespace)
+                undone = take_over(savepoint.shared, own_pid_namespace=session.own_pid_namespace)
                 _answer_undone(session, undone)
                 return
 

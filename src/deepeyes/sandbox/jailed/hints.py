@@ -84,7 +84,7 @@ def _file_image(data: Any = None, *_: Any, filename: str | None = None, **__: An
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
 
 
-def hints(error: BaseException, image_names: Iterable[str]) -> list[str]:
+def hints_for(error: BaseException, image_names: Iterable[str]) -> list[str]:
     """Lines to print below the traceback of `error`."""
     if isinstance(error, ModuleNotFoundError) and error.name not in (None, "__main__"):
         return [NO_INSTALL.format(installed=", ".join(_installed()))]
