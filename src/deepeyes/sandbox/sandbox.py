@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from PIL import Image
 
 from . import canary, frames, tiers, zygote
 from .control import Control, ZygoteDied
+from .host import WatchedSession
 from .images import check_names, pack_images
 from .limits import Preload, SandboxLimits
 from .session import Session
@@ -171,7 +172,8 @@ class Sandbox:
 
     async def require_walls(self) -> None:
         """Let a canary try to break out; SandboxUnavailable if it gets anywhere."""
-        found = await canary.probe(self)
+        async with await self.open(limits=canary.LIMITS) as session:
+            found = await canary.probe(session)
         self._choice.probes += [
             tiers.Probe(f"{self.tier} / {probe.name}", probe.ok, probe.detail) for probe in found
         ]
@@ -188,7 +190,7 @@ class Sandbox:
         if self._choice.folder:
             shutil.rmtree(self._choice.folder, ignore_errors=True)
 
-    # What sessions and the watcher need.
+    # What sessions and the watcher need: `host`.
 
     async def spawn(
         self, request: dict[str, Any], channel: socket.socket, server: Control | None
@@ -210,7 +212,7 @@ class Sandbox:
         async with self._slots.hold():
             yield
 
-    async def usage(self, sessions: list[Session]) -> dict[str, list[list[int]]]:
+    async def usage(self, sessions: Sequence[WatchedSession]) -> dict[str, list[list[int]]]:
         """Memory of the sessions' processes beyond what the zygote gave them: [pid, bytes, start time]."""
         base = int(self._zygote.info["anonymous"])
         found = await self._zygote.usage({pid: session.name for session in sessions for pid in session.roots})
@@ -228,8 +230,8 @@ class Sandbox:
             if session.started and not session.busy and session.last_used < limit:
                 await session.close(f"it was idle for more than {self._idle_seconds:g} s")
 
-    def forget(self, session: Session) -> None:
-        self._sessions.pop(session.name, None)
+    def forget(self, name: str) -> None:
+        self._sessions.pop(name, None)
 
     async def _alive(self) -> zygote.Zygote:
         """The zygote, started again if the old one died."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from keyword import iskeyword
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from PIL import Image
 
@@ -23,12 +23,10 @@ from deepeyes.core.errors import InfrastructureError, InputError
 
 from . import folders, frames
 from .control import Control, ZygoteDied
+from .host import SessionHost
 from .images import check_names, pack_images
 from .limits import SandboxLimits
 from .result import CellResult
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 _START_SECONDS = 60.0
 _SMALL_SECONDS = 60.0
@@ -48,13 +46,13 @@ class Session:
 
     def __init__(
         self,
-        sandbox: Sandbox,
+        host: SessionHost,
         name: str,
         images: Mapping[str, Image.Image],
         request: dict[str, Any],
         server: Control | None,
     ) -> None:
-        self._sandbox = sandbox
+        self._host = host
         self._server = server
         self._images = dict(images)
         self._request = request
@@ -93,7 +91,7 @@ class Session:
                 return _lost(self.lost)
             try:
                 await self._started()
-                async with self._sandbox.cell_running():
+                async with self._host.cell_running():
                     return await self._run(code, timeout)
             except (SessionLost, ZygoteDied) as problem:
                 await self._end(str(problem))
@@ -178,7 +176,7 @@ class Session:
             raise SessionLost(self.lost, "open a new session")
         self.last_used = time.monotonic()
         if self._socket is None:
-            with self._sandbox.session_starting():
+            with self._host.session_starting():
                 await self._begin()
 
     async def _begin(self) -> None:
@@ -186,9 +184,7 @@ class Session:
         ours.setblocking(False)
         self._socket = ours
         try:
-            self._pidfd, self.roots, self.folder = await self._sandbox.spawn(
-                self._request, theirs, self._server
-            )
+            self._pidfd, self.roots, self.folder = await self._host.spawn(self._request, theirs, self._server)
             theirs.close()
             meta, raw = pack_images(self._images)
             self._images = {}
@@ -318,12 +314,12 @@ class Session:
         if self.folder is not None:
             folder, self.folder = self.folder, None
             await asyncio.to_thread(folders.remove, folder)
-        self._sandbox.forget(self)
+        self._host.forget(self.name)
 
     async def _kill(self) -> None:
         pidfd, self._pidfd = self._pidfd, None
         if pidfd is not None:
-            await end_process(pidfd, signal.SIGKILL if self._sandbox.tier == "full" else signal.SIGTERM)
+            await end_process(pidfd, signal.SIGKILL if self._host.tier == "full" else signal.SIGTERM)
 
 
 async def end_process(pidfd: int, number: signal.Signals) -> None:
