@@ -130,29 +130,22 @@ class Session:
                 return None if image is None else image.convert("RGB")
             await self._started()
             reply, blobs = await self._small({"kind": "get_image", "name": name}, [])
-            if not blobs:
-                return None
-            limits, (size,) = self.limits, reply.images or [[0, 0]]
-            width, height = size
-            if width * height > limits.image_pixels or max(width, height) > limits.image_side:
-                raise await self._broken("a picture above the limits")
-            if len(blobs) != 1 or len(blobs[0]) != width * height * 3:
-                raise await self._broken("a picture of another size")
-            return Image.frombytes("RGB", (width, height), bytes(blobs[0]))
+            found = await self._shown(reply, blobs, 1)
+            return found[0] if found else None
 
     async def put_file(self, name: str, data: bytes) -> None:
         """Write a file into the session's working folder."""
+        name = _file_name(name)
         async with self._turn:
             await self._started()
-            await self._small({"kind": "put_file", "name": _file_name(name)}, [data])
+            await self._small({"kind": "put_file", "name": name}, [data])
 
     async def get_file(self, name: str) -> bytes:
         """A file of the session's working folder, as untrusted bytes."""
+        name = _file_name(name)
         async with self._turn:
             await self._started()
-            _, blobs = await self._small(
-                {"kind": "get_file", "name": _file_name(name), "most": _MAX_FILE}, []
-            )
+            _, blobs = await self._small({"kind": "get_file", "name": name, "most": _MAX_FILE}, [])
             return bytes(blobs[0]) if blobs else b""
 
     async def close(self, why: str = "the session was closed") -> None:
@@ -210,16 +203,13 @@ class Session:
         header = {"kind": "cell", "code": code, "timeout": timeout, "grace": grace}
         reply, blobs = await self._exchange(header, [], deadline)
         if reply.kind != "result":
-            raise SessionLost("the session broke the protocol (not a result)", "open a new session")
+            raise await self._broken("not a result")
         return CellResult(
             status=reply.status,
             stdout=reply.stdout,
             stderr=reply.stderr,
             result=reply.result,
-            images=[
-                Image.frombytes("RGB", (w, h), bytes(raw))
-                for (w, h), raw in zip(reply.images, blobs, strict=True)
-            ],
+            images=await self._shown(reply, blobs, self.limits.images),
             dropped=reply.dropped,
             restored=reply.restored,
             seconds=time.monotonic() - began,
@@ -245,6 +235,13 @@ class Session:
                 f"the session refused ({why[-300:]})", "check the name, format and size of the file"
             )
         return reply, returned
+
+    async def _shown(self, reply: frames.Reply, blobs: Sequence[bytearray], most: int) -> list[Image.Image]:
+        """The images of an answer. One that is not as it must be ends the session."""
+        try:
+            return frames.images(reply, blobs, self.limits, most)
+        except frames.ProtocolError as problem:
+            raise await self._broken(str(problem)) from problem
 
     async def _broken(self, how: str) -> SessionLost:
         """End a session that broke the protocol; the error to raise."""

@@ -69,7 +69,9 @@ class Display:
         scale = min(1.0, self._side / max(width, height, 1), (self._pixels / max(width * height, 1)) ** 0.5)
         if scale == 1.0:
             return picture
-        return picture.resize((max(1, int(width * scale)), max(1, int(height * scale))))
+        width = max(1, int(width * scale))
+        height = max(1, min(int(height * scale), self._pixels // width))
+        return picture.resize((min(width, self._pixels // height), height))
 
     def _add_figure(self, figure: Any) -> None:
         pyplot = sys.modules.get("matplotlib.pyplot")
