@@ -53,6 +53,9 @@ _PROBES: dict[str, str] = {
     "exceed memory": "held(bytearray, 1 << 29)",
     "exceed a file's size": "held(fill, 3 << 20)",
 }
+_EXCEED_PROCESSES = "exceed processes"
+WALLS = (*_PROBES, _EXCEED_PROCESSES)
+"""What a session must not be able to do, by the names of the probes that try it."""
 _PROCESSES = """
 import os, time
 children = 0
@@ -86,7 +89,7 @@ async def probe(session: Session) -> list[Probe]:
             if name == "list the host's home folders" and facts["home"] == "/":
                 continue
             results.append(await _try(session, name, cell.format(**facts)))
-        results.append(await _try(session, "exceed processes", _PROCESSES))
+        results.append(await _try(session, _EXCEED_PROCESSES, _PROCESSES))
         results.append(await _try(session, "go on after all that", "print('held')"))
     return results
 
