@@ -53,6 +53,6 @@ $(NANO_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[nano,search]'
 	touch $(RUN_STAMP) $@
 
-$(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,world,dev]'
+$(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt packmaker/requirements.txt
+	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,dev]' -r packmaker/requirements.txt
 	touch $(RUN_STAMP) $@

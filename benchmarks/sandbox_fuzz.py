@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("more", nargs="*", help="options for libFuzzer, after --")
     arguments = parser.parse_args()
     if not importlib.util.find_spec("atheris"):
-        sys.exit("atheris is not installed: pip install atheris")
+        sys.exit("atheris is not installed: pip install -r benchmarks/requirements.txt")
     fuzz(arguments.seconds, arguments.more)
 
 

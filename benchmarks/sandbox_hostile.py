@@ -18,9 +18,9 @@ import sys
 from deepeyes.core.errors import SandboxUnavailable
 from deepeyes.sandbox import Sandbox
 from deepeyes.sandbox.check import parse_tier
-from deepeyes.sandbox.hostile import Outcome, attack
-from deepeyes.sandbox.hostile_cells import CELLS, MATPLOTLIB_CELLS
 from deepeyes.sandbox.zygote import LAYERS
+from tests.sandbox.hostile import Outcome, attack
+from tests.sandbox.hostile_cells import CELLS, MATPLOTLIB_CELLS
 
 Setting = tuple[str | None, tuple[str, ...]]
 """(tier, layers left out)"""

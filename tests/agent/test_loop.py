@@ -205,6 +205,34 @@ async def test_max_tokens(task: Task, store: ImageStore):
     assert trace.pending[0].images[0].name == "image_3", "what came back and was never read"
 
 
+class Asked(ScriptedModel):
+    """Notes how many tokens each reply was allowed."""
+
+    def __init__(self, replies: Sequence[Completion]) -> None:
+        super().__init__(replies)
+        self.allowed: list[int] = []
+
+    def conversation(self, seed: int = 0) -> Any:
+        talk = super().conversation(seed)
+        send = talk.send
+
+        async def asking(*args: Any, **options: Any) -> Completion:
+            self.allowed.append(options["max_tokens"])
+            return await send(*args, **options)
+
+        talk.send = asking  # type: ignore[method-assign]
+        return talk
+
+
+async def test_a_reply_may_have_its_turns_tokens_or_the_rest_of_the_episodes(task: Task, store: ImageStore):
+    replies = ((CROP, 40), (CROP, 40), (CROP, 19), (ANSWER, 1))
+    model = Asked([Completion(text, usage=Usage(completion_tokens=tokens)) for text, tokens in replies])
+    limits = FAST.model_copy(update={"tokens": 100, "tokens_per_turn": 50})
+    trace = await episode(task, store, model, limits=limits)
+    assert model.allowed == [50, 50, 20, 1]
+    assert trace.stop_reason is StopReason.answered
+
+
 async def test_a_reply_cut_at_its_token_limit_is_told_so(task: Task, store: ImageStore):
     trace = await episode(task, store, [Completion("<think>and on and", finish_reason="length"), ANSWER])
     assert "cut off because it was too long" in trace.turns[1].sent[0].text

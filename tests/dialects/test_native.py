@@ -69,6 +69,14 @@ def test_results_are_a_tool_message_and_a_user_message_with_the_pictures():
     assert "last turn" in alone.text
 
 
+def test_images_left_out_are_counted():
+    action = CallAction(call=ToolCall(name="python", id="c7"))
+    (message,) = DIALECT.observation(action, Observation(tool="python", stdout="3", dropped_images=2), 4)
+    assert message.text == "3\n(2 more pictures were left out: show fewer at a time)\n"
+    (quiet,) = DIALECT.observation(action, Observation(tool="python", stdout="3"), 4)
+    assert quiet.text == "3\n"
+
+
 def test_system_mentions_functions_only_when_there_are_some():
     assert "Python" in (DIALECT.system([ToolSpec(name="python", description="")]) or "")
     assert "function" not in (DIALECT.system([]) or "")

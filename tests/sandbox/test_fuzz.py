@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deepeyes.sandbox import frames
-from deepeyes.sandbox.jailed import link, wire
+from deepeyes.sandbox.jailed import fd_channel, wire
 
 KINDS = ["ready", "ok", "refused", "result", "failed", "pickle", ""]
 STATUSES = ["ok", "error", "timeout", "crashed", "session_lost"]
@@ -113,12 +113,12 @@ def test_what_a_session_writes_is_what_is_read(blobs: list[bytes], extra: dict[s
 @settings(max_examples=50)
 @given(st.binary(min_size=1, max_size=200))
 def test_helpers_messages_are_json_or_an_error(data: bytes) -> None:
-    """The zygote and the maker are ours, and yet: `Control` takes ValueError for a dead helper."""
+    """The zygote and the namespace server are ours, and yet: `Control` takes ValueError for a dead helper."""
     one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, two:
         one.send(data)
         try:
-            link.receive(two)
+            fd_channel.receive(two)
         except (ValueError, RecursionError) as problem:
             assert isinstance(problem, ValueError)
 

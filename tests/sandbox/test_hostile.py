@@ -1,10 +1,10 @@
 """Code that attacks is contained, and nobody beside it notices. `-m slow` runs every cell."""
 
 import pytest
+from sandbox.hostile import attack
+from sandbox.hostile_cells import CELLS, MATPLOTLIB_CELLS, HostileCell
 
 from deepeyes.sandbox import Sandbox
-from deepeyes.sandbox.hostile import attack
-from deepeyes.sandbox.hostile_cells import CELLS, MATPLOTLIB_CELLS, HostileCell
 
 QUICK = {
     "loop that swallows interrupts",

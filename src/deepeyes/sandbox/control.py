@@ -1,4 +1,4 @@
-"""Asking a trusted helper process (zygote, maker, template) over its control socket, asynchronously.
+"""Asking a trusted helper (zygote, namespace server, template) over its control socket, asynchronously.
 
 One question is in flight per socket; the rest wait their turn. A helper that hangs up or stays silent is
 `broken` from then on, and everybody who asks gets `ZygoteDied`.
@@ -12,7 +12,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from .jailed import link
+from .jailed import fd_channel
 
 
 class ZygoteDied(Exception):
@@ -42,10 +42,10 @@ class Control:
             if self.broken:
                 raise ZygoteDied("the sandbox's fork server is gone")
             try:
-                link.send(self._socket, question, descriptors)
+                fd_channel.send(self._socket, question, descriptors)
                 async with asyncio.timeout(seconds):
                     await self._readable()
-                answer, returned = link.receive(self._socket)
+                answer, returned = fd_channel.receive(self._socket)
             except BaseException as problem:
                 self.close()  # an answer may still come, and nobody could tell whose it is
                 if isinstance(problem, (OSError, ValueError)):  # TimeoutError is an OSError

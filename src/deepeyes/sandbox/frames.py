@@ -13,9 +13,11 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .pictures import Pixels
+from .images import Pixels
+from .limits import SandboxLimits
 
 MAX_HEADER = 4 << 20
 MAX_BLOB_BYTES = 128 << 20
@@ -94,3 +96,21 @@ async def read(exactly: Callable[[int], Awaitable[bytearray]]) -> tuple[Reply, l
     """One frame through `exactly(n)`, which gives n bytes or raises."""
     reply = parse_header(await exactly(header_length(await exactly(LENGTH.size))))
     return reply, [await exactly(size) for size in reply.blobs]
+
+
+def images(reply: Reply, blobs: Sequence[bytearray], limits: SandboxLimits, most: int) -> list[Image.Image]:
+    """The images of an answer, as RGB: at most `most`, none above the session's limits.
+
+    Raises:
+        ProtocolError: a session of ours keeps to its limits itself, so one that does not is forged.
+    """
+    if len(blobs) > most or len(blobs) != len(reply.images):
+        raise ProtocolError(f"{len(blobs)} pictures where {most} may be")
+    found: list[Image.Image] = []
+    for (width, height), blob in zip(reply.images, blobs, strict=True):
+        if width * height > limits.image_pixels or max(width, height) > limits.image_side:
+            raise ProtocolError("a picture above the limits")
+        if len(blob) != width * height * 3:
+            raise ProtocolError("a picture of another size")
+        found.append(Image.frombytes("RGB", (width, height), bytes(blob)))
+    return found

@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Self
 
@@ -22,13 +22,14 @@ from PIL import Image
 
 from . import canary, frames, tiers, zygote
 from .control import Control, ZygoteDied
+from .host import WatchedSession
+from .images import check_names, pack_images
 from .limits import Preload, SandboxLimits
-from .pictures import check_names, pack_images
 from .session import Session
 from .slots import RunSlots
 from .watcher import watch
 
-_BEAR_TRIES = 2
+_SPAWN_TRIES = 2
 _SESSIONS_PER_CORE = 64
 
 
@@ -137,7 +138,7 @@ class Sandbox:
         limits: SandboxLimits | None,
         checkpoint: bool,
     ) -> Session:
-        """`open`, born by `server` (a template) instead of the zygote."""
+        """`open`, started by `server` (a template) instead of the zygote."""
         check_names(images)
         await self._make_room()
         self._opened += 1
@@ -153,9 +154,9 @@ class Sandbox:
 
     @asynccontextmanager
     async def template(self, images: Mapping[str, Image.Image]) -> AsyncGenerator[Template]:
-        """A prefix shared by a group of sessions: they are born with `images` in place, paid for once."""
+        """A prefix shared by a group of sessions: they start with `images` in place, paid for once."""
         check_names(images)
-        control, stream = await zygote.bear_template((await self._alive()).control)
+        control, stream = await zygote.spawn_template((await self._alive()).control)
         try:
             meta, raw = pack_images(images)
             loop = asyncio.get_running_loop()
@@ -171,7 +172,8 @@ class Sandbox:
 
     async def require_walls(self) -> None:
         """Let a canary try to break out; SandboxUnavailable if it gets anywhere."""
-        found = await canary.probe(self)
+        async with await self.open(limits=canary.LIMITS) as session:
+            found = await canary.probe(session)
         self._choice.probes += [
             tiers.Probe(f"{self.tier} / {probe.name}", probe.ok, probe.detail) for probe in found
         ]
@@ -188,15 +190,15 @@ class Sandbox:
         if self._choice.folder:
             shutil.rmtree(self._choice.folder, ignore_errors=True)
 
-    # What sessions and the watcher need.
+    # What sessions and the watcher need: `host`.
 
-    async def bear(
+    async def spawn(
         self, request: dict[str, Any], channel: socket.socket, server: Control | None
     ) -> tuple[int, list[int], str | None]:
         """Start a session's process on `channel`: its pidfd, root pids, and folder in the weaker tiers."""
-        for remaining in reversed(range(_BEAR_TRIES)):
+        for remaining in reversed(range(_SPAWN_TRIES)):
             try:
-                return await self._bear(await self._alive(), request, channel, server)
+                return await self._spawn(await self._alive(), request, channel, server)
             except ZygoteDied:
                 if server is not None or not remaining:
                     raise
@@ -210,7 +212,7 @@ class Sandbox:
         async with self._slots.hold():
             yield
 
-    async def usage(self, sessions: list[Session]) -> dict[str, list[list[int]]]:
+    async def usage(self, sessions: Sequence[WatchedSession]) -> dict[str, list[list[int]]]:
         """Memory of the sessions' processes beyond what the zygote gave them: [pid, bytes, start time]."""
         base = int(self._zygote.info["anonymous"])
         found = await self._zygote.usage({pid: session.name for session in sessions for pid in session.roots})
@@ -228,8 +230,8 @@ class Sandbox:
             if session.started and not session.busy and session.last_used < limit:
                 await session.close(f"it was idle for more than {self._idle_seconds:g} s")
 
-    def forget(self, session: Session) -> None:
-        self._sessions.pop(session.name, None)
+    def forget(self, name: str) -> None:
+        self._sessions.pop(name, None)
 
     async def _alive(self) -> zygote.Zygote:
         """The zygote, started again if the old one died."""
@@ -243,25 +245,25 @@ class Sandbox:
                 self.restarts += 1
             return self._zygote
 
-    async def _bear(
+    async def _spawn(
         self, living: zygote.Zygote, request: dict[str, Any], channel: socket.socket, server: Control | None
     ) -> tuple[int, list[int], str | None]:
         server = server or living.control
         if self.tier != "full":
-            return await self._bear_kept(server, request, channel)
+            return await self._spawn_with_reaper(server, request, channel)
         init, descriptors = await living.namespaces(request["limits"])
         pidfd, *namespaces = descriptors
         try:
-            head, _ = await zygote.bear_session(server, request, [channel.fileno(), *namespaces])
+            watchdog, _ = await zygote.spawn_session(server, request, [channel.fileno(), *namespaces])
         except BaseException:
             os.close(pidfd)
             raise
         finally:
             for descriptor in namespaces:
                 os.close(descriptor)
-        return pidfd, [init, head], None
+        return pidfd, [init, watchdog], None
 
-    async def _bear_kept(
+    async def _spawn_with_reaper(
         self, server: Control, request: dict[str, Any], channel: socket.socket
     ) -> tuple[int, list[int], str | None]:
         folder = tempfile.mkdtemp(prefix="session-", dir=self._choice.folder)
@@ -271,11 +273,11 @@ class Sandbox:
             os.chown(folder, host_id, host_id)
         try:
             where = {"box": folder, "host_id": host_id}
-            keeper, (pidfd,) = await zygote.bear_session(server, {**request, **where}, [channel.fileno()])
+            reaper, (pidfd,) = await zygote.spawn_session(server, {**request, **where}, [channel.fileno()])
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return pidfd, [keeper], folder
+        return pidfd, [reaper], folder
 
     async def _make_room(self) -> None:
         while len(self._sessions) >= self._max_sessions:
@@ -295,5 +297,5 @@ class Template:
     async def open(
         self, *, seed: int | None = None, limits: SandboxLimits | None = None, checkpoint: bool = True
     ) -> Session:
-        """A session that is born with the template's images."""
+        """A session that starts with the template's images."""
         return await self._sandbox.open_on(self._control, {}, seed, limits, checkpoint)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from keyword import iskeyword
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from PIL import Image
 
@@ -23,17 +23,15 @@ from deepeyes.core.errors import InfrastructureError, InputError
 
 from . import folders, frames
 from .control import Control, ZygoteDied
+from .host import SessionHost
+from .images import check_names, pack_images
 from .limits import SandboxLimits
-from .pictures import check_names, pack_images
 from .result import CellResult
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 _START_SECONDS = 60.0
 _SMALL_SECONDS = 60.0
 _MARGIN_SECONDS = 12.0
-"""Added to a cell's last deadline: the session's own head should always be faster than the supervisor."""
+"""Added to a cell's last deadline: the session's own watchdog should always be faster than the supervisor."""
 _STALE_FRAMES = 16
 _CLOSE_SECONDS = 10.0
 _MAX_FILE = 64 << 20
@@ -48,13 +46,13 @@ class Session:
 
     def __init__(
         self,
-        sandbox: Sandbox,
+        host: SessionHost,
         name: str,
         images: Mapping[str, Image.Image],
         request: dict[str, Any],
         server: Control | None,
     ) -> None:
-        self._sandbox = sandbox
+        self._host = host
         self._server = server
         self._images = dict(images)
         self._request = request
@@ -93,7 +91,7 @@ class Session:
                 return _lost(self.lost)
             try:
                 await self._started()
-                async with self._sandbox.cell_running():
+                async with self._host.cell_running():
                     return await self._run(code, timeout)
             except (SessionLost, ZygoteDied) as problem:
                 await self._end(str(problem))
@@ -132,29 +130,22 @@ class Session:
                 return None if image is None else image.convert("RGB")
             await self._started()
             reply, blobs = await self._small({"kind": "get_image", "name": name}, [])
-            if not blobs:
-                return None
-            limits, (size,) = self.limits, reply.images or [[0, 0]]
-            width, height = size
-            if width * height > limits.image_pixels or max(width, height) > limits.image_side:
-                raise await self._broken("a picture above the limits")
-            if len(blobs) != 1 or len(blobs[0]) != width * height * 3:
-                raise await self._broken("a picture of another size")
-            return Image.frombytes("RGB", (width, height), bytes(blobs[0]))
+            found = await self._shown(reply, blobs, 1)
+            return found[0] if found else None
 
     async def put_file(self, name: str, data: bytes) -> None:
         """Write a file into the session's working folder."""
+        name = _file_name(name)
         async with self._turn:
             await self._started()
-            await self._small({"kind": "put_file", "name": _file_name(name)}, [data])
+            await self._small({"kind": "put_file", "name": name}, [data])
 
     async def get_file(self, name: str) -> bytes:
         """A file of the session's working folder, as untrusted bytes."""
+        name = _file_name(name)
         async with self._turn:
             await self._started()
-            _, blobs = await self._small(
-                {"kind": "get_file", "name": _file_name(name), "most": _MAX_FILE}, []
-            )
+            _, blobs = await self._small({"kind": "get_file", "name": name, "most": _MAX_FILE}, [])
             return bytes(blobs[0]) if blobs else b""
 
     async def close(self, why: str = "the session was closed") -> None:
@@ -178,7 +169,7 @@ class Session:
             raise SessionLost(self.lost, "open a new session")
         self.last_used = time.monotonic()
         if self._socket is None:
-            with self._sandbox.session_starting():
+            with self._host.session_starting():
                 await self._begin()
 
     async def _begin(self) -> None:
@@ -186,9 +177,7 @@ class Session:
         ours.setblocking(False)
         self._socket = ours
         try:
-            self._pidfd, self.roots, self.folder = await self._sandbox.bear(
-                self._request, theirs, self._server
-            )
+            self._pidfd, self.roots, self.folder = await self._host.spawn(self._request, theirs, self._server)
             theirs.close()
             meta, raw = pack_images(self._images)
             self._images = {}
@@ -214,16 +203,13 @@ class Session:
         header = {"kind": "cell", "code": code, "timeout": timeout, "grace": grace}
         reply, blobs = await self._exchange(header, [], deadline)
         if reply.kind != "result":
-            raise SessionLost("the session broke the protocol (not a result)", "open a new session")
+            raise await self._broken("not a result")
         return CellResult(
             status=reply.status,
             stdout=reply.stdout,
             stderr=reply.stderr,
             result=reply.result,
-            images=[
-                Image.frombytes("RGB", (w, h), bytes(raw))
-                for (w, h), raw in zip(reply.images, blobs, strict=True)
-            ],
+            images=await self._shown(reply, blobs, self.limits.images),
             dropped=reply.dropped,
             restored=reply.restored,
             seconds=time.monotonic() - began,
@@ -249,6 +235,13 @@ class Session:
                 f"the session refused ({why[-300:]})", "check the name, format and size of the file"
             )
         return reply, returned
+
+    async def _shown(self, reply: frames.Reply, blobs: Sequence[bytearray], most: int) -> list[Image.Image]:
+        """The images of an answer. One that is not as it must be ends the session."""
+        try:
+            return frames.images(reply, blobs, self.limits, most)
+        except frames.ProtocolError as problem:
+            raise await self._broken(str(problem)) from problem
 
     async def _broken(self, how: str) -> SessionLost:
         """End a session that broke the protocol; the error to raise."""
@@ -318,12 +311,12 @@ class Session:
         if self.folder is not None:
             folder, self.folder = self.folder, None
             await asyncio.to_thread(folders.remove, folder)
-        self._sandbox.forget(self)
+        self._host.forget(self.name)
 
     async def _kill(self) -> None:
         pidfd, self._pidfd = self._pidfd, None
         if pidfd is not None:
-            await end_process(pidfd, signal.SIGKILL if self._sandbox.tier == "full" else signal.SIGTERM)
+            await end_process(pidfd, signal.SIGKILL if self._host.tier == "full" else signal.SIGTERM)
 
 
 async def end_process(pidfd: int, number: signal.Signals) -> None:

@@ -9,14 +9,10 @@ measures the session's folder too.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from . import folders
 from .control import ZygoteDied
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
-    from .session import Session
+from .host import WatchedHost, WatchedSession
 
 _PERIOD = 0.2
 _STRIKES = 10
@@ -24,7 +20,7 @@ _IDLE_CHECK_PERIODS = 50
 _MIB = 1 << 20
 
 
-async def watch(sandbox: Sandbox) -> None:
+async def watch(host: WatchedHost) -> None:
     """Run until cancelled."""
     strikes: dict[str, int] = {}
     periods = 0
@@ -32,21 +28,21 @@ async def watch(sandbox: Sandbox) -> None:
         await asyncio.sleep(_PERIOD)
         periods += 1
         if periods % _IDLE_CHECK_PERIODS == 0:
-            await sandbox.close_idle()
-        busy = [session for session in sandbox.sessions if session.busy and session.started]
-        if not sandbox.running or not busy:
+            await host.close_idle()
+        busy = [session for session in host.sessions if session.busy and session.started]
+        if not host.running or not busy:
             strikes.clear()
             continue
         try:
-            usage = await sandbox.usage(busy)
+            usage = await host.usage(busy)
             for session in busy:
-                await _judge(sandbox, session, usage.get(session.name, []), strikes)
+                await _judge(host, session, usage.get(session.name, []), strikes)
         except ZygoteDied:
             continue  # the sandbox starts another; its sessions learn it by themselves
 
 
 async def _judge(
-    sandbox: Sandbox, session: Session, processes: list[list[int]], strikes: dict[str, int]
+    host: WatchedHost, session: WatchedSession, processes: list[list[int]], strikes: dict[str, int]
 ) -> None:
     limits = session.limits
     if session.folder and folders.exceeds(session.folder, limits.disk_mib * _MIB, limits.files):
@@ -60,7 +56,7 @@ async def _judge(
     if count > _STRIKES:
         await session.close(f"its memory exceeded {session.limits.session_memory_mib} MiB")
         return
-    await sandbox.kill_process(fattest(processes))
+    await host.kill_process(fattest(processes))
 
 
 def fattest(processes: list[list[int]]) -> int:

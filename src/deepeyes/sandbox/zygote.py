@@ -57,11 +57,13 @@ class Launch:
 
 
 class Zygote:
-    """A running zygote with its maker."""
+    """A running zygote with its namespace server."""
 
-    def __init__(self, process: subprocess.Popen[bytes], control: Control, maker: Control, tier: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], control: Control, namespaces: Control, tier: str
+    ) -> None:
         self._process = process
-        self._maker = maker
+        self._namespaces = namespaces
         self.control = control
         self.tier = tier
         self.info: dict[str, Any] = {}
@@ -70,13 +72,13 @@ class Zygote:
     async def start(cls, launch: Launch) -> Zygote:
         """Launch and wait until the imports are done; StartFailed or ZygoteDied when that does not happen."""
         control, control_there = Control.pair()
-        maker, maker_there = Control.pair()
+        namespaces, namespaces_there = Control.pair()
         try:
-            process = _launch(launch, control_there, maker_there)
+            process = _launch(launch, control_there, namespaces_there)
         finally:
             control_there.close()
-            maker_there.close()
-        zygote = cls(process, control, maker, launch.tier)
+            namespaces_there.close()
+        zygote = cls(process, control, namespaces, launch.tier)
         base, count = unprivileged_ids(Path("/proc/self/uid_map").read_text())
         config = {
             "tier": launch.tier,
@@ -98,7 +100,7 @@ class Zygote:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None and not self.control.broken and not self._maker.broken
+        return self._process.poll() is None and not self.control.broken and not self._namespaces.broken
 
     @property
     def pid(self) -> int:
@@ -107,22 +109,22 @@ class Zygote:
 
     async def namespaces(self, limits: dict[str, Any]) -> tuple[int, list[int]]:
         """A new session's init (its pid inside the jail) and [pidfd, pid ns, user ns, mount ns, ipc ns]."""
-        answer, descriptors = await ask_checked(self._maker, {"op": "namespaces", "limits": limits})
+        answer, descriptors = await ask_checked(self._namespaces, {"op": "namespaces", "limits": limits})
         return int(answer["init"]), descriptors
 
     async def usage(self, roots: dict[int, str]) -> dict[str, list[list[int]]]:
         """[pid, anonymous bytes, start time] of the sessions' processes; `roots` says whose a pid is."""
         question = {"op": "usage", "roots": {str(pid): session for pid, session in roots.items()}}
-        answer, _ = await ask_checked(self._maker, question)
+        answer, _ = await ask_checked(self._namespaces, question)
         return answer["usage"]
 
     async def kill(self, pid: int) -> None:
-        await ask_checked(self._maker, {"op": "kill", "pid": pid})
+        await ask_checked(self._namespaces, {"op": "kill", "pid": pid})
 
     async def stop(self) -> None:
         """End the whole tree and wait until it is gone."""
         self.control.close()
-        self._maker.close()
+        self._namespaces.close()
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(None, self._process.wait, _STOP_SECONDS)
@@ -131,15 +133,15 @@ class Zygote:
             await loop.run_in_executor(None, self._process.wait)
 
 
-async def bear_session(
+async def spawn_session(
     server: Control, request: dict[str, Any], descriptors: Sequence[int]
 ) -> tuple[int, list[int]]:
-    """Ask a zygote or template for a session: its root pid, and in the weaker tiers the keeper's pidfd."""
+    """Ask a zygote or template for a session: its root pid, and in the weaker tiers the reaper's pidfd."""
     answer, returned = await ask_checked(server, {"op": "session", **request}, descriptors)
     return int(answer["root"]), returned
 
 
-async def bear_template(server: Control) -> tuple[Control, socket.socket]:
+async def spawn_template(server: Control) -> tuple[Control, socket.socket]:
     """Fork a template off the zygote: its control socket, and the stream on which it now expects images."""
     control, control_there = Control.pair()
     stream, stream_there = socket.socketpair()
@@ -178,9 +180,9 @@ def unprivileged_ids(uid_map: str) -> tuple[int, int]:
     return base, first + count - base
 
 
-def _launch(launch: Launch, control: socket.socket, maker: socket.socket) -> subprocess.Popen[bytes]:
+def _launch(launch: Launch, control: socket.socket, namespaces: socket.socket) -> subprocess.Popen[bytes]:
     here = str(Path(__file__).resolve().parent)
-    arguments = [here, str(control.fileno()), str(maker.fileno())]
+    arguments = [here, str(control.fileno()), str(namespaces.fileno())]
     command = [sys.executable, "-s", "-P", "-B", "-c", _BOOT, *arguments]
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -197,7 +199,7 @@ def _launch(launch: Launch, control: socket.socket, maker: socket.socket) -> sub
     return subprocess.Popen(
         [*launch.wrapper, *command],
         env=environment,
-        pass_fds=(control.fileno(), maker.fileno()),
+        pass_fds=(control.fileno(), namespaces.fileno()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         cwd="/",

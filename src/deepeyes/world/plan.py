@@ -36,8 +36,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Tally:
-    """Count `things` column by column of cells: after each column, how many there are so far. To name one
-    after the other takes knowing which were named; a column is looked at once.
+    """Count `things` one column of cells at a time, and say after each column how many there are so far.
+
+    Counting thing by thing would need a memory of which were counted; each column is looked at only once.
     """
 
     things: tuple[Thing, ...]

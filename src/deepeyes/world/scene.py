@@ -163,8 +163,8 @@ def add_shape(
     return thing
 
 
-def finish(rng: random.Random, scene: Scene) -> Scene:
-    """The camera: sometimes a slightly soft lens."""
+def soften(rng: random.Random, scene: Scene) -> Scene:
+    """One scene in five is blurred by a pixel, as by a lens that is not quite sharp."""
     if rng.random() < 0.2:
         scene.image = scene.image.filter(ImageFilter.BoxBlur(1))
     return scene

@@ -6,8 +6,8 @@ The supervisor starts them as a top-level package named `jailed` in a fresh inte
 environment.
 
 From the outside in: `zygote` (entry point) -> `jail` (one namespace set and read-only root for the whole
-zygote) -> `maker` (one set of namespaces per session) -> `harden` (limits, capabilities, Landlock, seccomp)
--> `head` (checkpoint per cell) -> `cell` (runs the model's code).
+zygote) -> `namespace_server` (one set of namespaces per session) -> `harden` (limits, capabilities,
+Landlock, seccomp) -> `worker` (a checkpoint per cell) -> `cell` (runs the model's code).
 
 What always holds: nothing here is trusted by the supervisor once a session's code has run.
 """

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import teach
+from . import hints
 from .display import Display
 from .preload import AfterImport
 
@@ -68,7 +68,7 @@ class Notebook:
             report = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
             _keep_own_frames(report, set())
             text = "".join(report.format())
-            extra = teach.hints(error, self.image_names)
+            extra = hints.hints_for(error, self.image_names)
         except BaseException:  # noqa: BLE001  - the exception's own code may do anything
             text, extra = f"{type(error).__name__}\n", []
         if len(text) > TRACEBACK_CAP:
@@ -102,10 +102,10 @@ class Notebook:
         sys.meta_path.insert(0, after_import)
         after_import.add("matplotlib.pyplot", self._patch_pyplot)
         after_import.add("PIL.Image", self._patch_pillow)
-        after_import.stand_in(("IPython", "IPython.display"), teach.notebook_module)
+        after_import.stand_in(("IPython", "IPython.display"), hints.notebook_module)
         after_import.add("IPython.display", lambda module: setattr(module, "display", display))
-        after_import.add("cv2", lambda module: teach.patch_opencv(module, self.display.show))
-        teach.refuse_politely()
+        after_import.add("cv2", lambda module: hints.patch_opencv(module, self.display.show))
+        hints.refuse_politely()
 
     def _patch_pyplot(self, pyplot: ModuleType) -> None:
         def show(*_: Any, **__: Any) -> None:

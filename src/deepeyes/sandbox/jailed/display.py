@@ -14,7 +14,7 @@ import io
 import sys
 from typing import Any
 
-Picture = tuple[int, int, bytes]
+RawImage = tuple[int, int, bytes]
 """(width, height, raw RGB)"""
 
 
@@ -25,11 +25,11 @@ class Display:
         self._most = limits["images"]
         self._pixels = limits["image_pixels"]
         self._side = limits["image_side"]
-        self.pictures: list[Picture] = []
+        self.images: list[RawImage] = []
         self.dropped = 0
 
     def reset(self) -> None:
-        self.pictures, self.dropped = [], 0
+        self.images, self.dropped = [], 0
 
     def show(self, thing: Any) -> bool:
         """Take `thing` if it is a picture or a figure; False leaves it to be printed."""
@@ -53,11 +53,11 @@ class Display:
             pyplot.close("all")
 
     def _add(self, picture: Any) -> None:
-        if len(self.pictures) >= self._most:
+        if len(self.images) >= self._most:
             self.dropped += 1
             return
         picture = _as_rgb(self._shrunk(picture))
-        self.pictures.append((picture.width, picture.height, picture.tobytes()))
+        self.images.append((picture.width, picture.height, picture.tobytes()))
 
     def _shrunk(self, picture: Any) -> Any:
         picture.load()
@@ -69,12 +69,14 @@ class Display:
         scale = min(1.0, self._side / max(width, height, 1), (self._pixels / max(width * height, 1)) ** 0.5)
         if scale == 1.0:
             return picture
-        return picture.resize((max(1, int(width * scale)), max(1, int(height * scale))))
+        width = max(1, int(width * scale))
+        height = max(1, min(int(height * scale), self._pixels // width))
+        return picture.resize((min(width, self._pixels // height), height))
 
     def _add_figure(self, figure: Any) -> None:
         pyplot = sys.modules.get("matplotlib.pyplot")
         try:
-            if len(self.pictures) >= self._most:
+            if len(self.images) >= self._most:
                 self.dropped += 1
                 return
             from PIL import Image

@@ -17,10 +17,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import lookout, teach, wire
+from . import hints, image_probe, wire
 from .cell import Notebook
-from .guard import Guard
 from .output import RawFile, Stream
+from .savepoint import Savepoint
 
 CHANNEL = 3
 """The descriptor of the supervisor's socket in every process of a session."""
@@ -30,7 +30,7 @@ _SMALL_SECONDS = 20.0
 
 @dataclass
 class Session:
-    """Everything a head hands to its runner by forking."""
+    """Everything a watchdog hands to its runner by forking."""
 
     notebook: Notebook
     limits: dict[str, Any]
@@ -68,8 +68,8 @@ def do_small_request(
     session: Session,
     message: dict[str, Any],
     blobs: list[wire.Buffer],
-    guard: Guard | None,
-    held: Guard | None,
+    savepoint: Savepoint | None,
+    held: Savepoint | None,
 ) -> bool:
     """Pictures and files; whether variables changed."""
     if held:
@@ -80,8 +80,8 @@ def do_small_request(
     except Exception as problem:  # noqa: BLE001  - image decoders raise what they like
         reply, returned = {"kind": "refused", "error": f"{type(problem).__name__}: {problem}"[:500]}, []
     frame = wire.encode({**reply, "id": message["id"]}, returned)
-    if guard:
-        guard.commit(message["id"], changed=changed)
+    if savepoint:
+        savepoint.commit(message["id"], changed=changed)
     wire.write(CHANNEL, frame)
     return changed
 
@@ -93,10 +93,10 @@ def _small_reply(
         session.notebook.put_images(images_from(message["images"], blobs))
         return {"kind": "ok"}, []
     if message["kind"] == "get_image":
-        picture = lookout.picture(session.notebook.names, message["name"], session.limits)
-        if picture is None:
+        image = image_probe.find_image(session.notebook.names, message["name"], session.limits)
+        if image is None:
             return {"kind": "ok"}, []
-        width, height, raw = picture
+        width, height, raw = image
         return {"kind": "ok", "images": [(width, height)]}, [raw]
     path = os.path.join(session.box, "home", message["name"])
     if message["kind"] == "put_file":
@@ -111,10 +111,10 @@ def _small_reply(
 def run_cell(
     session: Session,
     message: dict[str, Any],
-    guard: Guard | None,
-    held: Guard | None,
+    savepoint: Savepoint | None,
+    held: Savepoint | None,
 ) -> None:
-    """`guard` is told of the answer; `held` watches the time, and is None where nothing could be restored."""
+    """`savepoint` is told of the answer; `held` watches the time: None where nothing could be restored."""
     notebook, display, me, number = session.notebook, session.notebook.display, os.getpid(), message["id"]
     for stream in (session.stdout, session.stderr, *session.raw):
         stream.reset()
@@ -153,19 +153,19 @@ def run_cell(
         os._exit(0)  # a fork made by the cell fell through to here: it must not answer
     undo = held if status == "timeout" else None
     if status == "timeout":
-        why += teach.timeout(message["timeout"], restored=undo is not None)
+        why += hints.timeout(message["timeout"], restored=undo is not None)
     if held:
         held.finish(number)
     header = {"kind": "result", "status": status, "id": number, "restored": undo is not None}
-    sizes = [(width, height) for width, height, _ in display.pictures]
+    sizes = [(width, height) for width, height, _ in display.images]
     shown = {"result": _clean(result), "images": sizes, "dropped": display.dropped}
-    raw = [raw for _, _, raw in display.pictures]
+    raw = [raw for _, _, raw in display.images]
     frame = wire.encode({**header, **texts(session, why), **shown}, raw)
     if undo:
         wire.write(CHANNEL, frame)
         undo.roll_back(number)
-    if guard:
-        guard.commit(number, changed=True)
+    if savepoint:
+        savepoint.commit(number, changed=True)
     wire.write(CHANNEL, frame)
     display.reset()
 

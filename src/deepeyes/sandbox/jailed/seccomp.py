@@ -1,9 +1,9 @@
 """The system-call filter of a session, written as classic BPF by hand.
 
-Why by hand: the program is thirty lines, the library that would write it is not installable from PyPI, and
-a program that is plain data can be simulated in a test against every call number. Refused calls get EPERM,
-so that the model's code sees an ordinary error; a foreign instruction set (32-bit calls on x86-64) kills
-the process, because its numbers mean something else.
+Why by hand: the program is thirty lines, the library that would write it (pyseccomp) needs the system's
+libseccomp beside it, and a program that is plain data can be simulated in a test against every call number.
+Refused calls get EPERM, so that the model's code sees an ordinary error; a foreign instruction set (32-bit
+calls on x86-64) kills the process, because its numbers mean something else.
 """
 
 from __future__ import annotations

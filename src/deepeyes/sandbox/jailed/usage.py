@@ -1,7 +1,7 @@
 """How much private memory each session holds, from one walk over /proc.
 
-A session's processes are the descendants of its root processes (its init and its first head). Parentage is
-used, not namespaces, because a process can hide its namespace links by making itself non-dumpable but
+A session's processes are the descendants of its root processes (its init and its first watchdog). Parentage
+is used, not namespaces, because a process can hide its namespace links by making itself non-dumpable but
 cannot hide its parent.
 """
 

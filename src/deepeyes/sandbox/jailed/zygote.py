@@ -1,9 +1,9 @@
-"""The fork server: imports once, then gives birth to one process per session.
+"""The fork server: imports once, then forks one process per session.
 
-Started as a fresh interpreter by the supervisor with two sockets: its own control socket and the maker's.
-In tier `full` it enters the jail and forks the maker before the heavy imports; in the weaker tiers there
-are no namespaces and each session gets a keeper process instead (see `keeper`). A *template* is a fork of
-the zygote that already holds some images, so that a group of sessions pays for them once.
+Started as a fresh interpreter by the supervisor with two sockets: its own control socket and the namespace
+server's. In tier `full` it enters the jail and forks the namespace server before the heavy imports; in the
+weaker tiers there are no namespaces and each session gets a reaper instead (see `reaper`). A *template* is a
+fork of the zygote that already holds some images, so that a group of sessions pays for them once.
 
 What always holds: the zygote and its templates run no code of a session and read nothing a session wrote.
 """
@@ -22,33 +22,50 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import harden, head, jail, keeper, kernel, landlock, link, maker, preload, requests, usage, wire
+from . import (
+    fd_channel,
+    harden,
+    jail,
+    kernel,
+    landlock,
+    namespace_server,
+    preload,
+    reaper,
+    requests,
+    usage,
+    wire,
+    worker,
+)
 
 _MADV_COLLAPSE = 25
 _HUGE = 2 << 20
 _ANONYMOUS_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0\s*(\[heap\])?$")
 
 
-def main(control_fd: int, maker_fd: int) -> NoReturn:
+def main(control_fd: int, namespaces_fd: int) -> NoReturn:
     """Set up, report `ready` or what failed, then serve until the supervisor hangs up."""
     control = socket.socket(fileno=control_fd)
-    to_maker = socket.socket(fileno=maker_fd)
-    config, _ = link.receive(control)
+    to_namespaces = socket.socket(fileno=namespaces_fd)
+    config, _ = fd_channel.receive(control)
     if config is None:
         os._exit(0)
     try:
-        ready = _set_up(control, to_maker, config)
+        ready = _set_up(control, to_namespaces, config)
     except jail.JailError as problem:
-        link.send(control, {"ok": False, "step": problem.step, "error": str(problem), "errno": problem.errno})
-        os._exit(1)
+        _refuse(control, problem.step, str(problem), problem.errno)
     except OSError as problem:
-        link.send(control, {"ok": False, "step": "start", "error": str(problem), "errno": problem.errno or 0})
-        os._exit(1)
-    link.send(control, {"ok": True, **ready})
+        _refuse(control, "start", str(problem), problem.errno or 0)
+    fd_channel.send(control, {"ok": True, **ready})
     _serve(control, config, {})
 
 
-def _set_up(control: socket.socket, to_maker: socket.socket, config: dict[str, Any]) -> dict[str, Any]:
+def _refuse(control: socket.socket, step: str, error: str, number: int) -> NoReturn:
+    """Say where the setting up failed, and end."""
+    fd_channel.send(control, {"ok": False, "step": step, "error": error, "errno": number})
+    os._exit(1)
+
+
+def _set_up(control: socket.socket, to_namespaces: socket.socket, config: dict[str, Any]) -> dict[str, Any]:
     as_root = os.getuid() == 0
     if config["tier"] == "full":
         jail.enter(config)
@@ -58,8 +75,8 @@ def _set_up(control: socket.socket, to_maker: socket.socket, config: dict[str, A
     if os.fork() == 0:
         control.close()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        maker.serve(to_maker, config, as_root)
-    to_maker.close()
+        namespace_server.serve(to_namespaces, config, as_root)
+    to_namespaces.close()
     os.environ["MPLCONFIGDIR"] = os.environ["XDG_CACHE_HOME"] = jail.cache_folder(config)
     missing = preload.import_all(config["preload"])
     if "matplotlib.font_manager" not in sys.modules:
@@ -67,7 +84,7 @@ def _set_up(control: socket.socket, to_maker: socket.socket, config: dict[str, A
     gc.collect()
     gc.freeze()
     huge_pages = _collapse_heap()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; heads set it back
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; watchdogs set it back
     return {
         "missing": missing,
         "anonymous": usage.own_anonymous_bytes(),
@@ -81,7 +98,7 @@ def _serve(control: socket.socket, config: dict[str, Any], images: dict[str, Any
     """Answer `session` and `template` requests one after the other."""
     own_pid_ns = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     while True:
-        request, descriptors = link.receive(control)
+        request, descriptors = fd_channel.receive(control)
         if request is None:
             os._exit(0)
         returned: list[int] = []
@@ -89,29 +106,29 @@ def _serve(control: socket.socket, config: dict[str, Any], images: dict[str, Any
             if request["op"] == "ping":
                 reply = {"ok": True}
             elif request["op"] == "template":
-                reply = _bear_template(descriptors, config)
+                reply = _fork_template(descriptors, config)
             elif config["tier"] == "full":
-                reply = _bear_session(request, descriptors, config, images, own_pid_ns)
+                reply = _fork_session(request, descriptors, config, images, own_pid_ns)
             else:
-                pid, pidfd = keeper.bear(request, descriptors[0], config, images)
+                pid, pidfd = reaper.spawn(request, descriptors[0], config, images)
                 reply, returned = {"ok": True, "root": pid}, [pidfd]
         except OSError as problem:
             reply = {"ok": False, "error": str(problem)}
         for descriptor in descriptors:
             os.close(descriptor)
-        link.send(control, reply, returned)
+        fd_channel.send(control, reply, returned)
         for descriptor in returned:
             os.close(descriptor)
 
 
-def _bear_session(
+def _fork_session(
     request: dict[str, Any],
     descriptors: list[int],
     config: dict[str, Any],
     images: dict[str, Any],
     own_pid_ns: int,
 ) -> dict[str, Any]:
-    """Fork a head into the namespaces the maker made: [channel, pid ns, user ns, mount ns, ipc ns]."""
+    """Fork a session into the namespaces made for it: [channel, pid ns, user ns, mount ns, ipc ns]."""
     channel, pid_ns, *others = descriptors
     kernel.setns(pid_ns, kernel.NEWPID)  # for children only
     try:
@@ -120,12 +137,12 @@ def _bear_session(
         kernel.setns(own_pid_ns, kernel.NEWPID)
         raise
     if pid == 0:
-        head.begin(channel, others, request, config, images, box=jail.BOX, host_id=jail.SESSION_ID)
+        worker.begin(channel, others, request, config, images, box=jail.BOX, host_id=jail.SESSION_ID)
     kernel.setns(own_pid_ns, kernel.NEWPID)
     return {"ok": True, "root": pid}
 
 
-def _bear_template(descriptors: list[int], config: dict[str, Any]) -> dict[str, Any]:
+def _fork_template(descriptors: list[int], config: dict[str, Any]) -> dict[str, Any]:
     """Fork a server that takes images over a stream and then serves on its own control socket."""
     if os.fork():
         return {"ok": True}

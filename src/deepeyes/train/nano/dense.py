@@ -19,7 +19,7 @@ from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
 from deepeyes.world.families import FAMILIES, draw_content, draw_shape_question, draw_tiny_signs
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, finish
+from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, soften
 from deepeyes.world.strings import ALPHABET
 
 from .batch import IGNORE
@@ -70,7 +70,7 @@ def draw_dense(
     else:
         scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS, shapes=False)
         draw_shape_question(rng, scene)
-    view = to_view(finish(rng, scene).image, size)
+    view = to_view(soften(rng, scene).image, size)
     patches, grid = patchify(view)
     return patches, grid, label_cells(scene, grid_of(view))
 

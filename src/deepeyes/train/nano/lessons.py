@@ -24,7 +24,7 @@ from deepeyes.world.families import (
     of_kind,
 )
 from deepeyes.world.plan import Tally, seen
-from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, finish
+from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, soften
 from deepeyes.world.teacher import SEEN, answer, place
 
 from .batch import Turn
@@ -122,7 +122,7 @@ def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
     rng.shuffle(questions)
     rng.shuffle(more)
     questions = [*questions, *more][:QUESTIONS]
-    view = to_view(finish(rng, scene).image, size)
+    view = to_view(soften(rng, scene).image, size)
     turns: list[Turn] = []
     for asked in questions:
         header = () if turns else (view, header_line(rng, scene, view.size))

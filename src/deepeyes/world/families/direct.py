@@ -7,7 +7,7 @@ import random
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Example, Family, Reply, ViewSize
 from deepeyes.world.plan import Tally, play
-from deepeyes.world.scene import empty_scene, finish
+from deepeyes.world.scene import empty_scene, soften
 from deepeyes.world.teacher import SEEN, answer
 
 from .signs import ask_about_sign, draw_big_sign, draw_shape_question
@@ -25,7 +25,7 @@ def _direct_sign(rng: random.Random, split: str) -> Drawn:
         if sign:
             break
     named = phrases.name_of(rng, sign.colour if rng.random() < 0.7 else None)
-    return Drawn(finish(rng, scene), *ask_about_sign(rng, sign, named), sign)
+    return Drawn(soften(rng, scene), *ask_about_sign(rng, sign, named), sign)
 
 
 def _direct_shapes(rng: random.Random, split: str) -> Drawn:

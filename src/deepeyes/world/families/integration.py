@@ -12,7 +12,7 @@ from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
 from deepeyes.world.plan import Ask, Cut, Find, compute, play
 from deepeyes.world.real import Real, picture_of
-from deepeyes.world.scene import Scene, Thing, empty_scene, finish, free_place
+from deepeyes.world.scene import Scene, Thing, empty_scene, free_place, soften
 
 from .lookups import WORDINGS, draw_thing
 from .search import other_copy
@@ -137,7 +137,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
         Ask(f"{asked.query} {thing.name}", " and ".join(numbers), asked.query),
         compute(numbers, asked.expression),
     )
-    return Drawn(finish(rng, scene), thing.kind, question, answer, target, (), steps, (thing.id,))
+    return Drawn(soften(rng, scene), thing.kind, question, answer, target, (), steps, (thing.id,))
 
 
 def _fits(thing: Real, asked: Sum) -> bool:

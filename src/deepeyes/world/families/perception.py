@@ -10,7 +10,7 @@ from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.plan import Look, Point, play
-from deepeyes.world.scene import SHAPES, Scene, Thing, add_shape, add_sign, empty_scene, finish
+from deepeyes.world.scene import SHAPES, Scene, Thing, add_shape, add_sign, empty_scene, soften
 from deepeyes.world.strings import draw_string
 
 LONG_SIDE = (1600, 2200)
@@ -36,7 +36,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
             steps = (step,)
         question, answer = _question(rng, target, kind, named)
         steps = (*steps, Look(target, answer, beside=anchor))
-        return Drawn(finish(rng, scene), kind, question, answer, target, steps=steps)
+        return Drawn(soften(rng, scene), kind, question, answer, target, steps=steps)
 
 
 def _beside(noun: str, side: str, anchor: Thing) -> tuple[str, Point]:

@@ -10,7 +10,7 @@ import random
 
 from deepeyes.world import phrases
 from deepeyes.world.palette import COLOURS
-from deepeyes.world.scene import SHAPES, Scene, Thing, add_shape, add_sign, finish
+from deepeyes.world.scene import SHAPES, Scene, Thing, add_shape, add_sign, soften
 from deepeyes.world.strings import draw_string
 
 
@@ -74,7 +74,7 @@ def draw_shape_question(
         side = scene.unit * rng.uniform(1.0, 1.5)
         add_shape(rng, scene, kind, side=side, gap=scene.unit * 0.15, colour=rng.choice(COLOURS))
     targets = of_kind(scene, asked)
-    finish(rng, scene)
+    soften(rng, scene)
     if counting:
         return "count", phrases.ask(rng, phrases.SHAPE_COUNT, shape=asked), str(len(targets)), targets
     return "colour", phrases.ask(rng, phrases.SHAPE_COLOUR, shape=asked), targets[0].colour, targets

@@ -8,7 +8,7 @@ import random
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Example, Family, Reply, ViewSize
-from deepeyes.world.scene import empty_scene, finish
+from deepeyes.world.scene import empty_scene, soften
 from deepeyes.world.teacher import NOW_CLEAR, answer, look_mended
 
 from .signs import ask_about_sign, draw_tiny_signs
@@ -23,7 +23,7 @@ def draw(rng: random.Random, split: str) -> Drawn:
             break
     target = rng.choice(scene.things)
     named = phrases.name_of(rng, target.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
-    return Drawn(finish(rng, scene), *ask_about_sign(rng, target, named), target)
+    return Drawn(soften(rng, scene), *ask_about_sign(rng, target, named), target)
 
 
 def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 NAMES = ("permissive", "copyleft")
 MANIFEST = "pack.json"
-_MEND = "make it with: deepeyes world build"
+_MEND = "in a checkout of DeepEyes, make it with: python -m packmaker"
 
 
 class ShelfNote(BaseModel):

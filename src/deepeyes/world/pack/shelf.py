@@ -2,8 +2,7 @@
 
 SQLite is there with Python, opens in a millisecond, and finds one record or picture in a file of any size.
 Records lie in compressed chunks of about 64 KiB, as pages of one kind resemble each other. Pictures lie as
-they are. A shelf is written once, in one transaction, under another name, and then moved into place: what is
-there is whole. Equal input gives equal bytes (with the same versions of SQLite and zlib).
+they are. What always holds: nothing is written here; shelves are made by `packmaker`, outside the package.
 """
 
 from __future__ import annotations
@@ -12,97 +11,25 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.errors import InputError, boundary
 
-from .entity import Entity, check, fold
+from .entity import Entity, fold
 
 FORMAT = 1
-_CHUNK = 64 * 1024
-_SCHEMA = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE entity (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL, chunk INTEGER, slot INTEGER, picture INTEGER, pictures INTEGER
-);
-CREATE TABLE name (fold TEXT, row INTEGER, PRIMARY KEY (fold, row)) WITHOUT ROWID;
-CREATE TABLE chunk (row INTEGER PRIMARY KEY, data BLOB);
-CREATE TABLE picture (row INTEGER PRIMARY KEY, data BLOB);
-"""
-_MEND = "build the pack again with: deepeyes world build"
+MEND = "in a checkout of DeepEyes, build the pack again with: python -m packmaker"
 
 
 @lru_cache(maxsize=1)
-def _records() -> TypeAdapter[list[Entity]]:
+def records() -> TypeAdapter[list[Entity]]:
+    """How a chunk of records becomes JSON and back."""
     return TypeAdapter(list[Entity])
-
-
-def write_shelf(path: Path, made: Iterable[tuple[Entity, Sequence[bytes]]], about: dict[str, str]) -> None:
-    """Write entities, each with the WebP bytes of its pictures in their order, to the file `path`.
-
-    Raises:
-        ValueError: an entity breaks what `entity.check` promises, or an id comes twice.
-        StorageError: the file cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with boundary(StorageError, f"writing {path}", "free some space or choose another folder"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            with boundary(StorageError, f"writing {path}", _MEND, expected=sqlite3.OperationalError):
-                with closing(sqlite3.connect(partial, isolation_level=None)) as db:
-                    _fill(db, made, {"format": str(FORMAT), **about})
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def _fill(
-    db: sqlite3.Connection, made: Iterable[tuple[Entity, Sequence[bytes]]], about: dict[str, str]
-) -> None:
-    for setting in ("page_size = 1024", "journal_mode = OFF", "synchronous = OFF", "auto_vacuum = NONE"):
-        db.execute(f"PRAGMA {setting}")
-    db.execute("BEGIN")
-    for statement in _SCHEMA.strip().split(";\n"):
-        db.execute(statement)
-    seen: set[str] = set()
-    names: set[tuple[str, int]] = set()
-    chunk: list[Entity] = []
-    chunks = picture = size = 0
-    for row, (entity, files) in enumerate(made):
-        check(entity)
-        if entity.id in seen or len(files) != len(entity.pictures):
-            raise ValueError(f"{entity.id} comes twice, or has not as many files as pictures")
-        seen.add(entity.id)
-        names.update((fold(name), row) for name in (entity.name, *entity.aliases))
-        place = (row, entity.id, chunks, len(chunk), picture, len(files))
-        db.execute("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?)", place)
-        for data in files:
-            db.execute("INSERT INTO picture VALUES (?, ?)", (picture, data))
-            picture += 1
-        chunk.append(entity)
-        size += sum(len(document.text) for document in entity.documents) + 500
-        if size >= _CHUNK:
-            _put_chunk(db, chunks, chunk)
-            chunks, chunk, size = chunks + 1, [], 0
-    if chunk:
-        _put_chunk(db, chunks, chunk)
-    db.executemany("INSERT INTO name VALUES (?, ?)", sorted(names))
-    db.execute("CREATE UNIQUE INDEX entity_id ON entity (id)")
-    db.executemany("INSERT INTO about VALUES (?, ?)", sorted(about.items()))
-    db.execute("COMMIT")
-    db.execute("VACUUM")
-
-
-def _put_chunk(db: sqlite3.Connection, row: int, chunk: list[Entity]) -> None:
-    data = zlib.compress(_records().dump_json(chunk, exclude_defaults=True), 9)
-    db.execute("INSERT INTO chunk VALUES (?, ?)", (row, data))
 
 
 class Shelf:
@@ -158,18 +85,18 @@ class Shelf:
         )
         rows = self._ask(query, entity_id, place)
         if not rows:
-            raise InputError(f"{entity_id} has no picture number {place} in {self.path.name}", _MEND)
+            raise InputError(f"{entity_id} has no picture number {place} in {self.path.name}", MEND)
         return bytes(rows[0][0])
 
     def _load_chunk(self, row: int) -> list[Entity]:
         rows = self._ask("SELECT data FROM chunk WHERE row = ?", row)
         with boundary(
-            InputError, f"reading {self.path}", _MEND, expected=(zlib.error, ValueError, IndexError)
+            InputError, f"reading {self.path}", MEND, expected=(zlib.error, ValueError, IndexError)
         ):
-            return _records().validate_json(zlib.decompress(rows[0][0]))
+            return records().validate_json(zlib.decompress(rows[0][0]))
 
     def _ask(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
-        with self._lock, boundary(InputError, f"reading {self.path}", _MEND, expected=sqlite3.DatabaseError):
+        with self._lock, boundary(InputError, f"reading {self.path}", MEND, expected=sqlite3.DatabaseError):
             return self._open().execute(query, values).fetchall()
 
     def _open(self) -> sqlite3.Connection:
@@ -180,5 +107,5 @@ class Shelf:
             self._pid = os.getpid()
             rows = self._db.execute("SELECT value FROM about WHERE name = 'format'").fetchall()
             if rows != [(str(FORMAT),)]:
-                raise InputError(f"{self.path} is a shelf of another version", _MEND)
+                raise InputError(f"{self.path} is a shelf of another version", MEND)
         return self._db
