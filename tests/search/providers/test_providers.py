@@ -276,8 +276,9 @@ async def test_refused_keys_and_spent_plans_are_final(name: str):
 async def test_searxng_whose_engines_failed_has_not_found_nothing():
     answer = EMPTY["searxng"] | {"unresponsive_engines": [["brave", "Suspended: too many requests"]]}
     server = Server(httpx.Response(200, json=answer))
-    with pytest.raises(SearchUnavailable, match="its engines failed: brave Suspended"):
+    with pytest.raises(SearchUnavailable, match="its engines failed: brave Suspended") as caught:
         await opened("searxng", server).search("tower")
+    assert "status page" in caught.value.remedy
     assert len(server.requests) == 1
 
 

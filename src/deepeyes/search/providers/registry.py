@@ -35,7 +35,7 @@ from deepeyes.search.guard.guard import Guard, GuardedImages, GuardedText
 from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Adapter, Freshness
 from deepeyes.search.providers.brave import Brave
-from deepeyes.search.providers.calling import Manners
+from deepeyes.search.providers.calling import ClientPolicy
 from deepeyes.search.providers.exa import Exa
 from deepeyes.search.providers.online import GoogleLens, OnlineText, Terms, Transport, identity
 from deepeyes.search.providers.searxng import Searxng, open_searxng
@@ -98,9 +98,9 @@ class Settings(BaseModel):
     def terms(self) -> Terms:
         return Terms(self.k, self.freshness, self.domains, self.exclude)
 
-    def manners(self, rate: float, seconds: float) -> Manners:
+    def policy(self, rate: float, seconds: float) -> ClientPolicy:
         """How to treat a provider whose own values are these."""
-        return Manners(
+        return ClientPolicy(
             seconds=self.seconds or seconds,
             retries=self.retries,
             rate=self.rate or rate,
@@ -134,9 +134,9 @@ def resolve_text(spec: str, *, guard: Guard | None = None, transport: Transport 
 
     def live() -> TextSearch:
         adapter, key = _adapter(name)
-        manners = settings.manners(adapter.rate, 20.0)
+        policy = settings.policy(adapter.rate, 20.0)
         return OnlineText(
-            adapter, key, terms=settings.terms, manners=manners, cap=settings.cap, transport=transport
+            adapter, key, terms=settings.terms, policy=policy, cap=settings.cap, transport=transport
         )
 
     recording = settings.recording()
@@ -165,7 +165,7 @@ def resolve_images(
             read_key(GoogleLens.name, SerpApi.variable),
             upload=settings.upload,
             terms=settings.terms,
-            manners=settings.manners(SerpApi.rate, 40.0),
+            policy=settings.policy(SerpApi.rate, 40.0),
             cap=settings.cap,
             transport=transport,
             fetcher=fetcher,
