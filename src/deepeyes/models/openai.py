@@ -2,9 +2,9 @@
 
 What always holds: the key is read from the environment when a request is made and appears in no trace, name
 or error; busy and failing servers are tried again with growing, jittered waits (or after what their
-Retry-After asks, a minute at most); what persists is a `ServerError`, what trying again cannot help (wrong key, unknown model) a
-`ModelError`; a parameter that the server does not know is left out from then on. One request that is refused
-by a server that has answered others is a failure of that request alone.
+Retry-After asks, a minute at most); what persists is a `ServerError`, what trying again cannot help (wrong
+key, unknown model) a `ModelError`; a parameter that the server does not know is left out from then on. One
+request that is refused by a server that has answered others is a failure of that request alone.
 """
 
 from __future__ import annotations
