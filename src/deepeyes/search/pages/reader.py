@@ -69,6 +69,9 @@ class WebReader:
                 f"a page could not be opened: {problem}", "try again later, or replay a recording"
             ) from None
 
+    async def aclose(self) -> None:
+        """No connection outlives its page."""
+
     def _document(self, url: str, fetched: Fetched) -> Document:
         if fetched.kind not in ("text/html", "application/xhtml+xml") and not _looks_like_html(fetched.data):
             return _document(url, fetched.url, "", _decoded(fetched), "")

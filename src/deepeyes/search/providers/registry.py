@@ -43,8 +43,9 @@ from deepeyes.search.providers.secrets import Secret, read_key
 from deepeyes.search.providers.serpapi import SerpApi
 from deepeyes.search.providers.serper import Serper
 from deepeyes.search.providers.tavily import Tavily
-from deepeyes.search.record.recording import Mode, RecordedImages, RecordedText, Recording
-from deepeyes.search.record.tape import Tape
+from deepeyes.search.record.cached_ask import Mode, Recording
+from deepeyes.search.record.cassette import Cassette
+from deepeyes.search.record.recording import RecordedImages, RecordedText
 
 TEXT: Mapping[str, Callable[[], Adapter]] = {
     "brave": Brave,
@@ -113,7 +114,7 @@ class Settings(BaseModel):
             if self.mode not in (None, "live"):
                 raise ConfigError(f"mode={self.mode} needs a folder", "add cache=DIR")
             return None
-        return Recording(Tape(self.cache), self.mode or "replay-or-live", self.snapshot)
+        return Recording(Cassette(self.cache), self.mode or "replay-or-live", self.snapshot)
 
     def guard(self) -> Guard:
         hosts = [host for host in self.block if host != "benchmarks"]
