@@ -30,6 +30,7 @@ from deepeyes.search.record.recording import (
     RecordedReader,
     RecordedText,
     normalise,
+    picture_key,
 )
 
 RED = Image.new("RGB", (40, 30), "red")
@@ -169,12 +170,33 @@ async def test_pages_are_recorded_too(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", [RecordedText, RecordedImages, RecordedReader])
 async def test_what_was_opened_is_closed_and_nothing_is_opened_for_that(kind: Any, tmp_path: Path):
-    web, params = Web(), () if kind is RecordedReader else ({"k": 10},)
-    recorded = kind(Recording(Cassette(tmp_path), "record"), "web", *params, lambda: web)
-    assert recorded.open() is recorded.open() is web
+    params = () if kind is RecordedReader else ({"k": 10},)
+    recorded = kind(Recording(Cassette(tmp_path), "record"), "web", *params, Web)
+    web = recorded.open()
+    assert recorded.open() is web, "it is opened once"
     await recorded.aclose()
     assert web.closed == 1
     await kind(Recording(Cassette(tmp_path), "replay"), "web", *params, never).aclose()
+
+
+@pytest.mark.parametrize(("kind", "what"), [(RecordedText, "q"), (RecordedImages, RED)])
+async def test_as_many_hits_are_kept_as_the_search_is_opened_for(kind: Any, what: Any, tmp_path: Path):
+    web = Web(*(Hit(str(number), "https://example.org/") for number in range(20)))
+    assert len(await kind(Recording(Cassette(tmp_path)), "web", {"k": 10}, lambda: web).search(what, 2)) == 2
+    replayed = kind(Recording(Cassette(tmp_path), "replay"), "web", {"k": 10}, never)
+    assert [len(await replayed.search(what, k)) for k in (1, 7, 15)] == [1, 7, 10]
+    await kind(Recording(Cassette(tmp_path)), "web", {}, lambda: web).search(what, 2)
+    replayed = kind(Recording(Cassette(tmp_path), "replay"), "web", {}, never)
+    assert len(await replayed.search(what, 2)) == 2
+    assert (await replayed.search(what, 3))[0].flags == (NOT_RECORDED,), (
+        "without k it is part of the question"
+    )
+
+
+async def test_words_that_spell_the_name_of_a_picture_do_not_find_its_answer(tmp_path: Path):
+    await RecordedImages(Recording(Cassette(tmp_path)), "web", {"k": 10}, lambda: Web(HIT)).search(RED)
+    replayed = text(tmp_path, Web(), "replay")
+    assert (await replayed.search(picture_key(RED)))[0].flags == (NOT_RECORDED,)
 
 
 async def test_misses_and_questions_are_counted(tmp_path: Path):
@@ -457,5 +479,5 @@ async def test_recorded_online_then_replayed_without_key_or_network(
             resolve_text(f"{spec}&mode={mode}")
     lazy = resolve_text(spec)  # replay-or-live reads the key when it first has to ask
     assert len(await lazy.search("tower")) == 2
-    with pytest.raises(SearchUnavailable, match="SERPER_API_KEY is not set"):
+    with pytest.raises(SearchUnavailable, match="SERPER_API_KEY is not set: export SERPER_API_KEY="):
         await lazy.search("something new")
