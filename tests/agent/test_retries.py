@@ -1,23 +1,10 @@
 """Trying again around a turn or a tool: which errors, how often, and what a trace keeps of it."""
 
-import asyncio
-
 import pytest
 
 from deepeyes.agent.retries import with_retries
 from deepeyes.core.errors import InfrastructureError, ModelError, ServerError
 from deepeyes.core.limits import Limits
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    return waited
 
 
 class Act:

@@ -1,6 +1,5 @@
 """The one retry: how often, how long between, and what a Retry-After header means."""
 
-import asyncio
 import math
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -17,18 +16,6 @@ NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 def http_date(seconds: float) -> str:
     """The HTTP date that many seconds from NOW."""
     return format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What was waited, without waiting."""
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    return waited
 
 
 class Failing:

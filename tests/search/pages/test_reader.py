@@ -475,15 +475,9 @@ async def test_what_may_pass(
 
 @pytest.mark.parametrize(("seconds", "asked"), [(15, 2), (3600, 1)])
 async def test_a_site_that_says_when_is_opened_then_or_not_again(
-    any_extractor: None, site: Site, seconds: int, asked: int, monkeypatch: pytest.MonkeyPatch
+    any_extractor: None, site: Site, seconds: int, asked: int, waits: list[float]
 ):
     """A page is not worth an hour, and a site that asks for one is not asked again half a second later."""
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
     site.add("/x", status=503, retry_after=date)
     with pytest.raises(SearchUnavailable, match="status 503"):
