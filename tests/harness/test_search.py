@@ -10,10 +10,11 @@ import pytest
 
 from deepeyes.core.actions import ToolCall
 from deepeyes.core.errors import StorageError
-from deepeyes.harness.search import open_engines
+from deepeyes.harness.search import FirstReader, open_engines
 from deepeyes.search.base import Document
-from deepeyes.search.record.recording import RecordedReader, Recording
-from deepeyes.search.record.tape import Tape
+from deepeyes.search.record.cached_ask import Recording
+from deepeyes.search.record.cassette import Cassette
+from deepeyes.search.record.recording import RecordedReader
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 
 PAGE = Document("https://example.org/moon", "The Moon", "The Moon has water.", "2024", "https://example.org")
@@ -22,13 +23,18 @@ PAGE = Document("https://example.org/moon", "The Moon", "The Moon has water.", "
 class Web:
     """What the web said on the day of the recording."""
 
+    closed = False
+
     async def read(self, url: str) -> Document | None:
         return PAGE if url == PAGE.url else None
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 @pytest.fixture
 async def recorded(tmp_path: Path) -> Path:
-    reader = RecordedReader(Recording(Tape(tmp_path), "record"), "web", Web)
+    reader = RecordedReader(Recording(Cassette(tmp_path), "record"), "web", Web)
     assert await reader.read(PAGE.url) == PAGE and await reader.read("https://example.org/gone") is None
     await reader.aclose()
     return tmp_path
@@ -41,6 +47,12 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("deepeyes.search.pages.reader.WebReader.__init__", refuse)
     monkeypatch.delenv("SERPER_API_KEY", raising=False)
+
+
+async def test_several_readers_are_closed_together():
+    readers = [Web(), Web()]
+    await FirstReader(readers).aclose()
+    assert all(reader.closed for reader in readers)
 
 
 async def open_page(folder: Path, url: str, more: str = "") -> ToolResult:

@@ -5,6 +5,8 @@ import base64
 import io
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -265,17 +267,21 @@ async def test_silence_is_waited_for_twice():
     assert 2 * patience._seconds < Limits().episode_seconds  # pyright: ignore[reportPrivateUsage]
 
 
-async def test_waits_grow_and_obey_retry_after(monkeypatch: pytest.MonkeyPatch):
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+async def test_waits_grow_and_obey_retry_after(waits: list[float]):
     down = httpx.Response(503)
     busy = httpx.Response(429, headers={"retry-after": "7"})
     await failure(Server(down, down, busy, down), ServerError, retries=3, retry_seconds=1.0)
     assert 0.5 <= waits[0] <= 1.5 and 1 <= waits[1] <= 3 and waits[2] == 7
+
+
+async def test_a_date_in_retry_after_is_waited_for(waits: list[float]):
+    dates = [datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (30, -30, 3600)]
+    busy = [
+        httpx.Response(429, headers={"retry-after": format_datetime(date, usegmt=True)}) for date in dates
+    ]
+    server = Server(*busy, ok("hi"))
+    assert (await server.model(retries=3, retry_seconds=1.0).generate(HELLO)).text == "hi"
+    assert 25 <= waits[0] <= 30 and 1 <= waits[1] <= 3 and waits[2] == 60, "a date gone by asks for nothing"
 
 
 async def test_a_web_page_instead_of_json():

@@ -19,7 +19,7 @@ pytest.importorskip("starlette")
 def client_of(sandbox: Sandbox, address: str = "10.0.0.1", **settings: object) -> httpx.AsyncClient:
     app = server.make_app(sandbox, **settings)  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app, client=(address, 1))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", timeout=120)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=120)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -81,6 +81,31 @@ async def test_broken_requests_are_refused(
     ).status_code == 400
     monkeypatch.setattr(server, "MAX_BODY", 1000)
     assert (await client.post("/sessions", content=b"x" * 2000)).status_code == 413
+
+
+async def test_refusals_say_what_to_do(client: httpx.AsyncClient) -> None:
+    def error(answer: httpx.Response, status: int) -> str:
+        assert answer.status_code == status
+        return answer.json()["error"]
+
+    keys = [(await client.post("/sessions")).json()["session"] for _ in range(2)]
+    full = await client.post("/sessions")
+    assert error(full, 429) == "2 sessions are open already: close some with DELETE /sessions/ID"
+    image = await client.get(f"/sessions/{keys[0]}/images/nothing")
+    assert error(image, 404) == "no variable of that name is a picture: bind a PIL image to it first"
+    none = await client.post("/sessions/none/run", json={"code": "1"})
+    assert error(none, 404) == "there is no such session: open one with POST /sessions"
+    for key in keys:
+        await client.delete(f"/sessions/{key}")
+
+
+async def test_the_longest_timeout_is_allowed_and_one_second_more_is_not(client: httpx.AsyncClient) -> None:
+    key = (await client.post("/sessions")).json()["session"]
+    for path, more in ((f"/sessions/{key}/run", {}), ("/run_jupyter", {"session_id": "longest"})):
+        for seconds, status in ((600, 200), (601, 400)):
+            answer = await client.post(path, json={"code": "1", "timeout": seconds, **more})
+            assert answer.status_code == status
+    await client.delete(f"/sessions/{key}")
 
 
 async def test_clients_are_bounded_and_apart(sandbox: Sandbox, client: httpx.AsyncClient) -> None:

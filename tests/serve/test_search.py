@@ -17,8 +17,7 @@ from deepeyes.search.base import Hit, SearchUnavailable
 from deepeyes.search.text.build import build
 from deepeyes.search.text.index import TextIndex
 from deepeyes.serve import search as server
-from deepeyes.serve.search import make_app
-from deepeyes.serve.search_service import TOKEN_VARIABLE, Served
+from deepeyes.serve.search import TOKEN_VARIABLE, Served, make_app
 
 
 class Gallery:
@@ -65,7 +64,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> TextIndex:
 
 def client(served: Served, **options: Any) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(make_app(served, **options))
-    return httpx.AsyncClient(transport=transport, base_url="http://search", timeout=30)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=30)
 
 
 async def post(served: Served, path: str, **given: Any) -> httpx.Response:
@@ -153,7 +152,15 @@ async def test_pictures_come_in_three_ways():
         ("/search", {"json": {"query": " "}}, 400, "empty"),
         ("/image_search", {"json": {"image": "no base64!"}}, 400, "not base64"),
         ("/image_search", {"json": {"image": base64.b64encode(b"no picture").decode()}}, 400, "as a picture"),
-        ("/image_search?k=x", {"content": png(), "headers": {"content-type": "image/png"}}, 400, "k: give"),
+        *(
+            (
+                f"/image_search?k={k}",
+                {"content": png(), "headers": {"content-type": "image/png"}},
+                400,
+                "k: give",
+            )
+            for k in ("x", "0", "101", "9" * 5000)
+        ),
         ("/image_search", {"files": {"image": ("a", b"", "image/png")}}, 400, "empty"),
         (
             "/image_search",
@@ -176,6 +183,50 @@ async def test_what_is_not_served_is_404():
         ("/image_search", {"image": ""}),
     ):
         assert (await post(Served(), path, json=body)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "error"),
+    [
+        ("/search", {"json": {"query": " "}}, "the query is empty: say what to look for"),
+        ("/search", {"json": {"query": "x"}}, "no texts are served here: start the server with an index"),
+        ("/page", {"json": {"url": "x"}}, "no pages are served here: start the server with an index"),
+        (
+            "/image_search",
+            {"json": {"image": ""}},
+            "no pictures are served here: start the server with a gallery",
+        ),
+    ],
+)
+async def test_what_is_refused_says_what_to_do(path: str, given: dict[str, Any], error: str):
+    assert (await post(Served(), path, **given)).json() == {"error": error}
+
+
+async def test_a_page_and_a_file_that_are_not_there_say_what_to_do(index: TextIndex):
+    served = Served(index, Gallery(), index)
+    page = await post(served, "/page", json={"url": "world://nowhere"})
+    assert page.json() == {"error": "there is no page 'world://nowhere': take the url of a hit"}
+    form = await post(
+        served, "/image_search", data={"k": "3"}, headers={"content-type": "multipart/form-data"}
+    )
+    assert form.json() == {"error": "there is no file in the form: send it as the field image"}
+
+
+async def test_counts_at_their_limits():
+    async with client(Served(Slow(), Gallery())) as opened:
+
+        async def status(path: str, **given: Any) -> int:
+            return (await opened.post(path, **given)).status_code
+
+        as_png = {"content": png(), "headers": {"content-type": "image/png"}}
+        assert await status("/image_search?k=100", **as_png) == 200
+        assert await status("/image_search?k=1", **as_png) == 200
+        for k, expected in ((0, 400), (1, 200), (100, 200), (101, 400)):
+            assert await status("/search", json={"query": "x", "k": k}) == expected
+            assert await status("/retrieve", json={"query": "x", "topk": k}) == expected
+        for name in ("queries", "query"):
+            assert await status("/retrieve", json={name: ["x"] * 1024}) == 200
+            assert await status("/retrieve", json={name: ["x"] * 1025}) == 400
 
 
 async def test_a_search_that_is_down_is_503():
@@ -224,4 +275,6 @@ async def test_too_many_waiting_are_sent_away():
     async with client(Served(Slow()), at_once=1, waiting=3) as opened:
         answers = await asyncio.gather(*(opened.post("/search", json={"query": "x"}) for _ in range(20)))
     codes = [answer.status_code for answer in answers]
+    full = next(answer for answer in answers if answer.status_code == 503)
+    assert full.json() == {"error": "too many searches are waiting: try again in a second"}
     assert codes.count(200) == 4 and codes.count(503) == 16

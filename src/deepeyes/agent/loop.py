@@ -19,8 +19,8 @@ from functools import partial
 from deepeyes.agent import events
 from deepeyes.agent.events import Event, OnEvent
 from deepeyes.agent.parts import AgentParts
-from deepeyes.agent.patience import patiently, to_the_end
 from deepeyes.agent.record import Record
+from deepeyes.agent.retries import to_the_end, with_retries
 from deepeyes.core.actions import Action, CallAction, CodeAction, ToolCall
 from deepeyes.core.errors import (
     ContextOverflow,
@@ -182,7 +182,7 @@ class _Run:
             )
 
         start = time.perf_counter()
-        completion = await patiently(send, self.record.limits, self.record.notes)
+        completion = await with_retries(send, self.record.limits, self.record.notes)
         self.record.notes += [note for note in completion.notes if note not in self.record.notes]
         return completion, time.perf_counter() - start
 
@@ -209,7 +209,7 @@ class _Run:
                     f"the tool did not come back in {guard:.0f} s", "restart it"
                 ) from error
 
-        result = await patiently(use, self.record.limits, self.record.notes)
+        result = await with_retries(use, self.record.limits, self.record.notes)
         if result.images:  # to name and render them takes time that other episodes could use
             seen = await asyncio.to_thread(self.record.observe, call.name, result)
         else:

@@ -114,8 +114,8 @@ def serve(
     """Serve over HTTP: /retrieve for trainers, /search, /image_search, /page. The token is
     DEEPEYES_SEARCH_TOKEN.
     """
+    from deepeyes.serve.search import Served
     from deepeyes.serve.search import serve as serving
-    from deepeyes.serve.search_service import Served
 
     async def work() -> None:
         async with _opened(search, chars) as engines:

@@ -70,7 +70,7 @@ class Limits(BaseModel):
     retries: int = Field(default=2, ge=0)
     """Further attempts when something of ours fails."""
     retry_seconds: float = Field(default=0.5, ge=0)
-    """Wait before the first further attempt; doubles each time."""
+    """Wait before the first further attempt, give or take half; doubles each time, up to a minute."""
 
     def override(self, values: Mapping[str, Any]) -> Limits:
         """A copy with some limits replaced; values may be strings. Raises `ConfigError` naming the key."""

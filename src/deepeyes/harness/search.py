@@ -76,6 +76,10 @@ class FirstReader:
                 return page
         return None
 
+    async def aclose(self) -> None:
+        for reader in self._readers:
+            await reader.aclose()
+
 
 @asynccontextmanager
 async def open_engines(
@@ -135,7 +139,6 @@ def _counted(pack: Pack, tell: OnProgress | None) -> Iterator[Picture]:
 
 
 async def _opened(spec: str, stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -> Engines:
-    from deepeyes.search.closing import close
     from deepeyes.search.providers.registry import IMAGES, NAMES, resolve_images, resolve_text
 
     if spec.lower() == WORLD:
@@ -145,12 +148,12 @@ async def _opened(spec: str, stack: AsyncExitStack, snippet_chars: int, tell: On
         return await asyncio.to_thread(_folder, Path(spec), stack, snippet_chars)
     if name in IMAGES:
         images = resolve_images(spec)
-        stack.push_async_callback(close, images)
+        stack.push_async_callback(images.aclose)
         return Engines(images=images)
     text = resolve_text(spec)
-    stack.push_async_callback(close, text)
+    stack.push_async_callback(text.aclose)
     pages = _web_pages(text)
-    stack.push_async_callback(close, pages)
+    stack.push_async_callback(pages.aclose)
     return Engines(text=text, pages=pages)
 
 

@@ -1,18 +1,18 @@
 """Any server that speaks chat completions (vLLM, SGLang, llama.cpp, hosted providers), over plain HTTP.
 
 What always holds: the key is read from the environment when a request is made and appears in no trace, name
-or error; busy and failing servers are tried again with growing, jittered waits (or the server's own
-Retry-After); what persists is a `ServerError`, what trying again cannot help (wrong key, unknown model) a
-`ModelError`; a parameter that the server does not know is left out from then on. One request that is refused
-by a server that has answered others is a failure of that request alone.
+or error; busy and failing servers are tried again with growing, jittered waits (or after what their
+Retry-After asks, a minute at most); what persists is a `ServerError`, what trying again cannot help (wrong
+key, unknown model) a `ModelError`; a parameter that the server does not know is left out from then on. One
+request that is refused by a server that has answered others is a failure of that request alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +30,7 @@ from deepeyes.core.errors import (
 )
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
+from deepeyes.core.retrying import RetryPolicy, TryAgain, retry, retry_after
 from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import Completion, MessageConversation, OnText
 from deepeyes.models.openai_wire import (
@@ -49,7 +50,6 @@ _DRAWING = ("temperature", "seed")
 """Those of them that change how replies are drawn: a trace tells that they were left out."""
 _ASKED_FOR = ("top_p", "top_k", "min_p", "repetition_penalty")
 """Sent only where somebody asked for them, so never left out: a server that does not know them is refused."""
-_MAX_WAIT = 60.0
 _TOO_LONG = re.compile(
     r"context.{0,20}length|maximum context|context_length|context size|too many tokens", re.I
 )
@@ -63,13 +63,8 @@ the failure would look like the model's.
 """
 
 
-class _TryAgain(Exception):
-    """This attempt failed in a way that may pass; `silent` if the server took it and said nothing."""
-
-    def __init__(self, what: str, wait: float | None = None, *, silent: bool = False) -> None:
-        super().__init__(what)
-        self.wait = wait
-        self.silent = silent
+class _Silent(TryAgain):
+    """The server took the request and said nothing."""
 
 
 class OpenAIModel:
@@ -101,8 +96,7 @@ class OpenAIModel:
         self._place = _without_credentials(base_url)
         self._logprobs = logprobs
         self._seconds = seconds
-        self._retries = retries
-        self._retry_seconds = retry_seconds
+        self._retry = RetryPolicy(retries, retry_seconds)
         self._extra = dict(extra or {})
         self._transport = transport
         self._unknown: set[str] = set()
@@ -150,21 +144,23 @@ class OpenAIModel:
 
     async def _persist(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
         """Attempts until one succeeds or trying again is no use."""
-        failures = silences = 0
-        while True:
-            try:
-                return await self._attempt(body, stop, on_text)
-            except _TryAgain as problem:
-                failures += 1
-                silences += problem.silent
-                if failures > self._retries or silences >= _SILENCES:
-                    times = f"tried {failures} times" if failures > 1 else "tried once"
-                    raise ServerError(
-                        f"the model server at {self._place} {problem} ({times})",
-                        "check that it is running and reachable, or name another with openai:MODEL@BASE_URL",
-                    ) from problem
-                wait = self._retry_seconds * 2 ** (failures - 1) * random.uniform(0.5, 1.5)
-                await asyncio.sleep(min(_MAX_WAIT, problem.wait if problem.wait is not None else wait))
+        silences = 0
+
+        def give_up_on_silence(problem: TryAgain) -> None:
+            nonlocal silences
+            silences += isinstance(problem, _Silent)
+            if silences >= _SILENCES:
+                raise problem
+
+        try:
+            return await retry(
+                lambda: self._attempt(body, stop, on_text), self._retry, before_wait=give_up_on_silence
+            )
+        except TryAgain as problem:
+            raise ServerError(
+                f"the model server at {self._place} {problem} ({problem.tried})",
+                "check that it is running and reachable, or name another with openai:MODEL@BASE_URL",
+            ) from problem
 
     async def _attempt(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
         reply = Accumulator()
@@ -192,14 +188,14 @@ class OpenAIModel:
                     await _listen(response, reply, on_text)
                     self._answered = True
         except httpx.TimeoutException as error:
-            silent = isinstance(error, httpx.ReadTimeout)
-            raise _TryAgain(f"did not answer in {self._seconds:g} s", silent=silent) from error
+            kind = _Silent if isinstance(error, httpx.ReadTimeout) else TryAgain
+            raise kind(f"did not answer in {self._seconds:g} s") from error
         except (httpx.TransportError, httpx.DecodingError, Unreadable) as error:
             if reply.text and on_text is not None:
                 raise InfrastructureError(
                     f"the model server at {self._place} stopped in mid-reply"
                 ) from error
-            raise _TryAgain(_problem(error)) from error
+            raise TryAgain(_problem(error)) from error
         return finished(reply.completion(), reply.stopped_by, stop)
 
     def _whole(self, response: httpx.Response) -> tuple[Completion, object]:
@@ -234,7 +230,8 @@ class OpenAIModel:
         """Every other answer but 200: raises, or is a reply that the provider's filter stopped."""
         status, text = response.status_code, _redacted(response.text)
         if status in (408, 409, 425, 429) or status >= 500:
-            raise _TryAgain(f"answers with status {status}", _retry_after(response))
+            asked = retry_after(response.headers.get("retry-after", ""), time.time())
+            raise TryAgain(f"answers with status {status}", asked)
         if status in (401, 403):
             raise ModelError(
                 f"the model server at {self._place} refuses the key (status {status})",
@@ -318,13 +315,6 @@ def _without_credentials(url: str) -> str:
     ):
         parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")).rstrip("/")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        return max(0.0, float(response.headers.get("retry-after", "")))
-    except ValueError:
-        return None
 
 
 def _problem(error: Exception) -> str:

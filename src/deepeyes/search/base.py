@@ -1,7 +1,8 @@
 """What a search gives back, whoever searched: an index on this disk, a provider on the web, a recording.
 
 What always holds: no hit is an empty tuple, a normal result that the model is told; `SearchUnavailable` means
-that nothing could be asked (provider down, out of quota, index missing), which is ours and is never scored.
+that nothing could be asked (provider down, out of quota, index missing), which is ours and is never scored;
+each can be closed, more than once if need be.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class TextSearch(Protocol):
         """The best `k` documents. Raises `SearchUnavailable` if nothing could be asked."""
         ...
 
+    async def aclose(self) -> None:
+        """Let go of connections and files."""
+        ...
+
 
 class ImageSearch(Protocol):
     @property
@@ -77,6 +82,10 @@ class ImageSearch(Protocol):
         """The best `k` pictures. Raises `SearchUnavailable` if nothing could be asked."""
         ...
 
+    async def aclose(self) -> None:
+        """Let go of connections and files."""
+        ...
+
 
 class PageReader(Protocol):
     async def read(self, url: str) -> Document | None:
@@ -84,4 +93,8 @@ class PageReader(Protocol):
 
         Raises `SearchUnavailable` if it could not be fetched for reasons that may pass.
         """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and files."""
         ...

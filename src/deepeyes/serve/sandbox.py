@@ -8,34 +8,36 @@
     GET    /health                                                       ->  {tier, sessions, running}
     POST   /jupyter_sandbox, /run_jupyter   {session_id, code, timeout} ->  {status, execution_time, output}
 
-What always holds: bodies are bounded while they are read; a client sees its own sessions only, and a
-bounded number of them; pictures that a client sends are decoded inside its session; without a token the
-server listens on loopback only.
+What always holds: a client sees its own sessions only, and a bounded number of them; pictures that a client
+sends are decoded inside its session; who may ask, and how an error is said, is in `http.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hmac
-import io
-import ipaddress
-import os
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from deepeyes.core.errors import ConfigError, DeepEyesError, InputError
+from deepeyes.core.errors import DeepEyesError
 from deepeyes.sandbox.limits import Preload
 from deepeyes.sandbox.result import CellResult
 from deepeyes.sandbox.sandbox import Sandbox
 from deepeyes.sandbox.session import Session
+from deepeyes.serve.http import (
+    HttpError,
+    application,
+    from_base64,
+    json_answer,
+    listen,
+    parsed,
+    png,
+    png_base64,
+    read_body,
+    token_for,
+)
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -45,12 +47,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "DEEPEYES_SANDBOX_TOKEN"
 MAX_BODY = 64 << 20
 MAX_TIMEOUT = 600.0
-_MISSING = "the HTTP server's packages are not installed"
-_INSTALL = "pip install 'deepeyes[serve]'"
 _TIMEOUT_TEXT = "TimeOutError: code execution timed out"
-
-M = TypeVar("M", bound=BaseModel)
-Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 class _Body(BaseModel):
@@ -85,32 +82,23 @@ class Client:
         self.sessions = {key: session for key, session in self.sessions.items() if not session.lost}
 
 
-class HttpError(DeepEyesError):
-    """An answer that is no success."""
-
-    def __init__(self, status: int, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy)
-        self.status = status
-
-
 class Service:
     """The routes over one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, token: str | None, sessions_per_client: int) -> None:
+    def __init__(self, sandbox: Sandbox, sessions_per_client: int) -> None:
         self._sandbox = sandbox
-        self._token = token
         self._most = sessions_per_client
         self._clients: dict[str, Client] = {}
 
     async def open(self, request: Request) -> Response:
-        body = await _parsed(request, OpenBody)
+        body = await parsed(request, OpenBody, MAX_BODY)
         client = self._client(request)
         client.forget_lost()
         if len(client.sessions) >= self._most:
             raise HttpError(
                 429, f"{self._most} sessions are open already", "close some with DELETE /sessions/ID"
             )
-        pictures = {name: _decoded(text) for name, text in body.images.items()}
+        pictures = {name: from_base64(text, f"images.{name}") for name, text in body.images.items()}
         session = await self._sandbox.open(seed=body.seed)
         key = secrets.token_urlsafe(16)
         client.sessions[key] = session
@@ -120,13 +108,13 @@ class Service:
             except DeepEyesError:
                 await session.close()
                 raise
-        return _json({"session": key}, 201)
+        return json_answer({"session": key}, 201)
 
     async def run(self, request: Request) -> Response:
-        body = await _parsed(request, RunBody)
+        body = await parsed(request, RunBody, MAX_BODY)
         result = await self._session(request).run(body.code, body.timeout)
         pictures = await asyncio.to_thread(_encoded, result)
-        return _json(
+        return json_answer(
             {
                 "status": result.status,
                 "stdout": result.stdout,
@@ -140,8 +128,8 @@ class Service:
         )
 
     async def put_file(self, request: Request) -> Response:
-        await self._session(request).put_file(request.path_params["name"], await _body(request))
-        return _json({"ok": True})
+        await self._session(request).put_file(request.path_params["name"], await read_body(request, MAX_BODY))
+        return json_answer({"ok": True})
 
     async def get_file(self, request: Request) -> Response:
         from starlette.responses import Response
@@ -156,22 +144,23 @@ class Service:
         picture = await self._session(request).get_image(name)
         if picture is None:
             raise HttpError(404, "no variable of that name is a picture", "bind a PIL image to it first")
-        return Response(await asyncio.to_thread(_png, picture), media_type="image/png")
+        return Response(await asyncio.to_thread(png, picture), media_type="image/png")
 
     async def close(self, request: Request) -> Response:
         session = self._session(request)
         await session.close()
         del self._client(request).sessions[request.path_params["key"]]
-        return _json({"ok": True})
+        return json_answer({"ok": True})
 
     async def health(self, request: Request) -> Response:
-        self._client(request)
         sandbox = self._sandbox
-        return _json({"tier": sandbox.tier, "sessions": len(sandbox.sessions), "running": sandbox.running})
+        return json_answer(
+            {"tier": sandbox.tier, "sessions": len(sandbox.sessions), "running": sandbox.running}
+        )
 
     async def reference(self, request: Request) -> Response:
         """The reference's contract: sessions are known by the client's ids; failures are told in stderr."""
-        body = await _parsed(request, ReferenceBody)
+        body = await parsed(request, ReferenceBody, MAX_BODY)
         session = await self._reference_session(self._client(request), f"reference:{body.session_id}")
         result = await session.run(body.code, body.timeout)
         pictures = await asyncio.to_thread(_encoded, result)
@@ -183,7 +172,7 @@ class Service:
             "images": pictures,
         }
         status = "error" if result.status == "session_lost" else "success"
-        return _json({"status": status, "execution_time": result.seconds, "output": output})
+        return json_answer({"status": status, "execution_time": result.seconds, "output": output})
 
     async def _reference_session(self, client: Client, key: str) -> Session:
         client.forget_lost()
@@ -197,13 +186,7 @@ class Service:
         return session
 
     def _client(self, request: Request) -> Client:
-        """Who is asking; refuses a wrong token."""
-        if self._token is not None:
-            scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._token.encode()):
-                raise HttpError(
-                    401, "wrong or missing token", f"send 'Authorization: Bearer ${TOKEN_VARIABLE}'"
-                )
+        """Who is asking, told apart by address."""
         host = request.client.host if request.client else "local"
         return self._clients.setdefault(host, Client())
 
@@ -216,116 +199,32 @@ class Service:
 
 def make_app(sandbox: Sandbox, *, token: str | None = None, sessions_per_client: int = 64) -> Starlette:
     """The ASGI application over a running sandbox."""
-    try:
-        from starlette.applications import Starlette
-        from starlette.routing import Route
-    except ImportError as problem:
-        raise ConfigError(_MISSING, _INSTALL) from problem
-    service = Service(sandbox, token, sessions_per_client)
-    routes = [
-        Route("/sessions", _told(service.open), methods=["POST"]),
-        Route("/sessions/{key}/run", _told(service.run), methods=["POST"]),
-        Route("/sessions/{key}/files/{name:path}", _told(service.put_file), methods=["PUT"]),
-        Route("/sessions/{key}/files/{name:path}", _told(service.get_file), methods=["GET"]),
-        Route("/sessions/{key}/images/{name}", _told(service.get_image), methods=["GET"]),
-        Route("/sessions/{key}", _told(service.close), methods=["DELETE"]),
-        Route("/health", _told(service.health), methods=["GET"]),
-        Route("/jupyter_sandbox", _told(service.reference), methods=["POST"]),
-        Route("/run_jupyter", _told(service.reference), methods=["POST"]),
-    ]
-    return Starlette(routes=routes)
+    service = Service(sandbox, sessions_per_client)
+    routes = {
+        "POST /sessions": service.open,
+        "POST /sessions/{key}/run": service.run,
+        "PUT /sessions/{key}/files/{name:path}": service.put_file,
+        "GET /sessions/{key}/files/{name:path}": service.get_file,
+        "GET /sessions/{key}/images/{name}": service.get_image,
+        "DELETE /sessions/{key}": service.close,
+        "GET /health": service.health,
+        "POST /jupyter_sandbox": service.reference,
+        "POST /run_jupyter": service.reference,
+    }
+    return application(routes, token=token, variable=TOKEN_VARIABLE)
 
 
 def run(*, host: str, port: int, preload: Preload, sessions_per_client: int) -> None:
     """Serve until interrupted. Reads the token from the environment."""
-    token = os.environ.get(TOKEN_VARIABLE) or None
-    if token is None and not _is_loopback(host):
-        raise ConfigError(
-            f"listening on {host} without a token", f"set {TOKEN_VARIABLE}, or use --host 127.0.0.1"
-        )
-    try:
-        import uvicorn
-    except ImportError as problem:
-        raise ConfigError(_MISSING, _INSTALL) from problem
+    token = token_for(host, TOKEN_VARIABLE)
 
     async def serve() -> None:
-        async with _started(preload) as sandbox:
+        async with Sandbox.start(preload=preload) as sandbox:
             app = make_app(sandbox, token=token, sessions_per_client=sessions_per_client)
-            settings = uvicorn.Config(app, host=host, port=port, log_level="info", server_header=False)
-            await uvicorn.Server(settings).serve()
+            await listen(app, host=host, port=port)
 
     asyncio.run(serve())
 
 
-@asynccontextmanager
-async def _started(preload: Preload) -> AsyncGenerator[Sandbox]:
-    async with Sandbox.start(preload=preload) as sandbox:
-        yield sandbox
-
-
-def _told(handler: Handler) -> Handler:
-    """Turn our errors into JSON answers."""
-
-    async def told(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except HttpError as problem:
-            return _json({"error": str(problem)}, problem.status)
-        except InputError as problem:
-            return _json({"error": str(problem)}, 400)
-        except DeepEyesError as problem:
-            return _json({"error": str(problem)}, 503)
-
-    return told
-
-
-async def _body(request: Request) -> bytes:
-    """The body, given up as soon as it is too long."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY:
-            raise HttpError(413, f"the body is larger than {MAX_BODY >> 20} MiB", "send less")
-        parts.append(part)
-    return b"".join(parts)
-
-
-async def _parsed(request: Request, model: type[M]) -> M:
-    try:
-        return model.model_validate_json(await _body(request) or b"{}")
-    except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"])) or "body"
-        raise HttpError(400, f"{place}: {first['msg']}") from None
-
-
-def _decoded(text: str) -> bytes:
-    """The bytes of a base64 file, with or without a data URL's prefix."""
-    try:
-        return base64.b64decode(text.rpartition(",")[2] if text.startswith("data:") else text, validate=True)
-    except binascii.Error as problem:
-        raise HttpError(400, f"an image is not base64 ({problem})") from None
-
-
 def _encoded(result: CellResult) -> list[str]:
-    return [base64.b64encode(_png(picture)).decode() for picture in result.images]
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, format="PNG", compress_level=1)
-    return file.getvalue()
-
-
-def _json(value: dict[str, Any], status: int = 200) -> Response:
-    from starlette.responses import JSONResponse
-
-    return JSONResponse(value, status_code=status)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return [png_base64(picture) for picture in result.images]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import random
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -238,6 +239,16 @@ class Fixed:
         return (
             None if "none" in url else Document(url, "T\u202e", QUESTION + "\u200b", "2020", "https://real/x")
         )
+
+    async def aclose(self) -> None:
+        self.asked.append("closed")
+
+
+@pytest.mark.parametrize("guarded", [GuardedText, GuardedImages, GuardedReader])
+async def test_closing_a_guarded_search_closes_what_is_behind_it(guarded: Any):
+    inner = Fixed()
+    await guarded(inner, Guard()).aclose()
+    assert inner.asked == ["closed"]
 
 
 async def test_hits_through_the_guard(benchmark: Benchmark):

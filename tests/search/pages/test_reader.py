@@ -8,6 +8,8 @@ import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.retrying import RetryPolicy
 from deepeyes.search.base import Document, SearchUnavailable
 from deepeyes.search.pages import reader as reader_module
 from deepeyes.search.pages.addresses import is_public
@@ -392,6 +395,16 @@ async def test_pages_that_cannot_be_read_say_why(
     assert page is not None and page.source == NOT_READ and words in page.text, page
 
 
+async def test_a_page_and_an_address_at_their_limit_are_read(any_extractor: None, site: Site):
+    start = f"http://site.test:{site.port}/"
+    path = "/".ljust(2048 - len(start) + 1, "a")
+    site.add(path, b"x" * 2**18, content_type="text/plain")
+    page = await open_reader(site, limits={"max_bytes": 2**18}).read(start + path[1:])
+    assert page is not None and page.text == "x" * 2**18
+    longer = await open_reader(site).read(start + path[1:] + "a")
+    assert longer is not None and "longer than 2048 characters" in longer.text
+
+
 @pytest.mark.parametrize(
     "html", ["<html></html>", "<html>" + "<div>" * 5000, "<!doctype html>\x00\xff", "<html><script>x"]
 )
@@ -433,7 +446,7 @@ async def test_too_many_redirects(any_extractor: None, site: Site):
 async def test_what_may_pass(
     any_extractor: None, site: Site, tell: bool, way: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(reader_module, "_PAUSE", 0.0)
+    monkeypatch.setattr(reader_module, "_RETRY", RetryPolicy(retries=1, first_wait=0.0))
     table: dict[str, Sequence[str]] = {}
     url = f"http://site.test:{site.port}/x"
     if way in ("503", "429"):
@@ -460,8 +473,21 @@ async def test_what_may_pass(
         assert len(site.heads) == 2
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [(15, 2), (3600, 1)])
+async def test_a_site_that_says_when_is_opened_then_or_not_again(
+    any_extractor: None, site: Site, seconds: int, asked: int, waits: list[float]
+):
+    """A page is not worth an hour, and a site that asks for one is not asked again half a second later."""
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+    site.add("/x", status=503, retry_after=date)
+    with pytest.raises(SearchUnavailable, match="status 503"):
+        await open_reader(site).read(f"http://site.test:{site.port}/x")
+    assert len(site.heads) == asked
+    assert [10 < wait <= 15 for wait in waits if wait] == [True] * (asked - 1)
+
+
 async def test_what_passes_is_read(any_extractor: None, site: Site, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reader_module, "_PAUSE", 0.0)
+    monkeypatch.setattr(reader_module, "_RETRY", RetryPolicy(retries=1, first_wait=0.0))
     down = ["127.0.0.3"]  # nobody listens there
     limits = FetchLimits(ports=(site.port,), networks=("127.0.0.0/30",))
     site.add("/", PAGE)

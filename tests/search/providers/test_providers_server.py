@@ -16,7 +16,7 @@ from deepeyes.search.base import Hit, SearchUnavailable
 from deepeyes.search.pages.fetching import Fetcher, FetchLimits
 from deepeyes.search.providers.adapter import Adapter
 from deepeyes.search.providers.brave import Brave
-from deepeyes.search.providers.calling import MAX_ANSWER_BYTES, Caller, Manners
+from deepeyes.search.providers.calling import MAX_ANSWER_BYTES, ClientPolicy, HttpClient
 from deepeyes.search.providers.exa import Exa
 from deepeyes.search.providers.online import OnlineText
 from deepeyes.search.providers.registry import resolve_text
@@ -28,8 +28,8 @@ from deepeyes.search.providers.thumbnails import with_thumbnails
 
 Start = Callable[[list[bytes]], Any]
 ADAPTERS = (Brave, Exa, SerpApi, Serper, Tavily)
-CALM = Manners(seconds=20.0, retries=1, retry_seconds=0.0, rate=1000)
-FAST = Manners(seconds=0.3, retries=1, retry_seconds=0.0, rate=1000)
+CALM = ClientPolicy(seconds=20.0, retries=1, retry_seconds=0.0, rate=1000)
+FAST = ClientPolicy(seconds=0.3, retries=1, retry_seconds=0.0, rate=1000)
 
 
 class Local:
@@ -93,9 +93,9 @@ def reply(status: str, body: object, *headers: str, kind: str = "application/jso
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
-def opened(adapter: Adapter, here: Local, manners: Manners = FAST) -> OnlineText:
+def opened(adapter: Adapter, here: Local, policy: ClientPolicy = FAST) -> OnlineText:
     adapter.url = here.url + "/search"  # type: ignore[attr-defined]
-    return OnlineText(adapter, Secret(KEY), manners=manners)
+    return OnlineText(adapter, Secret(KEY), policy=policy)
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)
@@ -139,7 +139,7 @@ async def test_hangs_and_drips_end_in_time(way: bytes, local: Start):
 async def test_nobody_there():
     adapter = Serper()
     adapter.url = "http://127.0.0.1:1/search"
-    search = OnlineText(adapter, Secret(KEY), manners=FAST)
+    search = OnlineText(adapter, Secret(KEY), policy=FAST)
     with pytest.raises(SearchUnavailable, match=r"serper cannot be reached \(tried 2 times\)"):
         await search.search("tower")
     await search.aclose()
@@ -155,10 +155,28 @@ async def test_rubbish_instead_of_http(local: Start):
 async def test_an_answer_without_end(local: Start):
     big = b" " * (MAX_ANSWER_BYTES + 1)
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(big)}\r\n\r\n".encode()
-    search = opened(Serper(), await local([head + big]), Manners(seconds=10, retries=0, rate=1000))
+    search = opened(Serper(), await local([head + big]), ClientPolicy(seconds=10, retries=0, rate=1000))
     with pytest.raises(SearchUnavailable, match="sends more than 8 MB"):
         await search.search("tower")
     await search.aclose()
+
+
+async def test_the_longest_answer_is_read(local: Start):
+    whole = b"{}".ljust(MAX_ANSWER_BYTES)
+    head = (
+        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(whole)}\r\n\r\n".encode()
+    )
+    here = await local([head + whole])
+    client = HttpClient("x", ClientPolicy(seconds=10, retries=0, rate=1000))
+    assert await client.call("GET", here.url, dict) == {}
+    await client.aclose()
+
+
+async def test_an_address_that_is_none_of_ours():
+    client = HttpClient("x", ClientPolicy(retries=3, rate=1000))
+    with pytest.raises(SearchUnavailable, match="not http or https: correct its address"):
+        await client.call("GET", "ftp://127.0.0.1/", dict)
+    await client.aclose()
 
 
 async def test_keys_do_not_follow_a_redirect(local: Start):
@@ -184,15 +202,15 @@ async def test_searxng_as_resolved(local: Start, monkeypatch: pytest.MonkeyPatch
 
 async def test_a_cancelled_search_leaves_nothing_behind(local: Start):
     here = await local([b"HANG"])
-    caller = Caller("x", Manners(seconds=30, rate=1000, concurrency=1))
+    client = HttpClient("x", ClientPolicy(seconds=30, rate=1000, concurrency=1))
     for _ in range(2):
-        task = asyncio.create_task(caller.call("GET", here.url, lambda data: data))
+        task = asyncio.create_task(client.call("GET", here.url, lambda data: data))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
     assert here.connections == 2, "the slot was free again"
-    await caller.aclose()
+    await client.aclose()
 
 
 def png(size: tuple[int, int], colour: str) -> bytes:

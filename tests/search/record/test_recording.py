@@ -1,14 +1,12 @@
 """Record and replay: modes, keys, many askers, many processes, and processes that are killed."""
 
 import asyncio
-import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +17,21 @@ from hypothesis import strategies as st
 from PIL import Image
 from search.web_answers import EMPTY, FULL, KEY
 
-from deepeyes.core.errors import ConfigError, InputError, StorageError
+from deepeyes.core.errors import ConfigError, StorageError
 from deepeyes.search.base import Document, Hit, SearchUnavailable
 from deepeyes.search.pages.reader import NOT_READ
 from deepeyes.search.providers.online import Terms, identity
-from deepeyes.search.providers.registry import resolve_images, resolve_text
-from deepeyes.search.record.deepeyes_cache import SNAPSHOT, import_deepeyes_cache
+from deepeyes.search.providers.registry import resolve_text
+from deepeyes.search.record.cached_ask import Mode, Recording
+from deepeyes.search.record.cassette import FILE, Cassette, Question
 from deepeyes.search.record.recording import (
     NOT_RECORDED,
-    Mode,
     RecordedImages,
     RecordedReader,
     RecordedText,
-    Recording,
     normalise,
     picture_key,
-    with_mode,
 )
-from deepeyes.search.record.tape import FILE, Question, Tape
 
 RED = Image.new("RGB", (40, 30), "red")
 
@@ -51,6 +46,7 @@ class Web:
         self.error = error
         self.seconds = seconds
         self.asked: list[Any] = []
+        self.closed = 0
 
     async def search(self, query: Any, k: int = 5) -> tuple[Hit, ...]:
         self.asked.append(query)
@@ -63,12 +59,15 @@ class Web:
         self.asked.append(url)
         return Document(url, "T", "text", "2020", "s") if "page" in url else None
 
+    async def aclose(self) -> None:
+        self.closed += 1
+
 
 HIT = Hit("Title ü", "https://example.org/", "Snippet", "2024-03-03", "web", 0.5, RED, ("x",))
 
 
 def text(folder: Path, web: Web, mode: Mode = "replay-or-live", **more: Any) -> RecordedText:
-    return RecordedText(Recording(Tape(folder), mode, **more), "web", {"k": 10}, lambda: web)
+    return RecordedText(Recording(Cassette(folder), mode, **more), "web", {"k": 10}, lambda: web)
 
 
 def never() -> Any:
@@ -89,7 +88,7 @@ def same(one: Hit, other: Hit) -> bool:
 async def test_what_is_recorded_is_replayed_exactly(tmp_path: Path):
     web = Web(HIT, Hit("Second", "https://b.org/"))
     given_ = await text(tmp_path, web, "record").search("Who built it?", 5)
-    replayed = RecordedText(Recording(Tape(tmp_path), "replay"), "web", {"k": 10}, never)
+    replayed = RecordedText(Recording(Cassette(tmp_path), "replay"), "web", {"k": 10}, never)
     again = await replayed.search("  who   BUILT it? ", 5)
     assert len(again) == 2 and all(map(same, given_, again)) and same(again[0], HIT)
     assert await replayed.search("who built it?", 1) == (again[0],) or same(
@@ -99,12 +98,12 @@ async def test_what_is_recorded_is_replayed_exactly(tmp_path: Path):
 
 
 async def test_a_miss_in_replay_is_told_and_counted(tmp_path: Path):
-    replayed = RecordedText(Recording(Tape(tmp_path), "replay"), "web", {"k": 10}, never)
+    replayed = RecordedText(Recording(Cassette(tmp_path), "replay"), "web", {"k": 10}, never)
     (miss,) = await replayed.search("unknown")
     assert miss.flags == (NOT_RECORDED,) and "not in the recording" in miss.snippet and miss.url == ""
-    pictures = RecordedImages(Recording(Tape(tmp_path), "replay"), "web", {"k": 10}, never)
+    pictures = RecordedImages(Recording(Cassette(tmp_path), "replay"), "web", {"k": 10}, never)
     assert (await pictures.search(RED))[0].flags == (NOT_RECORDED,)
-    reader = RecordedReader(Recording(Tape(tmp_path), "replay"), "web", never)
+    reader = RecordedReader(Recording(Cassette(tmp_path), "replay"), "web", never)
     page = await reader.read("https://example.org/")
     assert page is not None and page.source == NOT_READ and "not in the recording" in page.text
     assert replayed.misses == pictures.misses == reader.misses == 1
@@ -116,7 +115,7 @@ async def test_live_writes_nothing(tmp_path: Path):
     search = text(tmp_path, web, "live")
     await search.search("q")
     await search.search("q")
-    assert len(web.asked) == 2 and Tape(tmp_path).count() == 0
+    assert len(web.asked) == 2 and Cassette(tmp_path).count() == 0
 
 
 async def test_record_asks_once_a_run_and_replaces(tmp_path: Path):
@@ -127,7 +126,7 @@ async def test_record_asks_once_a_run_and_replaces(tmp_path: Path):
     await search.search("q")
     await search.search("q")
     assert len(web.asked) == 1
-    assert (await text(tmp_path, Web()).search("q"))[0].title == "new" and Tape(tmp_path).count() == 1
+    assert (await text(tmp_path, Web()).search("q"))[0].title == "new" and Cassette(tmp_path).count() == 1
 
 
 async def test_replay_or_live_asks_what_is_missing(tmp_path: Path):
@@ -145,7 +144,8 @@ async def test_finding_nothing_is_believed_for_a_while(tmp_path: Path):
     assert len(web.asked) == 1
     await text(tmp_path, web, empty_seconds=0.0).search("q")
     assert len(web.asked) == 2
-    replayed = RecordedText(Recording(Tape(tmp_path), "replay", empty_seconds=0.0), "web", {"k": 10}, never)
+    replay = Recording(Cassette(tmp_path), "replay", empty_seconds=0.0)
+    replayed = RecordedText(replay, "web", {"k": 10}, never)
     assert await replayed.search("q") == ()
 
 
@@ -153,19 +153,61 @@ async def test_failures_are_not_recorded(tmp_path: Path):
     web = Web(error=SearchUnavailable("down", "wait"))
     with pytest.raises(SearchUnavailable):
         await text(tmp_path, web).search("q")
-    assert Tape(tmp_path).count() == 0
+    assert Cassette(tmp_path).count() == 0
     web.error, web.found = None, (HIT,)
     assert len(await text(tmp_path, web).search("q")) == 1, "and the claim was given up"
 
 
 async def test_pages_are_recorded_too(tmp_path: Path):
     web = Web()
-    reader = RecordedReader(Recording(Tape(tmp_path)), "web", lambda: web)
+    reader = RecordedReader(Recording(Cassette(tmp_path)), "web", lambda: web)
     page, none = await reader.read("https://x.org/page"), await reader.read("https://x.org/none")
     assert page is not None and none is None
-    replayed = RecordedReader(Recording(Tape(tmp_path), "replay"), "web", never)
+    replayed = RecordedReader(Recording(Cassette(tmp_path), "replay"), "web", never)
     assert await replayed.read("https://x.org/page") == page
     assert await replayed.read("https://x.org/none") is None and len(web.asked) == 2
+
+
+@pytest.mark.parametrize("kind", [RecordedText, RecordedImages, RecordedReader])
+async def test_what_was_opened_is_closed_and_nothing_is_opened_for_that(kind: Any, tmp_path: Path):
+    params = () if kind is RecordedReader else ({"k": 10},)
+    recorded = kind(Recording(Cassette(tmp_path), "record"), "web", *params, Web)
+    web = recorded.open()
+    assert recorded.open() is web, "it is opened once"
+    await recorded.aclose()
+    assert web.closed == 1
+    await kind(Recording(Cassette(tmp_path), "replay"), "web", *params, never).aclose()
+
+
+@pytest.mark.parametrize(("kind", "what"), [(RecordedText, "q"), (RecordedImages, RED)])
+async def test_as_many_hits_are_kept_as_the_search_is_opened_for(kind: Any, what: Any, tmp_path: Path):
+    web = Web(*(Hit(str(number), "https://example.org/") for number in range(20)))
+    assert len(await kind(Recording(Cassette(tmp_path)), "web", {"k": 10}, lambda: web).search(what, 2)) == 2
+    replayed = kind(Recording(Cassette(tmp_path), "replay"), "web", {"k": 10}, never)
+    assert [len(await replayed.search(what, k)) for k in (1, 7, 15)] == [1, 7, 10]
+    await kind(Recording(Cassette(tmp_path)), "web", {}, lambda: web).search(what, 2)
+    replayed = kind(Recording(Cassette(tmp_path), "replay"), "web", {}, never)
+    assert len(await replayed.search(what, 2)) == 2
+    assert (await replayed.search(what, 3))[0].flags == (NOT_RECORDED,), (
+        "without k it is part of the question"
+    )
+
+
+async def test_words_that_spell_the_name_of_a_picture_do_not_find_its_answer(tmp_path: Path):
+    await RecordedImages(Recording(Cassette(tmp_path)), "web", {"k": 10}, lambda: Web(HIT)).search(RED)
+    replayed = text(tmp_path, Web(), "replay")
+    assert (await replayed.search(picture_key(RED)))[0].flags == (NOT_RECORDED,)
+
+
+async def test_misses_and_questions_are_counted(tmp_path: Path):
+    live = text(tmp_path, Web(HIT))
+    await live.search("q")
+    await live.search("q")
+    assert (live.asked, live.misses) == (1, 0)
+    replayed = text(tmp_path, Web(), "replay")
+    await replayed.search("q")
+    await replayed.search("other")
+    assert (replayed.asked, replayed.misses) == (0, 1)
 
 
 # ---- what names an answer
@@ -173,7 +215,7 @@ async def test_pages_are_recorded_too(tmp_path: Path):
 
 async def test_pictures_are_known_by_their_pixels(tmp_path: Path):
     web = Web(HIT)
-    search = RecordedImages(Recording(Tape(tmp_path)), "web", {"k": 10}, lambda: web)
+    search = RecordedImages(Recording(Cassette(tmp_path)), "web", {"k": 10}, lambda: web)
     await search.search(RED)
     RED.save(tmp_path / "red.png")
     await search.search(Image.open(tmp_path / "red.png"))
@@ -243,7 +285,7 @@ async def test_who_gives_up_waiting_stops_nobody(tmp_path: Path):
     await asyncio.sleep(0.03)
     third.cancel()
     await asyncio.sleep(0.3)
-    assert Tape(tmp_path).count() == 2, "what was paid for is kept"
+    assert Cassette(tmp_path).count() == 2, "what was paid for is kept"
     await search.aclose()
 
 
@@ -265,9 +307,9 @@ async def test_a_long_question_keeps_its_claim(tmp_path: Path):
 
 
 async def test_a_dead_claim_runs_out(tmp_path: Path):
-    tape = Tape(tmp_path)
+    cassette = Cassette(tmp_path)
     question = Question("text", "web", "q", {"k": 10})
-    assert tape.claim(question, 0.3) and not tape.claim(question, 0.3)
+    assert cassette.claim(question, 0.3) and not cassette.claim(question, 0.3)
     web = Web(HIT)
     started = time.monotonic()
     assert len(await text(tmp_path, web).search("q")) == 1
@@ -288,8 +330,9 @@ WRITER = """
 import asyncio, sys
 from PIL import Image
 from deepeyes.search.base import Hit
-from deepeyes.search.record.recording import RecordedText, Recording
-from deepeyes.search.record.tape import Tape
+from deepeyes.search.record.cached_ask import Recording
+from deepeyes.search.record.cassette import Cassette
+from deepeyes.search.record.recording import RecordedText
 folder, log, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 class Web:
     name = "web"
@@ -301,7 +344,7 @@ class Web:
         picture = Image.new("RGB", (64, 64), (number % 256, number // 256, 7))
         return (Hit(query, f"https://e.org/{number}", "s" * 500, image=picture),)
 async def main():
-    recording = Recording(Tape(folder), claim_seconds=1.0)
+    recording = Recording(Cassette(folder), claim_seconds=1.0)
     search = RecordedText(recording, "web", {"k": 10}, Web)
     for number in range(first, last):
         (hit,) = await search.search(f"query {number}")
@@ -321,19 +364,19 @@ def start_writer(folder: Path, log: Path, first: int, last: int) -> subprocess.P
 
 @pytest.mark.slow
 def test_many_processes_at_once(tmp_path: Path):
-    folder, log = tmp_path / "tape", tmp_path / "log"
+    folder, log = tmp_path / "cassette", tmp_path / "log"
     writers = [start_writer(folder, log, first, first + 30) for first in (0, 10, 20, 0)]
     for writer in writers:
         _, errors = writer.communicate(timeout=120)
         assert writer.returncode == 0, errors
     asked = log.read_text().splitlines()
     assert sorted(asked) == sorted({f"query {number}" for number in range(50)}), "each was asked once"
-    assert Tape(folder).count() == 50
+    assert Cassette(folder).count() == 50
 
 
 @pytest.mark.slow
 def test_killed_in_the_middle(tmp_path: Path):
-    folder, log = tmp_path / "tape", tmp_path / "log"
+    folder, log = tmp_path / "cassette", tmp_path / "log"
     for after in (1, 8):
         writer = start_writer(folder, log, 0, 200)
         assert writer.stdout is not None
@@ -344,10 +387,10 @@ def test_killed_in_the_middle(tmp_path: Path):
         db = sqlite3.connect(folder / FILE)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         db.close()
-    tape = Tape(folder)
-    before = tape.count()
+    cassette = Cassette(folder)
+    before = cassette.count()
     assert before >= 8
-    replayed = RecordedText(Recording(tape, "replay"), "web", {"k": 10}, never)
+    replayed = RecordedText(Recording(cassette, "replay"), "web", {"k": 10}, never)
     for number in range(8):
         (hit,) = asyncio.run(replayed.search(f"query {number}"))
         assert hit.title == f"query {number}" and hit.image is not None
@@ -356,7 +399,7 @@ def test_killed_in_the_middle(tmp_path: Path):
     assert last.returncode == 0, errors
     asked = log.read_text().splitlines()
     assert len(asked) <= before + 10 + 2, "the next run goes on; at most one question a kill is asked twice"
-    assert not list((folder / "images").glob("*.part*")) or tape.count() == before + 10
+    assert not list((folder / "images").glob("*.part*")) or cassette.count() == before + 10
 
 
 # ---- folders that are no recordings
@@ -365,24 +408,24 @@ def test_killed_in_the_middle(tmp_path: Path):
 def test_a_file_that_is_no_recording(tmp_path: Path):
     (tmp_path / FILE).write_bytes(b"this is not a database at all, not even a little one" * 20)
     with pytest.raises(ConfigError, match="is not a recording: give another folder"):
-        Tape(tmp_path)
+        Cassette(tmp_path)
     assert (tmp_path / FILE).read_bytes().startswith(b"this is not"), "it is left alone"
 
 
 def test_another_version(tmp_path: Path):
-    Tape(tmp_path).close()
+    Cassette(tmp_path).close()
     db = sqlite3.connect(tmp_path / FILE)
     db.execute("UPDATE meta SET value = '99'")
     db.commit()
     db.close()
     with pytest.raises(ConfigError, match=r"has version 99 .* this is version 1: record again"):
-        Tape(tmp_path)
+        Cassette(tmp_path)
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError) as caught:
-        Tape(tmp_path / "file" / "deeper")
+        Cassette(tmp_path / "file" / "deeper")
     assert caught.value.remedy
 
 
@@ -394,16 +437,8 @@ async def test_a_lost_thumbnail_is_a_miss(tmp_path: Path):
     assert same((await text(tmp_path, web).search("q"))[0], HIT) and len(web.asked) == 2
     for path in (tmp_path / "images").iterdir():
         path.unlink()
-    replayed = RecordedText(Recording(Tape(tmp_path), "replay"), "web", {"k": 10}, never)
+    replayed = RecordedText(Recording(Cassette(tmp_path), "replay"), "web", {"k": 10}, never)
     assert (await replayed.search("q"))[0].flags == (NOT_RECORDED,)
-
-
-async def test_a_recording_can_change_its_mode(tmp_path: Path):
-    recording = Recording(Tape(tmp_path), "record", "s")
-    await RecordedText(recording, "web", {"k": 10}, lambda: Web(HIT)).search("q")
-    replay = with_mode(recording, "replay")
-    assert replay.snapshot == "s"
-    assert len(await RecordedText(replay, "web", {"k": 10}, never).search("q")) == 1
 
 
 # ---- through the registry
@@ -444,65 +479,5 @@ async def test_recorded_online_then_replayed_without_key_or_network(
             resolve_text(f"{spec}&mode={mode}")
     lazy = resolve_text(spec)  # replay-or-live reads the key when it first has to ask
     assert len(await lazy.search("tower")) == 2
-    with pytest.raises(SearchUnavailable, match="SERPER_API_KEY is not set"):
+    with pytest.raises(SearchUnavailable, match="SERPER_API_KEY is not set: export SERPER_API_KEY="):
         await lazy.search("something new")
-
-
-# ---- the published image-search cache
-
-
-def cache_folder(tmp_path: Path, entries: Any) -> Path:
-    (tmp_path / "thumbs").mkdir(exist_ok=True)
-    for name, colour in (("a.jpg", "blue"), ("b.jpg", "green")):
-        Image.new("RGB", (500, 400), colour).save(tmp_path / "thumbs" / name)
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    path = tmp_path / "cache.json"
-    path.write_text(json.dumps(entries))
-    return path
-
-
-async def test_the_published_cache_is_imported(tmp_path: Path):
-    entries = {
-        "fvqa_train_1": {
-            "tool_returned_web_title": ["Blue thing", "Gone", "Green thing", "No file"],
-            "cached_images_path": ["thumbs/a.jpg", None, "thumbs/b.jpg", "thumbs/none.jpg"],
-        },
-        "fvqa_train_2": {"tool_returned_web_title": [], "cached_images_path": []},
-        "fvqa_train_3": {"tool_returned_web_title": ["x"], "cached_images_path": ["thumbs/a.jpg"]},
-        "fvqa_train_4": {"titles": []},
-        "fvqa_train_5": "odd",
-        "fvqa_train_6": {
-            "tool_returned_web_title": ["Outside", "Broken"],
-            "cached_images_path": ["../../../../etc/hostname", "broken.jpg"],
-        },
-    }
-    colours = {"1": "red", "2": "white", "4": "black", "5": "pink", "6": "gold"}
-    pictures = {f"fvqa_train_{n}": Image.new("RGB", (80, 60), c) for n, c in colours.items()}
-    recording = Recording(Tape(tmp_path / "tape"), snapshot=SNAPSHOT)
-    done = import_deepeyes_cache(cache_folder(tmp_path, entries), pictures, recording)
-    assert (done.recorded, done.without_picture, done.damaged) == (3, 1, 2)
-    assert (done.without_results, done.missing_thumbnails) == (2, 3)
-
-    search = resolve_images(f"google_lens?mode=replay&cache={tmp_path / 'tape'}&snapshot={SNAPSHOT}")
-    hits = await search.search(pictures["fvqa_train_1"])
-    assert [hit.title for hit in hits] == ["Blue thing", "Green thing"]
-    assert all(hit.image is not None and max(hit.image.size) == 256 for hit in hits)
-    assert await search.search(pictures["fvqa_train_2"]) == ()
-    crop = pictures["fvqa_train_1"].crop((0, 0, 50, 50))
-    assert (await search.search(crop))[0].flags == (NOT_RECORDED,), "a crop is another picture"
-
-    again = import_deepeyes_cache(tmp_path / "cache.json", pictures.get, recording, root=tmp_path)
-    assert again == done and recording.tape.count() == 3
-    assert picture_key(RED) != picture_key(pictures["fvqa_train_1"])
-
-
-@pytest.mark.parametrize("content", ["[1]", "{", "", '"x"', "\xff"])
-def test_files_that_are_no_cache(tmp_path: Path, content: str):
-    path = tmp_path / "cache.json"
-    path.write_bytes(content.encode("latin-1"))
-    none: Callable[[str], None] = lambda _: None  # noqa: E731
-    with pytest.raises(InputError) as caught:
-        import_deepeyes_cache(path, none, Recording(Tape(tmp_path / "tape")))
-    assert caught.value.remedy
-    with pytest.raises(InputError):
-        import_deepeyes_cache(tmp_path / "missing.json", none, Recording(Tape(tmp_path / "tape")))

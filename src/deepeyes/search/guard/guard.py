@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from PIL import Image
 
 from deepeyes.search.base import Document, Hit, ImageSearch, PageReader, TextSearch
-from deepeyes.search.closing import close
 from deepeyes.search.guard.blocklist import Blocklist
 from deepeyes.search.guard.cleaning import clean, one_line
 from deepeyes.search.guard.contamination import Benchmark, Match
@@ -147,7 +146,7 @@ class GuardedText:
         return self.guard.hits(await self.inner.search(query, k * self.guard.spare), query, k)
 
     async def aclose(self) -> None:
-        await close(self.inner)
+        await self.inner.aclose()
 
 
 class GuardedImages:
@@ -162,7 +161,7 @@ class GuardedImages:
         return self.guard.hits(await self.inner.search(image, k * self.guard.spare), "(picture)", k)
 
     async def aclose(self) -> None:
-        await close(self.inner)
+        await self.inner.aclose()
 
 
 class GuardedReader:
@@ -179,4 +178,4 @@ class GuardedReader:
         return None if page is None else self.guard.document(page)
 
     async def aclose(self) -> None:
-        await close(self.inner)
+        await self.inner.aclose()

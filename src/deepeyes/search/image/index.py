@@ -79,6 +79,9 @@ class ImageIndex:
         """The best `k` pictures, thumbnails included. Raises `InputError` for a picture without pixels."""
         return await asyncio.to_thread(self.search_now, image, k)
 
+    async def aclose(self) -> None:
+        """Nothing is held open: files are opened when they are read."""
+
     def search_now(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
         """`search` for callers without an event loop; keeps one core busy."""
         if k < 1:

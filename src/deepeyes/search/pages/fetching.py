@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from urllib.parse import urljoin
 import httpx
 
 from deepeyes import __version__
+from deepeyes.core.retrying import retry_after
 from deepeyes.search.pages.addresses import Blocked, Network, Resolver, judge, system_resolver
 
 USER_AGENT = f"deepeyes/{__version__} (reads single pages that a person or an agent asked for; no crawling)"
@@ -30,12 +32,17 @@ _GONE = frozenset({404, 410})
 
 
 class Problem(Exception):
-    """Nothing was fetched. `passing` if that may change by itself; `missing` if there is no such page."""
+    """Nothing was fetched. `passing` if that may change by itself, `wait` seconds if the site says when;
+    `missing` if there is no such page.
+    """
 
-    def __init__(self, what: str, *, passing: bool = False, missing: bool = False) -> None:
+    def __init__(
+        self, what: str, *, passing: bool = False, missing: bool = False, wait: float | None = None
+    ) -> None:
         super().__init__(what)
         self.passing = passing
         self.missing = missing
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -166,7 +173,8 @@ class Fetcher:
         if status in _GONE:
             raise Problem(f"there is no such page (status {status})", missing=True)
         if status == 429 or status >= 500:
-            raise Problem(f"the site is busy or broken (status {status})", passing=True)
+            wait = retry_after(response.headers.get("retry-after", ""), time.time())
+            raise Problem(f"the site is busy or broken (status {status})", passing=True, wait=wait)
         if status != 200:
             raise Problem(f"the site refuses (status {status})")
         encoding = response.headers.get("content-encoding", "").lower()

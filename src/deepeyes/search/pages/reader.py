@@ -13,6 +13,7 @@ import importlib
 from collections.abc import Callable
 
 from deepeyes.core.errors import ConfigError, InputError, boundary
+from deepeyes.core.retrying import RetryPolicy, TryAgain, retry
 from deepeyes.core.text import encodable
 from deepeyes.search.base import Document, SearchUnavailable
 from deepeyes.search.pages.addresses import Resolver, system_resolver
@@ -25,8 +26,8 @@ NOT_READ = "not read"
 """The `source` of a document that stands for a page which could not be read."""
 
 _KINDS = ("text/", "application/xhtml+xml", "application/xml", "application/json")
-_TRIES = 2
-_PAUSE = 0.5
+_RETRY = RetryPolicy(retries=1, first_wait=0.5, longest_wait=20.0, leave_if_longer=True)
+"""Two attempts and the wait between them fit into the time that a tool has."""
 
 
 class WebReader:
@@ -47,21 +48,29 @@ class WebReader:
         """The page's text; None where there is no such page; a document with source `NOT_READ` that says why
         where it cannot be read. Raises `SearchUnavailable` for what may pass (see `tell`).
         """
-        for attempt in range(1, _TRIES + 1):
+
+        async def attempt() -> Document | None:
             try:
                 fetched = await self._fetcher.get(url.strip(), _KINDS)
-                return await asyncio.to_thread(self._document, url, fetched)
             except Problem as problem:
                 if problem.missing:
                     return None
-                if not problem.passing or (self._tell and attempt == _TRIES):
+                if not problem.passing:
                     return not_read(url, str(problem))
-                if attempt == _TRIES:
-                    raise SearchUnavailable(
-                        f"a page could not be opened: {problem}", "try again later, or replay a recording"
-                    ) from None
-            await asyncio.sleep(_PAUSE)
-        return None
+                raise TryAgain(str(problem), problem.wait) from None
+            return await asyncio.to_thread(self._document, url, fetched)
+
+        try:
+            return await retry(attempt, _RETRY)
+        except TryAgain as problem:
+            if self._tell:
+                return not_read(url, str(problem))
+            raise SearchUnavailable(
+                f"a page could not be opened: {problem}", "try again later, or replay a recording"
+            ) from None
+
+    async def aclose(self) -> None:
+        """No connection outlives its page."""
 
     def _document(self, url: str, fetched: Fetched) -> Document:
         if fetched.kind not in ("text/html", "application/xhtml+xml") and not _looks_like_html(fetched.data):

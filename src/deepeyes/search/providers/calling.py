@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 import httpx
 
+from deepeyes.core.retrying import RetryPolicy, TryAgain, retry, retry_after
 from deepeyes.search.base import SearchUnavailable
 from deepeyes.search.providers.adapter import Declined, Json, Unreadable
 from deepeyes.search.providers.limits import Budget, TokenBucket
@@ -36,7 +34,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Manners:
+class ClientPolicy:
     """How a provider is treated."""
 
     seconds: float = 20.0
@@ -47,19 +45,13 @@ class Manners:
     concurrency: int = 8
 
 
-class _TryAgain(Exception):
-    def __init__(self, what: str, wait: float | None = None) -> None:
-        super().__init__(what)
-        self.wait = wait
-
-
-class Caller:
+class HttpClient:
     """Asks one provider. Usable from one event loop after another; close it with `aclose`."""
 
     def __init__(
         self,
         name: str,
-        manners: Manners,
+        policy: ClientPolicy,
         *,
         key: Secret | None = None,
         sign: Sign | None = None,
@@ -71,14 +63,15 @@ class Caller:
         self.name = name
         self.budget = Budget(name, cap)
         self.secret = key or Secret()
-        self._manners = manners
+        self._policy = policy
+        self._retry = RetryPolicy(policy.retries, policy.retry_seconds, _MAX_WAIT, leave_if_longer=True)
         self._sign = sign
         self._variable = variable
         self._patience = patience
         self._transport = transport
-        self._bucket = TokenBucket(manners.rate, burst=max(1, round(manners.rate)))
+        self._bucket = TokenBucket(policy.rate, burst=max(1, round(policy.rate)))
         self._client: httpx.AsyncClient | None = None
-        self._slots = asyncio.Semaphore(manners.concurrency)
+        self._slots = asyncio.Semaphore(policy.concurrency)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def aclose(self) -> None:
@@ -103,50 +96,45 @@ class Caller:
         `read` may raise `Unreadable` (tried again) or `Declined` (tried again if that may help). A call that
         `costs` counts against the cap, each attempt of it.
         """
-        failures = 0
-        while True:
-            try:
-                client = self._open()
-                async with self._slots:
-                    await self._bucket.wait()
-                    if costs:
-                        self.budget.spend()
-                    request = client.build_request(
-                        method, url, params=params, json=body, data=form, files=files
-                    )
-                    return await self._attempt(client, request, read)
-            except _TryAgain as problem:
-                failures += 1
-                wait = problem.wait
-                if failures > self._manners.retries or (wait is not None and wait > _MAX_WAIT):
-                    later = f", asks to wait {wait:.0f} s" if wait is not None and wait > _MAX_WAIT else ""
-                    times = f"tried {failures} times" if failures > 1 else "tried once"
-                    raise SearchUnavailable(
-                        f"{self.name} {problem}{later} ({times})",
-                        "try again later, use another provider, or replay a recording",
-                    ) from None
-                growing = self._manners.retry_seconds * 2 ** (failures - 1) * random.uniform(0.5, 1.5)
-                await asyncio.sleep(min(_MAX_WAIT, growing if wait is None else wait))
+
+        async def attempt() -> _T:
+            client = self._open()
+            async with self._slots:
+                await self._bucket.wait()
+                if costs:
+                    self.budget.spend()
+                request = client.build_request(method, url, params=params, json=body, data=form, files=files)
+                return await self._attempt(client, request, read)
+
+        try:
+            return await retry(attempt, self._retry)
+        except TryAgain as problem:
+            asked = problem.wait or 0.0
+            later = f", asks to wait {asked:.0f} s" if asked > _MAX_WAIT else ""
+            raise SearchUnavailable(
+                f"{self.name} {problem}{later} ({problem.tried})",
+                "try again later, use another provider, or replay a recording",
+            ) from None
 
     async def _attempt(
         self, client: httpx.AsyncClient, request: httpx.Request, read: Callable[[Json], _T]
     ) -> _T:
         # Errors of the transport are named, not quoted and not chained: their text can hold addresses.
         try:
-            async with asyncio.timeout(self._manners.seconds):
+            async with asyncio.timeout(self._policy.seconds):
                 response = await client.send(request, stream=True)
                 try:
                     text = self.secret.hide(await _text(response))
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            raise _TryAgain(f"did not answer in {self._manners.seconds:g} s") from None
+            raise TryAgain(f"did not answer in {self._policy.seconds:g} s") from None
         except httpx.ConnectError:
-            raise _TryAgain("cannot be reached") from None
+            raise TryAgain("cannot be reached") from None
         except httpx.UnsupportedProtocol:
             raise self._final("has an address that is not http or https", "correct its address") from None
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL):
-            raise _TryAgain("breaks the connection") from None
+            raise TryAgain("breaks the connection") from None
         if response.status_code != 200:
             raise self._refused(response, text)
         return self._read(response, text, read)
@@ -157,16 +145,16 @@ class Caller:
         try:
             data: Any = json.loads(text)
         except (ValueError, RecursionError):
-            raise _TryAgain("sends damaged JSON") from None
+            raise TryAgain("sends damaged JSON") from None
         if not isinstance(data, Mapping):
-            raise _TryAgain("sends an answer that is not a JSON object")
+            raise TryAgain("sends an answer that is not a JSON object")
         try:
             return read(cast("Json", data))
         except Unreadable as problem:
-            raise _TryAgain(f"sends {problem}") from None
+            raise TryAgain(f"sends {problem}") from None
         except Declined as problem:
             if problem.passing:
-                raise _TryAgain(f"says: {_brief(str(problem))}") from None
+                raise TryAgain(f"says: {_brief(str(problem))}") from None
             raise self._final(f"says: {_brief(str(problem))}", "see the provider's status page") from None
 
     def _refused(self, response: httpx.Response, text: str) -> Exception:
@@ -181,7 +169,8 @@ class Caller:
             )
         if status in _BUSY or status >= 500:
             own = self._patience(response.headers) if self._patience and status == 429 else None
-            return _TryAgain(f"answers with status {status}{_quoted(said)}", retry_after(response) or own)
+            asked = retry_after(response.headers.get("retry-after", ""), time.time())
+            return TryAgain(f"answers with status {status}{_quoted(said)}", asked or own)
         if 300 <= status < 400:
             return self._final(f"sends us elsewhere (status {status})", "check its address")
         return self._final(
@@ -198,30 +187,15 @@ class Caller:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:  # connections and slots belong to one loop
             self._loop = loop
-            self._slots = asyncio.Semaphore(self._manners.concurrency)
+            self._slots = asyncio.Semaphore(self._policy.concurrency)
             limits = httpx.Limits(
-                max_connections=self._manners.concurrency, max_keepalive_connections=self._manners.concurrency
+                max_connections=self._policy.concurrency, max_keepalive_connections=self._policy.concurrency
             )
             inner = self._transport() if self._transport else httpx.AsyncHTTPTransport(limits=limits)
             transport = Signed(inner, self._sign, self.secret) if self._sign else inner
-            timeout = httpx.Timeout(self._manners.seconds, connect=min(10.0, self._manners.seconds))
+            timeout = httpx.Timeout(self._policy.seconds, connect=min(10.0, self._policy.seconds))
             self._client = httpx.AsyncClient(timeout=timeout, transport=transport)
         return self._client
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the Retry-After header asks for, given as seconds or as a date."""
-    value = response.headers.get("retry-after", "").strip()
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.fromtimestamp(time.time(), UTC)).total_seconds())
 
 
 def _out_of_quota(said: str) -> bool:
@@ -236,7 +210,7 @@ async def _text(response: httpx.Response) -> str:
     async for chunk in response.aiter_bytes():
         data += chunk
         if len(data) > MAX_ANSWER_BYTES:
-            raise _TryAgain(f"sends more than {MAX_ANSWER_BYTES // 2**20} MB")
+            raise TryAgain(f"sends more than {MAX_ANSWER_BYTES // 2**20} MB")
     return data.decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Opened searches: an adapter and its caller behind the interfaces of `search/base.py`.
+"""Opened searches: an adapter and its client behind the interfaces of `search/base.py`.
 
 What always holds: an empty query finds nothing and costs nothing; control characters never leave; the
 domain filters hold for what comes back, whatever the provider made of them; `identity` is everything beside
@@ -29,7 +29,7 @@ from deepeyes.search.providers.adapter import (
     ranked,
     text,
 )
-from deepeyes.search.providers.calling import Caller, Manners
+from deepeyes.search.providers.calling import ClientPolicy, HttpClient
 from deepeyes.search.providers.secrets import InQuery, Secret
 from deepeyes.search.providers.serpapi import SerpApi, serpapi_is_empty
 from deepeyes.search.providers.thumbnails import with_thumbnails
@@ -58,16 +58,16 @@ class OnlineText:
         key: Secret,
         *,
         terms: Terms | None = None,
-        manners: Manners | None = None,
+        policy: ClientPolicy | None = None,
         cap: int | None = None,
         transport: Transport | None = None,
     ) -> None:
         self.name = adapter.name
         self.terms = terms or Terms()
         self._adapter = adapter
-        self._caller = Caller(
+        self._client = HttpClient(
             adapter.name,
-            manners or Manners(rate=adapter.rate),
+            policy or ClientPolicy(rate=adapter.rate),
             key=key,
             sign=adapter.sign,
             variable=adapter.variable,
@@ -79,7 +79,7 @@ class OnlineText:
     @property
     def spent(self) -> int:
         """Calls sent so far."""
-        return self._caller.budget.spent
+        return self._client.budget.spent
 
     async def search(self, query: str, k: int = 5) -> tuple[Hit, ...]:
         words = tidy_query(query, self._adapter.max_query)
@@ -92,11 +92,11 @@ class OnlineText:
         def read(data: Json) -> Sequence[Hit]:
             return self._adapter.read(data, _today())
 
-        found = await self._caller.call(wire.method, wire.url, read, params=wire.params, body=wire.body)
+        found = await self._client.call(wire.method, wire.url, read, params=wire.params, body=wire.body)
         return tuple(hit for hit in ranked(found) if ask.wants(hit.url))[:k]
 
     async def aclose(self) -> None:
-        await self._caller.aclose()
+        await self._client.aclose()
 
 
 class GoogleLens:
@@ -111,7 +111,7 @@ class GoogleLens:
         *,
         upload: bool = False,
         terms: Terms | None = None,
-        manners: Manners | None = None,
+        policy: ClientPolicy | None = None,
         cap: int | None = None,
         transport: Transport | None = None,
         fetcher: Fetcher | None = None,
@@ -125,9 +125,9 @@ class GoogleLens:
         self._key = key
         self._fetcher = fetcher or Fetcher(FetchLimits(seconds=10.0, max_bytes=2**21))
         variable = SerpApi.variable
-        self._caller = Caller(
+        self._client = HttpClient(
             self.name,
-            manners or Manners(seconds=40.0),
+            policy or ClientPolicy(seconds=40.0),
             key=key,
             sign=_sign,
             variable=variable,
@@ -145,14 +145,14 @@ class GoogleLens:
 
     @property
     def spent(self) -> int:
-        return self._caller.budget.spent
+        return self._client.budget.spent
 
     async def search(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
         if k < 1:
             return ()
         data, upload = pack(image, self.host)
-        self._caller.budget.check()
-        image_id = await self._caller.call(
+        self._client.budget.check()
+        image_id = await self._client.call(
             "POST",
             f"https://{self.host}/image",
             _image_id,
@@ -163,11 +163,11 @@ class GoogleLens:
         self.uploads.append(upload)
         tell(upload)
         params = {"engine": "google_lens", "type": "visual_matches", "image_id": image_id, "output": "json"}
-        found = await self._caller.call("GET", f"https://{self.host}/search", _matches, params=params)
+        found = await self._client.call("GET", f"https://{self.host}/search", _matches, params=params)
         return await with_thumbnails(found[:k], self._fetcher)
 
     async def aclose(self) -> None:
-        await self._caller.aclose()
+        await self._client.aclose()
 
 
 _in_query = InQuery("api_key")

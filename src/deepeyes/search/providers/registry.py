@@ -35,7 +35,7 @@ from deepeyes.search.guard.guard import Guard, GuardedImages, GuardedText
 from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Adapter, Freshness
 from deepeyes.search.providers.brave import Brave
-from deepeyes.search.providers.calling import Manners
+from deepeyes.search.providers.calling import ClientPolicy
 from deepeyes.search.providers.exa import Exa
 from deepeyes.search.providers.online import GoogleLens, OnlineText, Terms, Transport, identity
 from deepeyes.search.providers.searxng import Searxng, open_searxng
@@ -43,8 +43,9 @@ from deepeyes.search.providers.secrets import Secret, read_key
 from deepeyes.search.providers.serpapi import SerpApi
 from deepeyes.search.providers.serper import Serper
 from deepeyes.search.providers.tavily import Tavily
-from deepeyes.search.record.recording import Mode, RecordedImages, RecordedText, Recording
-from deepeyes.search.record.tape import Tape
+from deepeyes.search.record.cached_ask import Mode, Recording
+from deepeyes.search.record.cassette import Cassette
+from deepeyes.search.record.recording import RecordedImages, RecordedText
 
 TEXT: Mapping[str, Callable[[], Adapter]] = {
     "brave": Brave,
@@ -98,9 +99,9 @@ class Settings(BaseModel):
     def terms(self) -> Terms:
         return Terms(self.k, self.freshness, self.domains, self.exclude)
 
-    def manners(self, rate: float, seconds: float) -> Manners:
+    def policy(self, rate: float, seconds: float) -> ClientPolicy:
         """How to treat a provider whose own values are these."""
-        return Manners(
+        return ClientPolicy(
             seconds=self.seconds or seconds,
             retries=self.retries,
             rate=self.rate or rate,
@@ -113,7 +114,7 @@ class Settings(BaseModel):
             if self.mode not in (None, "live"):
                 raise ConfigError(f"mode={self.mode} needs a folder", "add cache=DIR")
             return None
-        return Recording(Tape(self.cache), self.mode or "replay-or-live", self.snapshot)
+        return Recording(Cassette(self.cache), self.mode or "replay-or-live", self.snapshot)
 
     def guard(self) -> Guard:
         hosts = [host for host in self.block if host != "benchmarks"]
@@ -134,9 +135,9 @@ def resolve_text(spec: str, *, guard: Guard | None = None, transport: Transport 
 
     def live() -> TextSearch:
         adapter, key = _adapter(name)
-        manners = settings.manners(adapter.rate, 20.0)
+        policy = settings.policy(adapter.rate, 20.0)
         return OnlineText(
-            adapter, key, terms=settings.terms, manners=manners, cap=settings.cap, transport=transport
+            adapter, key, terms=settings.terms, policy=policy, cap=settings.cap, transport=transport
         )
 
     recording = settings.recording()
@@ -165,7 +166,7 @@ def resolve_images(
             read_key(GoogleLens.name, SerpApi.variable),
             upload=settings.upload,
             terms=settings.terms,
-            manners=settings.manners(SerpApi.rate, 40.0),
+            policy=settings.policy(SerpApi.rate, 40.0),
             cap=settings.cap,
             transport=transport,
             fetcher=fetcher,

@@ -20,135 +20,135 @@ process or many, are asked once.
 from __future__ import annotations
 
 import asyncio
-import time
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from PIL import Image
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, image_ref, to_rgb
 from deepeyes.search.base import Document, Hit, ImageSearch, PageReader, SearchUnavailable, TextSearch
-from deepeyes.search.closing import close
 from deepeyes.search.pages.reader import not_read
-from deepeyes.search.record.keeping import Codec, Keeper, Mode, Recording
-from deepeyes.search.record.tape import Kind, Tape
+from deepeyes.search.record.cached_ask import CachedAsk, Codec, Recording
+from deepeyes.search.record.cassette import Cassette, Kind
 
 NOT_RECORDED = "not recorded"
 """Flag of the one result that a search gives which is not in the recording."""
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", TextSearch, ImageSearch, PageReader)
+_A = TypeVar("_A")
 
 
-class RecordedText:
-    """A text search through a recording. `live` is opened when it is first needed.
-
-    If `params` hold a `k`, that many hits are asked for and kept, and a search gets at most the first `k`
-    of them.
-    """
+class _Recorded(Generic[_T, _A]):
+    """A `_T` that answers with `_A`s, through a recording. `live` is opened when it is first needed."""
 
     def __init__(
-        self, recording: Recording, name: str, params: Mapping[str, Any], live: Callable[[], TextSearch]
+        self,
+        recording: Recording,
+        name: str,
+        params: Mapping[str, Any],
+        live: Callable[[], _T],
+        codec: Codec[_A],
     ) -> None:
         self.name = name
         self.recording = recording
-        self._live = _Lazy(live)
-        self._most = int(params.get("k", 0))
-        self._keeper = Keeper(recording, name, params, _hits_codec("text", recording.tape))
-
-    def open(self) -> None:
-        """Open the live search now, so that a missing key is told at the start of a run."""
-        self._live.open()
+        self._make = live
+        self._live: _T | None = None
+        self._cached = CachedAsk(recording, name, params, codec)
 
     @property
     def misses(self) -> int:
-        return self._keeper.misses
+        return self._cached.misses
 
     @property
     def asked(self) -> int:
         """Questions that went to the provider."""
-        return self._keeper.asked
+        return self._cached.asked
+
+    def open(self) -> _T:
+        """The live one, opened; called at the start of a run it tells a missing key then. Raises
+        `ConfigError`.
+        """
+        if self._live is None:
+            self._live = self._make()
+        return self._live
+
+    async def aclose(self) -> None:
+        await self._cached.aclose()
+        if self._live is not None:
+            await self._live.aclose()
+
+    def _opened(self) -> _T:
+        """The same in the middle of a run, where a missing key is a search that cannot be asked."""
+        try:
+            return self.open()
+        except ConfigError as error:
+            raise SearchUnavailable(error.message, error.remedy) from None
+
+
+class _RecordedSearch(_Recorded[_T, tuple[Hit, ...]]):
+    """If `params` hold a `k`, that many hits are asked for and kept, and a search gets at most the first `k`
+    of them.
+    """
+
+    _kind: ClassVar[Kind]
+
+    def __init__(
+        self, recording: Recording, name: str, params: Mapping[str, Any], live: Callable[[], _T]
+    ) -> None:
+        super().__init__(recording, name, params, live, _hits_codec(self._kind, recording.cassette))
+        self._most = int(params.get("k", 0))
+
+    async def _hits(
+        self, key: str, k: int, ask: Callable[[_T, int], Awaitable[tuple[Hit, ...]]]
+    ) -> tuple[Hit, ...] | None:
+        """The best `k` hits for what `key` names; None if they are not recorded."""
+        most = self._most or k
+
+        async def ask_live() -> tuple[Hit, ...]:
+            return await ask(self._opened(), most)
+
+        found = await self._cached.answer(key, ask_live, {"k": most})
+        return None if found is None else found[:k]
+
+
+class RecordedText(_RecordedSearch[TextSearch]):
+    """A text search through a recording, keyed by the words."""
+
+    _kind = "text"
 
     async def search(self, query: str, k: int = 5) -> tuple[Hit, ...]:
         words = normalise(query)
         if not words:
             return ()
-        most = self._most or k
-
-        async def ask() -> tuple[Hit, ...]:
-            return await self._live.get().search(query, most)
-
-        found = await self._keeper.answer(words, ask, {"k": most})
-        return _missing("search") if found is None else found[:k]
-
-    async def aclose(self) -> None:
-        await self._keeper.aclose()
-        await self._live.aclose()
+        found = await self._hits(words, k, lambda live, most: live.search(query, most))
+        return _missing("search") if found is None else found
 
 
-class RecordedImages:
+class RecordedImages(_RecordedSearch[ImageSearch]):
     """An image search through a recording, keyed by the picture's pixels."""
 
-    def __init__(
-        self, recording: Recording, name: str, params: Mapping[str, Any], live: Callable[[], ImageSearch]
-    ) -> None:
-        self.name = name
-        self.recording = recording
-        self._live = _Lazy(live)
-        self._most = int(params.get("k", 0))
-        self._keeper = Keeper(recording, name, params, _hits_codec("image", recording.tape))
-
-    def open(self) -> None:
-        """Open the live search now, so that a missing key is told at the start of a run."""
-        self._live.open()
-
-    @property
-    def misses(self) -> int:
-        return self._keeper.misses
-
-    @property
-    def asked(self) -> int:
-        return self._keeper.asked
+    _kind = "image"
 
     async def search(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
-        most = self._most or k
-
-        async def ask() -> tuple[Hit, ...]:
-            return await self._live.get().search(image, most)
-
-        found = await self._keeper.answer(await asyncio.to_thread(picture_key, image), ask, {"k": most})
-        return _missing("picture") if found is None else found[:k]
-
-    async def aclose(self) -> None:
-        await self._keeper.aclose()
-        await self._live.aclose()
+        key = await asyncio.to_thread(picture_key, image)
+        found = await self._hits(key, k, lambda live, most: live.search(image, most))
+        return _missing("picture") if found is None else found
 
 
-class RecordedReader:
+class RecordedReader(_Recorded[PageReader, tuple[Document | None]]):
     """A page reader through a recording."""
 
     def __init__(self, recording: Recording, name: str, live: Callable[[], PageReader]) -> None:
-        self.name = name
-        self.recording = recording
-        self._live = _Lazy(live)
-        self._keeper = Keeper(recording, name, {}, _PAGES)
-
-    @property
-    def misses(self) -> int:
-        return self._keeper.misses
+        super().__init__(recording, name, {}, live, _PAGES)
 
     async def read(self, url: str) -> Document | None:
-        async def ask() -> tuple[Document | None]:
-            return (await self._live.get().read(url),)
+        async def ask_live() -> tuple[Document | None]:
+            return (await self._opened().read(url),)
 
-        found = await self._keeper.answer(url.strip(), ask)
+        found = await self._cached.answer(url.strip(), ask_live)
         return not_read(url, "it is not in the recording") if found is None else found[0]
-
-    async def aclose(self) -> None:
-        await self._keeper.aclose()
-        await self._live.aclose()
 
 
 def normalise(query: str) -> str:
@@ -162,8 +162,8 @@ def picture_key(image: Image.Image) -> str:
     return image_ref(to_rgb(image)).sha256
 
 
-def dump_hits(hits: tuple[Hit, ...], tape: Tape) -> list[dict[str, Any]]:
-    """Hits as JSON, their thumbnails put beside the tape."""
+def _dump_hits(hits: tuple[Hit, ...], cassette: Cassette) -> list[dict[str, Any]]:
+    """Hits as JSON, their thumbnails put beside the cassette."""
     return [
         {
             "title": hit.title,
@@ -173,14 +173,14 @@ def dump_hits(hits: tuple[Hit, ...], tape: Tape) -> list[dict[str, Any]]:
             "source": hit.source,
             "score": hit.score,
             "flags": list(hit.flags),
-            "image": None if hit.image is None else tape.images.put(hit.image).model_dump(),
+            "image": None if hit.image is None else cassette.images.put(hit.image).model_dump(),
         }
         for hit in hits
     ]
 
 
-def load_hits(answer: Any, tape: Tape) -> tuple[Hit, ...]:
-    """The reverse of `dump_hits`. Raises `InputError` if a thumbnail is gone."""
+def _load_hits(answer: Any, cassette: Cassette) -> tuple[Hit, ...]:
+    """The reverse of `_dump_hits`. Raises `InputError` if a thumbnail is gone."""
     return tuple(
         Hit(
             str(item["title"]),
@@ -189,18 +189,18 @@ def load_hits(answer: Any, tape: Tape) -> tuple[Hit, ...]:
             str(item["date"]),
             str(item["source"]),
             float(item["score"]),
-            None if item["image"] is None else tape.images.get(ImageRef(**item["image"])),
+            None if item["image"] is None else cassette.images.get(ImageRef(**item["image"])),
             tuple(map(str, item["flags"])),
         )
         for item in cast("list[dict[str, Any]]", answer)
     )
 
 
-def _hits_codec(kind: Kind, tape: Tape) -> Codec[tuple[Hit, ...]]:
+def _hits_codec(kind: Kind, cassette: Cassette) -> Codec[tuple[Hit, ...]]:
     return Codec(
         kind,
-        dump=lambda hits: dump_hits(hits, tape),
-        load=lambda answer: load_hits(answer, tape),
+        dump=lambda hits: _dump_hits(hits, cassette),
+        load=lambda answer: _load_hits(answer, cassette),
         is_empty=lambda hits: not hits,
     )
 
@@ -226,32 +226,3 @@ def _missing(what: str) -> tuple[Hit, ...]:
         f"This {what} is not in the recording, so nothing is known about it. Try another, or answer without."
     )
     return (Hit("Not in the recording", "", say, flags=(NOT_RECORDED,)),)
-
-
-class _Lazy(Generic[_T]):
-    """Something that is opened when it is first needed."""
-
-    def __init__(self, make: Callable[[], _T]) -> None:
-        self._make = make
-        self._made: _T | None = None
-
-    def open(self) -> _T:
-        """Raises `ConfigError`."""
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    def get(self) -> _T:
-        """The same in the middle of a run, where a missing key is a search that cannot be asked."""
-        try:
-            return self.open()
-        except ConfigError as error:
-            raise SearchUnavailable(error.message, error.remedy) from None
-
-    async def aclose(self) -> None:
-        await close(self._made)
-
-
-def with_mode(recording: Recording, mode: Mode) -> Recording:
-    """The same recording in another mode, as a new run."""
-    return replace(recording, mode=mode, opened=time.time())

@@ -122,6 +122,9 @@ class TextIndex:
         if self._scratch is not None:
             self._scratch.cleanup()
 
+    async def aclose(self) -> None:
+        self.close()
+
     def __enter__(self) -> Self:
         return self
 

@@ -13,24 +13,36 @@ from typing import TypeVar
 
 from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.limits import Limits
+from deepeyes.core.retrying import RetryPolicy, TryAgain, retry
 
 T = TypeVar("T")
 
 
-async def patiently(act: Callable[[], Awaitable[T]], limits: Limits, notes: list[str]) -> T:
-    """The result of `act`, which is tried up to `limits.retries` times more, with a doubling wait between."""
-    wait = limits.retry_seconds
-    attempts_left = limits.retries
-    while True:
+async def with_retries(act: Callable[[], Awaitable[T]], limits: Limits, notes: list[str]) -> T:
+    """The result of `act`, which is tried up to `limits.retries` times more. Raises its last error."""
+
+    async def attempt() -> T:
         try:
             return await act()
         except InfrastructureError as error:
-            if attempts_left == 0 or not error.retryable:
+            if not error.retryable:
                 raise
-            notes.append(f"tried again after {type(error).__name__}: {error}")
-        await asyncio.sleep(wait)
-        attempts_left -= 1
-        wait *= 2
+            raise _Failed(error) from error
+
+    def note(problem: TryAgain) -> None:
+        notes.append(f"tried again after {problem}")
+
+    try:
+        return await retry(attempt, RetryPolicy(limits.retries, limits.retry_seconds), note)
+    except _Failed as problem:
+        last = problem.error
+    raise last
+
+
+class _Failed(TryAgain):
+    def __init__(self, error: InfrastructureError) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.error = error
 
 
 async def to_the_end(act: Callable[[], object]) -> None:

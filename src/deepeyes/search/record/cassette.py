@@ -67,7 +67,7 @@ class Entry:
     at: float
 
 
-class Tape:
+class Cassette:
     """A folder with a recording. Thread-safe; a fork opens its own connection."""
 
     def __init__(self, folder: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:

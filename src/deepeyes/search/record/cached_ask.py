@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from deepeyes.core.errors import InputError
-from deepeyes.search.record.tape import Entry, Kind, Question, Tape
+from deepeyes.search.record.cassette import Cassette, Entry, Kind, Question
 
 Mode = Literal["live", "record", "replay", "replay-or-live"]
 
@@ -23,9 +23,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Recording:
-    """How answers are kept: the tape, the mode, the name of the snapshot, and two patiences."""
+    """How answers are kept: the cassette, the mode, the name of the snapshot, and two patiences."""
 
-    tape: Tape
+    cassette: Cassette
     mode: Mode = "replay-or-live"
     snapshot: str = ""
     empty_seconds: float = 3600.0
@@ -38,7 +38,7 @@ class Recording:
 
 @dataclass
 class Codec(Generic[_T]):
-    """One kind of answer: to JSON, from JSON, whether it is empty, and what a miss looks like."""
+    """One kind of answer: to JSON, from JSON, and whether it is empty."""
 
     kind: Kind
     dump: Callable[[_T], Any]
@@ -46,7 +46,7 @@ class Codec(Generic[_T]):
     is_empty: Callable[[_T], bool]
 
 
-class Keeper(Generic[_T]):
+class CachedAsk(Generic[_T]):
     """Asks through a recording: one asker per question, the others share its answer or failure."""
 
     def __init__(
@@ -95,8 +95,8 @@ class Keeper(Generic[_T]):
             task.exception()  # seen here, so that a failure nobody waited for makes no noise
 
     async def _fetch(self, question: Question, ask: Callable[[], Awaitable[_T]]) -> _T:
-        tape, pause = self.recording.tape, 0.02
-        while not await asyncio.to_thread(tape.claim, question, self.recording.claim_seconds):
+        cassette, pause = self.recording.cassette, 0.02
+        while not await asyncio.to_thread(cassette.claim, question, self.recording.claim_seconds):
             await asyncio.sleep(pause)  # another process asks just now
             pause = min(0.5, pause * 1.5)
             if (kept := await self._kept(question)) is not None:
@@ -115,22 +115,22 @@ class Keeper(Generic[_T]):
             await asyncio.to_thread(self._put, question, answer)
             return answer
         finally:
-            await asyncio.to_thread(tape.release, question)
+            await asyncio.to_thread(cassette.release, question)
 
     async def _hold(self, question: Question) -> None:
         """Keep the claim for as long as the asking takes: a rate limit can make it wait for minutes."""
         while True:
             await asyncio.sleep(self.recording.claim_seconds / 3)
-            await asyncio.to_thread(self.recording.tape.renew, question, self.recording.claim_seconds)
+            await asyncio.to_thread(self.recording.cassette.renew, question, self.recording.claim_seconds)
 
     def _put(self, question: Question, answer: _T) -> None:
-        self.recording.tape.put(question, self._codec.dump(answer), empty=self._codec.is_empty(answer))
+        self.recording.cassette.put(question, self._codec.dump(answer), empty=self._codec.is_empty(answer))
 
     async def _kept(self, question: Question) -> tuple[_T] | None:
         return await asyncio.to_thread(self._look, question)
 
     def _look(self, question: Question) -> tuple[_T] | None:
-        entry = self.recording.tape.get(question)
+        entry = self.recording.cassette.get(question)
         if entry is None or not self._counts(entry):
             return None
         try:
