@@ -33,7 +33,8 @@ def sampling_of(
     with boundary(
         InputError,
         "reading the sampling options",
-        "--top-p lies above 0 and up to 1, --min-p from 0 to 1, --repetition-penalty above 0",
+        "--temperature is 0 or above, --top-p above 0 and up to 1, --min-p from 0 to 1, "
+        "--repetition-penalty above 0, and --stop is not empty",
         expected=ValidationError,
     ):
         return Sampling(
