@@ -1,7 +1,7 @@
 """How tokens are drawn, and that what is recorded is what was fed.
 
-The shipped weights, in nano's own engine and in Transformers, at temperature 1 and with truncation, over several
-turns and with images larger than their view.
+The shipped weights, in nano's own engine and in Transformers, at temperature 1 and with truncation, over
+several turns and with images larger than their view.
 """
 
 import asyncio
