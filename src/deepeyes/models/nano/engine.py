@@ -155,9 +155,7 @@ class Engine:
         places = torch.zeros(3, *ids.shape, dtype=torch.long)
         for index, request in enumerate(requests):
             row, size = request.row, len(request.ids)
-            if (
-                request.first
-            ):  # here, not when the row is taken: the thread may be busy with who had it before
+            if request.first:  # only this thread knows that nobody before it still decodes in the row
                 self._held[row] = self._next[row] = 0
                 self._met[row] = False
             begin = int(self._next[row])
