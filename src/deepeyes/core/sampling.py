@@ -10,7 +10,7 @@ under that of temperature 1 without `top_k`, `top_p` and `min_p`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -38,7 +38,7 @@ class Sampling(BaseModel):
     1909.05858); 1 changes nothing.
     """
     seed: int = 0
-    stop: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
+    stop: tuple[Text, ...] = ()
     """Strings after which a reply ends, beside those of the dialect. They belong to the reply; one that
     begins before the reply ends nothing.
     """
@@ -49,6 +49,13 @@ class Sampling(BaseModel):
         if 0 < temperature < _COOLEST:
             raise ValueError(f"the temperature should be 0, or at least {_COOLEST}")
         return temperature
+
+    @field_validator("stop")
+    @classmethod
+    def _said(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in stop:
+            raise ValueError("a stop string should not be empty: every reply would end before it begins")
+        return stop
 
     def stops(self, text: str) -> bool:
         """Whether a reply that begins with `text` has come to its end."""
