@@ -43,4 +43,5 @@ def sampling_of(
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise InputError(f"--{option} cannot be {first['input']!r}", first["msg"].lower()) from error
+        remedy = first["msg"].lower().removeprefix("value error, ")
+        raise InputError(f"--{option} cannot be {first['input']!r}", remedy) from error
