@@ -12,7 +12,7 @@ from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from deepeyes.core.sampling import Sampling
 
-_NO_IDS = torch.zeros(1, 0, dtype=torch.long)
+_NO_IDS = torch.LongTensor(1, 0)
 """Warpers are given the tokens so far; those used here do not look at them."""
 
 
