@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -83,6 +84,8 @@ class Server:
     asked: int = 0
     reply: Callable[[int], tuple[int, str, str]] = lambda n: (200, "application/json", chat(ANSWER))
     """Status, content type, body."""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """What was asked."""
     arrived: dict[int, threading.Event] = field(
         default_factory=lambda: {n: threading.Event() for n in range(9)}
     )
@@ -110,7 +113,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            served.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             number, served.asked = served.asked, served.asked + 1
             if number in served.arrived:
                 served.arrived[number].set()

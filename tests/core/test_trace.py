@@ -16,6 +16,7 @@ from deepeyes.core.errors import InputError, StorageError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message, TextPart
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, TraceWriter, Turn, Verdict, read_traces, trace_id
 
@@ -204,3 +205,31 @@ def test_message_parts_are_joined_and_views_follow_from_the_store():
 def test_code_is_read_without_a_word(code: str, reads: bool, recwarn: pytest.WarningsRecorder) -> None:
     turn = Turn(sent=(), text="", action=CodeAction(thought="", code=code))
     assert (turn.syntax_tree is not None) is reads and not recwarn
+
+
+VERSION_1 = """{"version":1,"id":"t#0","task":{"id":"t","question":"q","images":[],"answer":"","answers":[],\
+"family":"","split":"","kind":"","truth":{},"source":"","meta":{}},"sample":0,"seed":7,"temperature":0.5,\
+"model":"nano","dialect":"","tools":[],"vision":{"factor":28,"min_pixels":3136,"max_pixels":1003520},\
+"limits":{"turns":9},"turns":[],"pending":[],"stop_reason":"answered","answer":"red","verdict":null,\
+"usage":{"prompt_tokens":0,"completion_tokens":0},"started":"","seconds":0.0,"model_seconds":0.0,\
+"tool_seconds":0.0,"notes":[]}""".replace("\\\n", "")
+
+
+def test_traces_of_version_1_are_read_and_written_again_as_today(tmp_path: Path) -> None:
+    """They had `seed` and `temperature` beside each other, and no other setting."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (old / "traces.jsonl").write_text(VERSION_1 + "\n")
+    (trace,) = read_traces(old)
+    assert (trace.version, trace.sampling) == (2, Sampling(temperature=0.5, seed=7))
+    assert trace.answer == "red" and TraceWriter(old).done_ids() == {"t#0"}
+    TraceWriter(new).write(trace)
+    record = json.loads((new / "traces.jsonl").read_text())
+    assert record["version"] == 2 and "seed" not in record and "temperature" not in record
+    assert record["sampling"]["seed"] == 7 and list(read_traces(new)) == [trace]
+
+
+def test_traces_of_a_later_version_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "traces.jsonl").write_text(VERSION_1.replace('"version":1', '"version":3') + "\n")
+    with pytest.raises(InputError, match="pip install -U deepeyes"):
+        list(read_traces(tmp_path))

@@ -107,6 +107,21 @@ async def test_request():
     assert "stream" not in body and "Authorization" not in server.requests[0].headers
 
 
+async def test_a_request_holds_of_the_sampling_what_was_asked_for():
+    server = Server(ok())
+    model = server.model()
+    await model.generate(HELLO)
+    assert server.bodies[0].keys() == {"model", "messages", "max_tokens", "temperature", "seed"}
+    assert (server.bodies[0]["temperature"], server.bodies[0]["seed"]) == (0, 0)
+    asked = {"top_p": 0.9, "top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1, "stop": ["X", "é"]}
+    for name, value in asked.items():
+        await model.generate(HELLO, sampling=Sampling.model_validate({name: value}))
+        assert server.bodies[-1] == {**server.bodies[0], name: value}
+    everything = Sampling.model_validate({**asked, "temperature": 0.7, "seed": 3})
+    await model.generate(HELLO, sampling=everything)
+    assert server.bodies[-1] == {**server.bodies[0], **asked, "temperature": 0.7, "seed": 3}
+
+
 def test_pictures_are_png_data_urls_at_the_view_size():
     image = Image.effect_noise((300, 200), 40).convert("RGB")
     part = ImagePart.of("image_1", image, image_ref(image), VisionSpec(max_pixels=28 * 28 * 12))
@@ -171,10 +186,38 @@ async def test_tool_calls_and_reasoning():
         ("plain", "stop", None, "plain"),
         ("plain", "stop", 151645, "plain"),
         ("<think><answer>no</think><code>x", "stop", None, "<think><answer>no</think><code>x</code>"),
+        ("say: é", "stop", "🙂🙂", "say: é🙂🙂"),
+        ("say: é🙂🙂 and on", "length", None, "say: é🙂🙂"),
+        ("red", "stop", "</b>", "red"),
     ],
 )
 def test_the_stop_string_is_put_back(text: str, finish: str, stopped_by: object, expected: str):
-    assert finished(Completion(text, finish), stopped_by, STOP).text == expected
+    assert finished(Completion(text, finish), stopped_by, (*STOP, "🙂🙂")).text == expected
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [(("7P2", "P", "2Q"), "at K7P"), (("2Q", "7P2"), "at K7P2"), (("at K7P2Q now", "now"), "at K7P2Q now")],
+)
+def test_a_reply_ends_where_its_first_stop_string_ends(stop: tuple[str, ...], expected: str):
+    cut = finished(Completion("at K7P2Q now", "length", logprobs=(-1.0, -2.0)), None, stop)
+    assert (cut.text, cut.finish_reason) == (expected, "stop")
+    assert cut.logprobs == ((-1.0, -2.0) if expected == "at K7P2Q now" else None)
+
+
+@pytest.mark.parametrize("name", ["stop_reason", "matched_stop"])
+async def test_the_stop_string_that_vllm_or_sglang_names_is_put_back(name: str):
+    stopping = Sampling(stop=("X", "Y"))
+    whole = await Server(ok("red", **{name: "Y"})).model().generate(HELLO, sampling=stopping)
+    last = {"choices": [{"delta": {}, "finish_reason": "stop", name: "Y"}]}
+    usage = {"choices": [{"delta": {}, name: None}], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+    streamed = (
+        await Server(sse(delta("red"), last, usage))
+        .model()
+        .generate(HELLO, sampling=stopping, on_text=lambda _: None)
+    )
+    for reply in (whole, streamed):
+        assert (reply.text, reply.finish_reason) == ("redY", "stop")
 
 
 def sse(*events: object, done: bool = True) -> httpx.Response:
@@ -334,6 +377,53 @@ async def test_parameters_a_server_does_not_know_are_left_out_from_then_on():
     for body in server.bodies[2:]:
         assert "seed" not in body and "max_tokens" not in body and body["max_completion_tokens"] == 2048
     assert len(server.bodies) == 4
+
+
+FIVE = Sampling(stop=("</code>", "</tool_call>", "</answer>", "X", "Y"))
+FOUR_AT_MOST = [
+    "Invalid 'stop': array too long. Expected an array with maximum length 4, but got one with length 5.",
+    "'stop' : maximum number of items is 4",
+    "stop: at most 4 strings",
+]
+
+
+@pytest.mark.parametrize("words", [*FOUR_AT_MOST, "Unsupported parameter: 'stop' is not supported"])
+async def test_a_server_that_refuses_stop_strings_still_ends_replies_at_them(words: str):
+    server = Server(httpx.Response(400, json={"error": {"message": words}}), ok("a X b Y", finish="length"))
+    model = server.model()
+    for _ in range(2):
+        reply = await model.generate(HELLO, sampling=FIVE)
+        assert (reply.text, reply.finish_reason, reply.notes) == ("a X", "stop", ())
+    assert ["stop" in body for body in server.bodies] == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["top_p", "top_k", "min_p", "repetition_penalty"])
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_setting_that_was_asked_for_is_never_left_out(name: str, status: int):
+    refusal = httpx.Response(status, json={"error": f"Unrecognized request argument supplied: {name}"})
+    server = Server(refusal)
+    model = server.model()
+    value = 5 if name == "top_k" else 0.5
+    for _ in range(2):
+        with pytest.raises(ModelError, match=f"does not take {name} .*: leave {name} out, or use a server"):
+            await model.generate(HELLO, sampling=Sampling.model_validate({name: value}))
+        assert server.bodies[-1][name] == value
+    assert len(server.bodies) == 2
+
+
+async def test_a_refusal_of_a_value_is_no_refusal_of_its_setting():
+    """Nor is one that speaks of something whose name holds its name, or of what was not asked for."""
+    for words in (
+        "Invalid 'temperature': decimal above maximum value. Expected a value <= 2",
+        "'temperatures' is unknown",
+        "unknown 'seedling'",
+    ):
+        server = Server(httpx.Response(400, text=words))
+        assert words[:20] in await failure(server, ModelError)
+        assert len(server.bodies) == 1
+    assert "does not take" not in await failure(
+        Server(httpx.Response(400, text="no top_k allowed")), ModelError
+    )
 
 
 async def test_other_refusals_say_what_the_server_said():

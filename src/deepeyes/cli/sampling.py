@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.errors import InputError
 from deepeyes.core.sampling import Sampling
 
-Temperature = Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token.")]
+Temperature = Annotated[float, typer.Option(help="0 takes the likeliest token.")]
 TopP = Annotated[float, typer.Option(help="The likeliest tokens that together have this probability.")]
-TopK = Annotated[int, typer.Option(min=0, help="So many of the likeliest tokens; 0 takes all.")]
+TopK = Annotated[int, typer.Option(help="So many of the likeliest tokens; 0 takes all.")]
 MinP = Annotated[float, typer.Option(help="Tokens at least this share as likely as the likeliest.")]
 RepetitionPenalty = Annotated[
     float, typer.Option(help="Above 1, tokens that were there before get less likely.")
@@ -30,12 +30,7 @@ def sampling_of(
     seed: int,
 ) -> Sampling:
     """The settings that the options give; raises `InputError` for one that cannot be."""
-    with boundary(
-        InputError,
-        "reading the sampling options",
-        "--top-p lies above 0 and up to 1, --min-p from 0 to 1, --repetition-penalty above 0",
-        expected=ValidationError,
-    ):
+    try:
         return Sampling(
             temperature=temperature,
             top_p=top_p,
@@ -45,3 +40,8 @@ def sampling_of(
             stop=tuple(stop),
             seed=seed,
         )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        remedy = first["msg"].lower().removeprefix("value error, ")
+        raise InputError(f"--{option} cannot be {first['input']!r}", remedy) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -44,12 +44,7 @@ class EvalPlan(Config, ABC):
     @classmethod
     def _one_seed(cls, values: Any) -> Any:
         """Plans written before `sampling` had `temperature` beside `seed`, which was the seed of both."""
-        values = with_sampling(values, "temperature")
-        if not isinstance(values, dict):
-            return values
-        fields = cast("dict[str, Any]", values)
-        seeds = {key: fields[key] for key in ("seed", "sampling") if key in fields}
-        return {**fields, **with_sampling(seeds, "seed")}
+        return with_sampling(values, "temperature", shared=("seed",))
 
     def checked(self) -> Self:
         """Itself; raises `InputError` for what cannot be asked."""

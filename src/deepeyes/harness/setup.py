@@ -18,7 +18,7 @@ from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.dialects.base import Dialect
 from deepeyes.dialects.registry import dialect_named
-from deepeyes.harness.search import BRIEF_CHARS, SNIPPET_CHARS, open_engines
+from deepeyes.harness.search import BRIEF_CHARS, SNIPPET_CHARS, check_search, open_engines
 from deepeyes.models.base import ChatModel
 from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import ToolSet
@@ -53,6 +53,9 @@ async def open_agent(
     from deepeyes.sandbox import Sandbox
 
     speech = dialect_named(dialect) if dialect else None
+    specs = (search,) if isinstance(search, str) else search
+    if tools:
+        check_search(specs)  # before a model is loaded
     named = isinstance(model, str)
     chat = await asyncio.to_thread(resolve_model, model) if isinstance(model, str) else model
     agent = Agent(chat, ToolSet(), speech, limits, sampling)
@@ -60,7 +63,6 @@ async def open_agent(
         if not tools:
             yield agent
             return
-        specs = (search,) if isinstance(search, str) else search
         brief = _is_brief(speech, chat)
         chars = BRIEF_CHARS if brief else SNIPPET_CHARS
         async with (

@@ -39,6 +39,7 @@ from deepeyes.models.openai_wire import (
     Unreadable,
     finished,
     read_completion,
+    stopped_by,
     wire_message,
     wire_sampling,
     wire_tool,
@@ -54,6 +55,8 @@ _TOO_LONG = re.compile(
     r"context.{0,20}length|maximum context|context_length|context size|too many tokens", re.I
 )
 _FILTERED = re.compile(r"content.?(?:filter|management|policy)|moderation|safety system", re.I)
+_TOO_MANY_STOPS = re.compile(r"\bstop\b.{0,40}(?:too (?:long|many)|maximum|at most|up to)", re.I | re.S)
+"""OpenAI and others take four."""
 _UNSUPPORTED = re.compile(r"unsupported|not support|unknown|unrecogni|not permitted|not allowed|extra", re.I)
 
 
@@ -177,14 +180,14 @@ class OpenAIModel:
                         await response.aread()
                         if self._learns_from(response, sent):
                             return await self._attempt(body, stop, on_text)
-                        return self._refused(response)
+                        return self._refused(response, sent)
                     if "text/event-stream" not in response.headers.get("content-type", ""):
                         await response.aread()
-                        completion, stopped_by = self._whole(response)
+                        completion, mark = self._whole(response)
                         self._answered = True
                         if on_text is not None:
                             on_text(completion.text)
-                        return finished(completion, stopped_by, stop)
+                        return finished(completion, mark, stop)
                     await _listen(response, reply, on_text)
                     self._answered = True
         except httpx.TimeoutException as error:
@@ -210,24 +213,29 @@ class OpenAIModel:
         except (ValueError, RecursionError) as error:
             raise Unreadable("damaged JSON") from error
         completion = read_completion(data)
-        return completion, data["choices"][0].get("stop_reason")
+        return completion, stopped_by(data["choices"][0])
 
     def _learns_from(self, response: httpx.Response, sent: Json) -> bool:
         """Whether the refusal names a parameter of the request `sent` that is left out, or called otherwise,
         from now on.
         """
         text = response.text
-        if response.status_code not in (400, 422) or _TOO_LONG.search(text) or not _UNSUPPORTED.search(text):
+        if response.status_code not in (400, 422) or _TOO_LONG.search(text):
+            return False
+        if "stop" in sent and _TOO_MANY_STOPS.search(text):
+            self._unknown.add("stop")  # `finished` ends the reply there all the same
+            return True
+        if not _UNSUPPORTED.search(text):
             return False
         if "max_completion_tokens" in text and "max_tokens" in sent:
             self._other_limit = True
             return True
-        unknown = [key for key in _OPTIONAL if key in sent and key in text]
+        unknown = [key for key in _OPTIONAL if key in sent and _names(text, key)]
         self._unknown.update(unknown)
         return bool(unknown)
 
-    def _refused(self, response: httpx.Response) -> Completion:
-        """Every other answer but 200: raises, or is a reply that the provider's filter stopped."""
+    def _refused(self, response: httpx.Response, sent: Json) -> Completion:
+        """Every other answer to `sent` but 200: raises, or is a reply that the provider's filter stopped."""
         status, text = response.status_code, _redacted(response.text)
         if status in (408, 409, 425, 429) or status >= 500:
             asked = retry_after(response.headers.get("retry-after", ""), time.time())
@@ -247,11 +255,11 @@ class OpenAIModel:
         if status == 400 and _FILTERED.search(text):
             return Completion("", finish_reason="content_filter")
         refusal = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
-        asked = next((key for key in _ASKED_FOR if key in text and _UNSUPPORTED.search(text)), "")
-        if status in (400, 422) and asked:
+        asked = [key for key in _ASKED_FOR if key in sent and _names(text, key)]
+        if status in (400, 422) and asked and _UNSUPPORTED.search(text):
             raise ModelError(
-                f"the model server at {self._place} does not take {asked} (status {status}): {text[:200]}",
-                f"leave {asked} out, or use a server that takes it (vLLM and SGLang do)",
+                f"the model server at {self._place} does not take {asked[0]} (status {status}): {text[:200]}",
+                f"leave {asked[0]} out, or use a server that takes it (vLLM and SGLang do)",
             )
         if self._answered:  # it can be asked, only not this
             raise ServerError(refusal, "see what is special about the question or its pictures")
@@ -287,6 +295,11 @@ async def _listen(response: httpx.Response, reply: Accumulator, on_text: OnText 
             on_text(piece)
     if not reply.finish_reason:
         raise Unreadable("a stream that ends in the middle")
+
+
+def _names(text: str, parameter: str) -> bool:
+    """Whether a refusal speaks of this parameter, and not of one whose name holds its name."""
+    return re.search(rf"\b{parameter}\b", text) is not None
 
 
 def _headers() -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The chat-completions wire format as pure functions: messages to JSON, JSON and event streams back.
 
 What always holds: whatever a server sends, reading it gives a Completion or raises `Unreadable`; no other
-exception leaves this file. Servers cut the stop string off; `finished` puts the closing tag back, so a
-reply looks the same whoever generated it.
+exception leaves this file. Servers cut the stop string off; `finished` puts it back where the server says
+which it was, and a dialect's closing tag also where it does not, so a reply looks the same whoever generated
+it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from deepeyes.core.actions import RawToolCall, ToolSpec
@@ -67,22 +68,24 @@ def read_completion(data: Any) -> Completion:
     reply = Accumulator()
     reply.add_delta(message)
     reply.finish_reason = str(choice.get("finish_reason") or "stop")
-    reply.stopped_by = choice.get("stop_reason")
+    reply.stopped_by = stopped_by(choice)
     reply.add_logprobs(choice.get("logprobs"))
     reply.usage = _usage(_mapping(data).get("usage"))
     return reply.completion()
 
 
 def finished(completion: Completion, stopped_by: object, stop: Sequence[str]) -> Completion:
-    """The reply cut after its first stop string, or with the one that the server cut off put back."""
-    from dataclasses import replace
+    """The reply cut where its first stop string ends, or with the one that the server cut off put back.
 
+    Log-probabilities of a reply that is cut are dropped: which of them belong to what is left is not known.
+    """
     text = completion.text
-    ends = [(place, place + len(mark)) for mark in stop if (place := text.find(mark)) >= 0]
+    ends = [place + len(mark) for mark in stop if (place := text.find(mark)) >= 0]
     if ends:
-        return replace(completion, text=text[: min(ends)[1]], finish_reason="stop")
+        logprobs = completion.logprobs if min(ends) == len(text) else None
+        return replace(completion, text=text[: min(ends)], finish_reason="stop", logprobs=logprobs)
     if isinstance(stopped_by, str) and stopped_by in stop:
-        return replace(completion, text=text + stopped_by)
+        return replace(completion, text=text + stopped_by, finish_reason="stop")
     if completion.finish_reason == "stop":
         opened = [(place, mark) for mark in stop if (place := text.rfind(mark.replace("</", "<", 1))) >= 0]
         if opened:
@@ -121,7 +124,7 @@ class Accumulator:
         self.add_delta(_mapping(choice.get("delta")))
         self.add_logprobs(choice.get("logprobs"))
         self.finish_reason = str(choice.get("finish_reason") or self.finish_reason)
-        self.stopped_by = choice.get("stop_reason", self.stopped_by)
+        self.stopped_by = stopped_by(choice) or self.stopped_by
         return self.text[before:]
 
     def add_delta(self, delta: Mapping[str, Any]) -> None:
@@ -152,6 +155,11 @@ class Accumulator:
             usage=self.usage,
             tool_calls=calls,
         )
+
+
+def stopped_by(choice: Mapping[str, Any]) -> object:
+    """The stop string that ended a reply, as vLLM or as SGLang tells it; else a token's id or nothing."""
+    return choice.get("stop_reason") or choice.get("matched_stop")
 
 
 def _wire_part(part: TextPart | ImagePart) -> Json:

@@ -27,7 +27,7 @@ from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
-from deepeyes.models.transformers_generate import context, ends, generate
+from deepeyes.models.transformers_generate import context, ends, generate, text_of
 
 _MAX_VIEW = 1280 * 28 * 28
 
@@ -176,9 +176,9 @@ class TransformersConversation:
                 stopped,
             )
         # Only now is the conversation changed: a failed send leaves it as it was.
-        text = self.owner.processor.tokenizer.decode(tokens, skip_special_tokens=True)
+        text = text_of(self.owner.processor.tokenizer, tokens)
         ended = bool(tokens) and tokens[-1] in ends(self.owner.model)
-        complete = ended or any(mark in text for mark in self.sampling.stop)
+        complete = ended or self.sampling.stops(text)
         self.ids = [*ids, *tokens]
         self.per_token = {key: [*values, *[0] * len(tokens)] for key, values in per_token.items()}
         self.pixels = pixels

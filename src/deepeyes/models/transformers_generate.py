@@ -2,8 +2,8 @@
 
 What always holds: tokens are drawn as the given `Sampling` says (a checkpoint's own top-k, top-p and
 repetition penalty are switched off) and log-probabilities are under the distribution that was drawn from;
-tokens that stand for images cannot be drawn; an event set by another thread ends the generation at the next
-token.
+tokens that stand for images cannot be drawn; a stop string ends the generation where the reply itself holds
+it, and an event set by another thread at the next token.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def generate(
             repetition_penalty=sampling.repetition_penalty,
             max_new_tokens=max_tokens,
             suppress_tokens=_forbidden(model) or None,
-            stop_strings=list(sampling.stop) or None,
-            tokenizer=tokenizer,
-            stopping_criteria=[_Stopped(stopped)],
+            stopping_criteria=[_Stopped(stopped, tokenizer, sampling, len(ids))],
             streamer=_streamer(tokenizer, hear) if hear else None,
             return_dict_in_generate=True,
             output_scores=True,
@@ -71,17 +69,29 @@ def generate(
 
 
 class _Stopped:
-    """A stopping criterion that another thread can set."""
+    """The stopping criterion: another thread's event, or a stop string after the first `begin` tokens.
 
-    def __init__(self, event: threading.Event) -> None:
+    Transformers' own `stop_strings` would also find one that begins in the prompt.
+    """
+
+    def __init__(self, event: threading.Event, tokenizer: Any, sampling: Sampling, begin: int) -> None:
         self._event = event
+        self._tokenizer = tokenizer
+        self._sampling = sampling
+        self._begin = begin
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         import torch
 
-        return torch.full(
-            (input_ids.shape[0],), self._event.is_set(), dtype=torch.bool, device=input_ids.device
+        done = self._event.is_set() or self._sampling.stops(
+            text_of(self._tokenizer, input_ids[0, self._begin :].tolist())
         )
+        return torch.full((input_ids.shape[0],), done, dtype=torch.bool, device=input_ids.device)
+
+
+def text_of(tokenizer: Any, tokens: list[int]) -> str:
+    """A reply's tokens as text, without those that end it."""
+    return str(tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def _streamer(tokenizer: Any, hear: Callable[[str], None]) -> Any:

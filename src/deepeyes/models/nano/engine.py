@@ -23,9 +23,9 @@ from .sampler import distribution
 
 Grid = tuple[int, int, int]
 
-_SLACK = 4
-"""Stop strings are looked for in as many last tokens as the longest has characters, and in so many more: a
-character that is half written when they begin takes up to three.
+_SLACK = 3
+"""Stop strings are looked for in as many last tokens as the longest has bytes, and in so many more: what is
+left of a character that is half written when they begin takes up to three.
 """
 
 
@@ -41,6 +41,8 @@ class Request:
     sampling: Sampling
     seed: int
     """Of this turn: one of a conversation's turns does not repeat another's draws."""
+    first: bool
+    """Of its conversation: whatever the row holds is forgotten before it is read."""
     on_text: Callable[[str], None] | None
     future: asyncio.Future["Spoken"]
     tokens: list[int] = field(default_factory=list[int])
@@ -52,8 +54,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What a request said. `text` ends with the stop string, if one ended it; `tokens` end with `<|im_end|>`
-    or it.
+    """What a request said. `text` is that of `tokens`, which end with `<|im_end|>`, or with the token that
+    completes a stop string (and may write more than the rest of it), or where there was no more room.
     """
 
     text: str
@@ -95,11 +97,6 @@ class Engine:
     def held(self, row: int) -> int:
         """How many tokens `row` holds."""
         return int(self._held[row])
-
-    def forget(self, row: int) -> None:
-        """Empty a row for its next conversation."""
-        self._held[row] = self._next[row] = 0
-        self._met[row] = False
 
     async def speak(self, request: Request) -> Spoken:
         """Queue a request; cancelling the wait stops its decoding."""
@@ -158,6 +155,9 @@ class Engine:
         places = torch.zeros(3, *ids.shape, dtype=torch.long)
         for index, request in enumerate(requests):
             row, size = request.row, len(request.ids)
+            if request.first:  # only this thread knows that nobody before it still decodes in the row
+                self._held[row] = self._next[row] = 0
+                self._met[row] = False
             begin = int(self._next[row])
             places[:, index, :size], after = positions(
                 request.ids, request.grids, begin, self.image_token, self._merge
@@ -229,9 +229,9 @@ class Engine:
         request.logprobs.append(logprob)
         if request.on_text:
             _tell(request, self._text(request.tokens))
-        stops = request.sampling.stop
-        tail = self._text(request.tokens[-max(map(len, stops), default=0) - _SLACK :])
-        if token == self.end or any(tail.endswith(stop) for stop in stops):
+        longest = max((len(stop.encode()) for stop in request.sampling.stop), default=0)
+        tail = self._text(request.tokens[-longest - _SLACK :])
+        if token == self.end or request.sampling.stops(tail):
             finish = "stop"
         elif len(request.tokens) >= request.max_tokens or self._held[request.row] + 1 >= self.length:
             finish = "length"

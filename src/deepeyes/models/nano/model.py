@@ -71,9 +71,7 @@ class NanoModel:
     async def take_row(self) -> int:
         """A free row, waiting for one if all conversations are busy."""
         await self._room.acquire()
-        row = self._free.pop()
-        self.engine.forget(row)
-        return row
+        return self._free.pop()
 
     def give_row(self, row: int) -> None:
         """Give a row back."""
@@ -128,6 +126,7 @@ class NanoConversation:
             max_tokens=max_tokens,
             sampling=self._sampling,
             seed=hash((self._sampling.seed, self._turn)),
+            first=not self._turn,
             on_text=on_text,
             future=asyncio.get_running_loop().create_future(),
         )

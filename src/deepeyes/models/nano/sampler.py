@@ -1,14 +1,19 @@
 """The distribution that tokens are drawn from, for many conversations at once.
 
-What always holds: the steps and their order are those of `Sampling`; a row depends on its own settings alone;
-what is returned is normalised, so that the value of the drawn token is its log-probability.
+What always holds: the steps and their order are those of `Sampling`, and what they keep is what Transformers'
+own warpers keep; a row depends on its own settings alone; what is returned is normalised, so that the value
+of the drawn token is its log-probability.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
+from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from deepeyes.core.sampling import Sampling
+
+_NO_IDS = torch.LongTensor(1, 0)
+"""Warpers are given the tokens so far; those used here do not look at them."""
 
 
 def distribution(logits: torch.Tensor, settings: Sequence[Sampling], met: torch.Tensor) -> torch.Tensor:
@@ -19,35 +24,25 @@ def distribution(logits: torch.Tensor, settings: Sequence[Sampling], met: torch.
     """
     penalty = _column(one.repetition_penalty for one in settings)
     if (penalty != 1).any():
-        logits = torch.where(met, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
-    heat = _column(one.temperature or 1.0 for one in settings)
-    logprobs = torch.log_softmax(logits / heat, -1)
+        logits = torch.where(met, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
+    scores = logits / _column(one.temperature or 1.0 for one in settings)
     for row, one in enumerate(settings):
-        if one.temperature > 0 and (one.top_k or one.top_p < 1 or one.min_p):
-            logprobs[row] = _truncated(logprobs[row], one)
-    return logprobs
+        if one.temperature > 0:
+            scores[row] = _truncated(scores[None, row], one)[0]
+    return torch.log_softmax(scores, -1)
 
 
-def _truncated(logprobs: torch.Tensor, one: Sampling) -> torch.Tensor:
-    """One row (vocabulary) without its unlikely tokens; the likeliest always stays."""
+def _truncated(scores: torch.Tensor, one: Sampling) -> torch.Tensor:
+    """`scores` (1, vocabulary) with minus infinity for unlikely tokens; the likeliest always stays."""
     if one.top_k:
-        least = logprobs.topk(min(one.top_k, len(logprobs))).values[-1]
-        logprobs = _renormalised(logprobs, logprobs >= least)
+        scores = TopKLogitsWarper(one.top_k)(_NO_IDS, scores)
     if one.top_p < 1:
-        ordered, places = logprobs.sort(descending=True)
-        before = ordered.exp().cumsum(-1) - ordered.exp()
-        logprobs = _renormalised(
-            logprobs, torch.zeros_like(logprobs, dtype=torch.bool).scatter(0, places, before < one.top_p)
-        )
+        scores = TopPLogitsWarper(one.top_p)(_NO_IDS, scores)
     if one.min_p:
-        least = logprobs.max() + torch.tensor(one.min_p).log()
-        logprobs = _renormalised(logprobs, logprobs >= least)
-    return logprobs
+        scores = MinPLogitsWarper(one.min_p)(_NO_IDS, scores)
+    return scores
 
 
-def _renormalised(logprobs: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    return torch.log_softmax(logprobs.masked_fill(~kept, -torch.inf), -1)
-
-
-def _column(values: object) -> torch.Tensor:
+def _column(values: Iterable[float]) -> torch.Tensor:
+    """(rows, 1)."""
     return torch.tensor(list(values))[:, None]

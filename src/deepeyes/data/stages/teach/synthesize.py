@@ -38,8 +38,8 @@ class Teacher(Config):
     @model_validator(mode="before")
     @classmethod
     def _of_today(cls, values: Any) -> Any:
-        """Recipes had `temperature` beside the other settings."""
-        return with_sampling(values, "temperature", default=cls.model_fields["sampling"].default)
+        """Recipes had `temperature` beside the other settings, and the stage's `seed` is put there too."""
+        return with_sampling(values, "temperature", "seed", default=cls.model_fields["sampling"].default)
 
 
 class Synthesize(Config):
@@ -62,12 +62,20 @@ class Synthesize(Config):
         if not isinstance(values, dict) or "seed" not in values:
             return values
         fields = dict(cast("dict[str, Any]", values))
-        own = {"sampling": {"seed": fields.pop("seed")}}
-        written = fields.get("written", cls.model_fields["written"].default.model_dump())
-        fields["written"] = own | written
-        fields["teachers"] = {name: own | teacher for name, teacher in fields.get("teachers", {}).items()}
+        seed = fields.pop("seed")
+        fields.setdefault("written", cls.model_fields["written"].default.model_dump(exclude={"sampling"}))
+        fields["written"] = _seeded(fields["written"], seed)
+        teachers = fields.get("teachers")
+        if isinstance(teachers, dict):
+            asked = cast("dict[str, Any]", teachers)
+            fields["teachers"] = {name: _seeded(teacher, seed) for name, teacher in asked.items()}
         return fields
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         """Nothing is decided here: `verify` does, from the trials."""
         return list(items)
+
+
+def _seeded(teacher: Any, seed: Any) -> Any:
+    """The table of a teacher with the stage's seed beside its own settings."""
+    return {"seed": seed, **cast("dict[str, Any]", teacher)} if isinstance(teacher, dict) else teacher
