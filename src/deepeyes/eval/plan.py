@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.config import Config
@@ -43,13 +43,19 @@ class EvalPlan(Config, ABC):
     @model_validator(mode="before")
     @classmethod
     def _one_seed(cls, values: Any) -> Any:
-        """Plans written before `sampling` had `temperature` beside `seed`, which was the seed of both."""
-        values = with_sampling(values, "temperature")
+        """The seed is also that of a sampling without one; plans written before there was `sampling` had
+        `temperature` beside it.
+        """
         if not isinstance(values, dict):
             return values
         fields = cast("dict[str, Any]", values)
-        seeds = {key: fields[key] for key in ("seed", "sampling") if key in fields}
-        return {**fields, **with_sampling(seeds, "seed")}
+        seed = {"seed": fields["seed"]} if "seed" in fields else {}
+        return {**with_sampling(fields, "temperature", "seed"), **seed}
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _one_search(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     def checked(self) -> Self:
         """Itself; raises `InputError` for what cannot be asked."""
