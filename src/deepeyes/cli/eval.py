@@ -24,7 +24,7 @@ from deepeyes.eval.plan import EvalPlan
 from deepeyes.eval.registry import BENCHMARKS, benchmark_named
 from deepeyes.eval.report import is_right, report
 from deepeyes.eval.run import run_plan
-from deepeyes.eval.world import WorldPlan
+from deepeyes.eval.world import WorldPlan, named
 from deepeyes.harness.search import HELP
 from deepeyes.world.families import FAMILIES, searched
 
@@ -55,7 +55,7 @@ def world(
     """Accuracy with its interval, tool-call rate, crop-hit rate, stop reasons, seconds per episode."""
     if tools not in ("on", "off"):
         raise InputError(f"--tools is {tools!r}", "give on or off")
-    families = tuple(name.strip() for name in family.split(",") if name.strip())
+    families = named(family)
     sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     plan = WorldPlan(
         families=families,

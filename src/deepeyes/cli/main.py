@@ -46,10 +46,10 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[assignment]  # names to suggest
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and _load(str(name)), rest
+        return name, command and load(str(name)), rest
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
     app = import_module(f"deepeyes.cli.{name}").app
     command: Any = typer.main.get_group(app) if name in GROUPS else typer.main.get_command(app)
     command.name = name

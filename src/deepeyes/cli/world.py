@@ -24,16 +24,16 @@ def sample(
 ) -> None:
     """Write pictures and tasks.jsonl: a line a task with its answer, its truth and its picture's file."""
     from deepeyes.core.images import ImageStore
-    from deepeyes.eval.world import WorldPlan
+    from deepeyes.eval.world import WorldPlan, named
     from deepeyes.world.tasks import to_task, world_examples
 
-    families = [name.strip() for name in family.split(",") if name.strip()]
-    WorldPlan(families=tuple(families), split=split, seed=seed, n=n).checked()
+    families = named(family)
+    WorldPlan(families=families, split=split, seed=seed, n=n).checked()
     console = Console(stderr=True)
     with boundary(StorageError, f"writing to {out}", "choose a folder you may write to"):
         out.mkdir(parents=True, exist_ok=True)
         with (out / "tasks.jsonl").open("w", encoding="utf-8") as lines:
-            examples = world_examples(families, split, seed, n)
+            examples = world_examples(list(families), split, seed, n)
             for example in track(examples, "drawing", total=n, console=console, transient=True):
                 store = ImageStore()  # one a task: a store keeps its pictures, of some 5 MB each
                 task = to_task(example, store)

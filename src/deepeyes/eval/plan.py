@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.config import Config
@@ -45,6 +45,11 @@ class EvalPlan(Config, ABC):
     def _one_seed(cls, values: Any) -> Any:
         """Plans written before `sampling` had `temperature` beside `seed`, which was the seed of both."""
         return with_sampling(values, "temperature", shared=("seed",))
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _one_search(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     def checked(self) -> Self:
         """Itself; raises `InputError` for what cannot be asked."""

@@ -6,6 +6,9 @@ What always holds: another seed draws other tasks of the same split.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+from pydantic import field_validator
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
@@ -16,11 +19,22 @@ from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import world_tasks
 
 
+def named(families: str) -> tuple[str, ...]:
+    """The names in a list that is separated by commas."""
+    return tuple(name.strip() for name in families.split(",") if name.strip())
+
+
 class WorldPlan(EvalPlan):
     """Tasks of the world's families, as many of each."""
 
     families: tuple[str, ...] = ("tiny", "direct")
+    """In a file or after --set a list, or names separated by commas."""
     split: str = "test"
+
+    @field_validator("families", mode="before")
+    @classmethod
+    def _separated(cls, value: Any) -> Any:
+        return named(value) if isinstance(value, str) else value
 
     def checked(self) -> WorldPlan:
         """Itself; raises `InputError` for a family or split that does not exist."""

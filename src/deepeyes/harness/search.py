@@ -97,13 +97,13 @@ async def open_engines(
 
 def check_search(specs: Sequence[str]) -> None:
     """Raises `ConfigError` for a name that `open_engines` does not know, without opening anything."""
-    from deepeyes.search.providers.registry import NAMES
+    from deepeyes.search.providers.registry import names
 
     for spec in specs:
         name = spec.partition("?")[0].strip().lower()
-        if name not in ("", OFF, WORLD, *NAMES) and not Path(spec.strip()).is_dir():
+        if name not in ("", OFF, WORLD, *names()) and not Path(spec.strip()).is_dir():
             raise ConfigError(
-                f"there is no search {spec!r}", f"give off, world, an index folder, or {', '.join(NAMES)}"
+                f"there is no search {spec!r}", f"give off, world, an index folder, or {', '.join(names())}"
             )
 
 
@@ -139,12 +139,12 @@ def _counted(pack: Pack, tell: OnProgress | None) -> Iterator[Picture]:
 
 
 async def _opened(spec: str, stack: AsyncExitStack, snippet_chars: int, tell: OnProgress | None) -> Engines:
-    from deepeyes.search.providers.registry import IMAGES, NAMES, resolve_images, resolve_text
+    from deepeyes.search.providers.registry import IMAGES, names, resolve_images, resolve_text
 
     if spec.lower() == WORLD:
         return await asyncio.to_thread(_world, stack, snippet_chars, tell)
     name = spec.partition("?")[0].strip().lower()
-    if name not in NAMES:
+    if name not in names():
         return await asyncio.to_thread(_folder, Path(spec), stack, snippet_chars)
     if name in IMAGES:
         images = resolve_images(spec)

@@ -109,6 +109,12 @@ class OpenAIModel:
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @classmethod
+    def at(cls, place: str, **settings: Any) -> OpenAIModel:
+        """The model of a `place`, written MODEL@BASE_URL."""
+        model, _, base_url = place.partition("@")
+        return cls(model, base_url, **settings)
+
     def conversation(self, sampling: Sampling = Sampling()) -> MessageConversation:
         return MessageConversation(self, sampling)
 

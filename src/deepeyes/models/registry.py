@@ -1,15 +1,16 @@
-"""One string picks a model.
+"""One string picks a model: `KIND`, or `KIND:PLACE`, and `#setting=value,...` for what the model cannot tell.
 
-Forms: `nano` (the default, the best so far), `nano-base` (before any tool traces), `nano:FOLDER` (a
-checkpoint of the nano recipe's), `hf:PATH_OR_ID` (in-process with Transformers), `openai:MODEL@BASE_URL`
-(any chat-completions server), `scripted:FILE`. What a server or a folder does not tell can follow after `#`:
-`openai:served-nano@http://127.0.0.1:8000/v1#prompt=brief,max_pixels=37632`. Nothing heavy is imported for a
-form that is not asked for.
+`openai:served-nano@http://127.0.0.1:8000/v1#prompt=brief,max_pixels=37632` is a model behind a server. A new
+kind is a file of its own and a line in `KINDS`. What always holds: nothing is imported for a kind that is not
+asked for; a name, place or setting that cannot be is refused before anything is loaded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,69 +19,95 @@ from deepeyes.core.errors import ModelError, boundary
 from deepeyes.core.images import VisionSpec
 from deepeyes.models.base import ChatModel
 
-FORMS = "use nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE"
-_INSTALL = "install what it needs: pip install 'deepeyes[nano]'"
 _VISION = {"factor": int, "min_pixels": int, "max_pixels": int}
-_OPENAI = {"prompt": str, "dialect_name": str, "logprobs": bool, "seconds": float, "retries": int, **_VISION}
+_WORDS = {"prompt": str, "dialect_name": str}
+_SERVER = {**_WORDS, "logprobs": bool, "seconds": float, "retries": int}
 _HF = {"prompt": str, "device": str, "dtype": str, "max_pixels": int}
-_SCRIPTED = {"prompt": str, "dialect_name": str, **_VISION}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the models of a kind are written, and what opens them."""
+
+    form: str
+    """`KIND` or `KIND:PLACE`. A place FILE or FOLDER is one on this disk, MODEL@BASE_URL names a server."""
+    opens: str
+    """Where the function is defined that gets the place, if there is one, and the settings by their names,
+    and gives the `ChatModel`.
+    """
+    settings: Mapping[str, type] = field(default_factory=dict[str, type])
+    """Name -> str, int, float or bool."""
+    sees: bool = False
+    """Whether the sizes at which the model sees are settings too; they come as `vision`."""
+    alone: bool = False
+    """Whether the kind without a place is a model as well."""
+    extra: str = ""
+    """The extra of this package that it needs."""
+
+
+KINDS = {
+    "nano": Kind("nano:FOLDER", "deepeyes.models.nano.model:open_nano", alone=True, extra="nano"),
+    "nano-base": Kind("nano-base", "deepeyes.models.nano.model:open_base", alone=True, extra="nano"),
+    "hf": Kind("hf:PATH_OR_ID", "deepeyes.models.transformers:TransformersModel.load", _HF, extra="nano"),
+    "openai": Kind("openai:MODEL@BASE_URL", "deepeyes.models.openai:OpenAIModel.at", _SERVER, sees=True),
+    "scripted": Kind("scripted:FILE", "deepeyes.models.scripted:ScriptedModel.from_file", _WORDS, sees=True),
+}
 
 
 def resolve_model(spec: str, **options: Any) -> ChatModel:
-    """The model that `spec` names; `options` go to its constructor. Raises `ModelError`."""
-    kind, rest, settings = _read(spec)
-    if kind in ("nano", "nano-base"):
-        with boundary(ModelError, f"loading the model {kind}", _INSTALL, expected=ImportError):
-            from deepeyes.models.nano import load_nano
-        return load_nano(spec.strip(), folder=Path(rest) if rest else None, **options)
-    if kind == "hf":
-        with boundary(ModelError, f"loading the model {spec}", _INSTALL, expected=ImportError):
-            from deepeyes.models.transformers import TransformersModel
-        return TransformersModel.load(rest, **{**settings, **options})
-    if kind == "openai":
-        from deepeyes.models.openai import OpenAIModel
-
-        model, _, base_url = rest.partition("@")
-        return OpenAIModel(model, base_url, **{**settings, **options})
-    from deepeyes.models.scripted import ScriptedModel
-
-    return ScriptedModel.from_file(rest, **{**settings, **options})
+    """The model that `spec` names; `options` go to what opens it. Raises `ModelError`."""
+    name, place, settings = _read(spec)
+    kind = KINDS[name]
+    remedy = f"install what it needs: pip install 'deepeyes[{kind.extra}]'" if kind.extra else ""
+    with boundary(
+        ModelError, f"loading the model {spec}", remedy or f"look for {kind.opens}", expected=ImportError
+    ):
+        opens = resolve_name(kind.opens)
+    model: ChatModel = opens(*([place] if place else []), **{**settings, **options})
+    return model
 
 
 def check_model(spec: str) -> None:
     """Raises `ModelError` for a name that no model can have, or a file that is not there, without loading
     anything.
     """
-    kind, rest, _ = _read(spec)
-    if kind in ("nano", "scripted") and rest and not Path(rest).exists():
-        raise ModelError(f"there is no file or folder {rest} of {spec!r}", "check its path")
+    name, place, _ = _read(spec)
+    if place and KINDS[name].form.endswith((":FILE", ":FOLDER")) and not Path(place).exists():
+        raise ModelError(f"there is no file or folder {place} of {spec!r}", "check its path")
+
+
+def forms() -> str:
+    """Every way to name a model, in words."""
+    alone = [name for name, kind in KINDS.items() if kind.alone]
+    *first, last = [*alone, *(kind.form for kind in KINDS.values() if ":" in kind.form)]
+    return f"{', '.join(first)} or {last}"
 
 
 def _read(spec: str) -> tuple[str, str, dict[str, Any]]:
-    """Kind, what follows the colon, and the settings."""
-    kind, _, rest = spec.strip().partition(":")
-    rest, _, settings = rest.partition("#")
-    if kind == "nano" or (kind == "nano-base" and not rest):
-        return kind, rest, {}
-    if kind not in ("hf", "openai", "scripted") or not rest:
-        raise ModelError(f"there is no model {spec!r}", FORMS)
-    if kind == "hf":
-        return kind, rest, _settings(settings, _HF)
-    model, at, base_url = rest.partition("@")
-    if kind == "openai" and not (model and at and base_url.startswith(("http://", "https://"))):
-        example = "openai:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
+    """Kind, place (empty if there is none), and the settings."""
+    name, _, rest = spec.strip().partition("#")[0].partition(":")
+    kind = KINDS.get(name)
+    if kind is None or not (kind.alone or rest) or (rest and ":" not in kind.form):
+        raise ModelError(f"there is no model {spec!r}", f"use {forms()}")
+    model, at, url = rest.partition("@")
+    if kind.form.endswith(":MODEL@BASE_URL") and not (
+        model and at and url.startswith(("http://", "https://"))
+    ):
+        example = f"{name}:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
         raise ModelError(f"{spec!r} names no server", f"write it like {example}")
-    return kind, rest, _with_vision(_settings(settings, _OPENAI if kind == "openai" else _SCRIPTED))
+    settings = _settings(spec.strip().partition("#")[2], {**kind.settings, **(_VISION if kind.sees else {})})
+    return name, rest, _with_vision(settings) if kind.sees else settings
 
 
-def _settings(text: str, known: dict[str, type]) -> dict[str, Any]:
+def _settings(text: str, known: Mapping[str, type]) -> dict[str, Any]:
     """`a=1,b=x` by the types in `known`."""
     settings: dict[str, Any] = {}
     for pair in filter(None, text.split(",")):
         key, sign, value = pair.partition("=")
         if not sign or key not in known:
             raise ModelError(
-                f"{pair!r} is not a setting of this kind of model", f"known are {', '.join(known)}"
+                f"{pair!r} is not a setting of this kind of model",
+                f"known are {', '.join(known)}" if known else "leave it out: this kind has none",
             )
         wanted = "true or false" if known[key] is bool else "a number"
         with boundary(ModelError, f"reading {pair}", f"give {wanted}", expected=ValueError):
@@ -97,7 +124,7 @@ def _value(text: str, kind: type) -> Any:
 
 
 def _with_vision(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same settings, those about picture sizes put together as `vision`."""
+    """The same settings, those about image sizes put together as `vision`."""
     sizes = {key: settings.pop(key) for key in _VISION if key in settings}
     if sizes:
         with boundary(

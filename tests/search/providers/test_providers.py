@@ -38,7 +38,7 @@ from deepeyes.search.providers.adapter import Ask, Declined, Unreadable, iso_dat
 from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.limits import SpendingCap, TokenBucket
 from deepeyes.search.providers.online import tidy_query
-from deepeyes.search.providers.registry import NAMES, TEXT, resolve, resolve_images, resolve_text
+from deepeyes.search.providers.registry import adapter_named, names, resolve, resolve_images, resolve_text
 from deepeyes.search.providers.searxng import Searxng
 
 BASIC = base64.b64encode(f"user:{KEY}".encode()).decode()
@@ -590,7 +590,7 @@ def test_text_and_pictures_are_not_confused():
         resolve_text("google_lens?upload=true")
     with pytest.raises(ConfigError, match="not a search of this kind"):
         resolve_images("serper")
-    assert set(NAMES) == {*TEXT_NAMES, "google_lens"}
+    assert set(names()) == {*TEXT_NAMES, "google_lens"}
     assert resolve(" Serper ").name == "serper"
 
 
@@ -612,7 +612,7 @@ JSON = st.recursive(
 
 @given(st.sampled_from(TEXT_NAMES), JSON)
 def test_any_json_is_hits_or_unreadable(name: str, data: Any):
-    adapter = Searxng("http://h/search") if name == "searxng" else TEXT[name]()
+    adapter = Searxng("http://h/search") if name == "searxng" else adapter_named(name)
     for value in (
         data,
         {"results": [data], "organic": [data], "organic_results": [data], "web": {"results": [data]}},

@@ -22,7 +22,7 @@ from deepeyes.train.nano.reading import draw_reading
 from deepeyes.train.nano.recipe import ColdPlan, together
 from deepeyes.train.nano.sheets import unlabelled
 from deepeyes.train.nano.speak import Speak, exactness
-from deepeyes.world.families import FAMILIES, draw_big_sign
+from deepeyes.world.families import draw_big_sign, family_named
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.plan import Read
 from deepeyes.world.scene import empty_scene
@@ -152,7 +152,7 @@ def test_a_trace_without_labels_changes_nothing_in_the_loss_on_a_lessons_cells(t
 @pytest.mark.parametrize("family", ("chart", "table"))
 def test_a_large_number_is_labelled_with_its_digits_and_the_colours_it_is_asked_by(family: str) -> None:
     def large(seed: int):
-        drawn = FAMILIES[family].draw(random.Random(seed), "train")
+        drawn = family_named(family).draw(random.Random(seed), "train")
         return drawn if any(isinstance(step, Read) and step.large for step in drawn.steps) else None
 
     for drawn in filter(None, map(large, range(12))):

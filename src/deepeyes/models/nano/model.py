@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
@@ -47,6 +48,18 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     size = Qwen2VLImageProcessorPil.from_pretrained(folder).size
     vision = VisionSpec(factor=CELL, min_pixels=size["shortest_edge"], max_pixels=size["longest_edge"])
     return NanoModel(name, Engine(model, tokenizer, rows=rows), vision, rows)
+
+
+def open_nano(folder: str = "", **options: Any) -> "NanoModel":
+    """What `nano` and `nano:FOLDER` name (see `load_nano`)."""
+    if not folder:
+        return load_nano("nano", **options)
+    return load_nano(f"nano:{folder}", **{"folder": Path(folder), **options})
+
+
+def open_base(**options: Any) -> "NanoModel":
+    """What `nano-base` names (see `load_nano`)."""
+    return load_nano("nano-base", **options)
 
 
 class NanoModel:

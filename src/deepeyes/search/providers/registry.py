@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
+from pkgutil import resolve_name
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -34,30 +35,26 @@ from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
 from deepeyes.search.guard.guard import Guard, GuardedImages, GuardedText
 from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Adapter, Freshness
-from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.calling import ClientPolicy
-from deepeyes.search.providers.exa import Exa
 from deepeyes.search.providers.online import GoogleLens, OnlineText, Terms, Transport, identity
 from deepeyes.search.providers.searxng import Searxng, open_searxng
 from deepeyes.search.providers.secrets import Secret, read_key
 from deepeyes.search.providers.serpapi import SerpApi
-from deepeyes.search.providers.serper import Serper
-from deepeyes.search.providers.tavily import Tavily
 from deepeyes.search.record.cached_ask import Mode, Recording
 from deepeyes.search.record.cassette import Cassette
 from deepeyes.search.record.recording import RecordedImages, RecordedText
 
-TEXT: Mapping[str, Callable[[], Adapter]] = {
-    "brave": Brave,
-    "exa": Exa,
-    "serpapi": SerpApi,
-    "serper": Serper,
-    "tavily": Tavily,
+TEXT = {
+    "brave": "deepeyes.search.providers.brave:Brave",
+    "exa": "deepeyes.search.providers.exa:Exa",
+    "serpapi": "deepeyes.search.providers.serpapi:SerpApi",
+    "serper": "deepeyes.search.providers.serper:Serper",
+    "tavily": "deepeyes.search.providers.tavily:Tavily",
 }
+"""Name to where the adapter is defined, which is made when its search is opened."""
 IMAGES = ("google_lens",)
 Opened = GuardedText | GuardedImages
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-NAMES = (*sorted([*TEXT, Searxng.name]), *IMAGES)
 
 
 class Settings(BaseModel):
@@ -119,6 +116,11 @@ class Settings(BaseModel):
     def guard(self) -> Guard:
         hosts = [host for host in self.block if host != "benchmarks"]
         return Guard(Blocklist([*(BENCHMARK_HOSTS if "benchmarks" in self.block else ()), *hosts]))
+
+
+def names() -> tuple[str, ...]:
+    """All that may stand before the `?`."""
+    return (*sorted([*TEXT, Searxng.name]), *IMAGES)
 
 
 def resolve(spec: str, *, guard: Guard | None = None, transport: Transport | None = None) -> Opened:
@@ -184,15 +186,21 @@ def resolve_images(
 def _adapter(name: str) -> tuple[Adapter, Secret]:
     if name == Searxng.name:
         return open_searxng()
-    adapter = TEXT[name]()
+    adapter = adapter_named(name)
     return adapter, read_key(adapter.name, adapter.variable)
+
+
+def adapter_named(name: str) -> Adapter:
+    """The adapter of a provider in `TEXT`."""
+    adapter: Adapter = resolve_name(TEXT[name])()
+    return adapter
 
 
 def _read(spec: str, known: Collection[str]) -> tuple[str, Settings]:
     name, text = _parts(spec)
     if name not in known:
         raise ConfigError(
-            f"{name!r} is not a search of this kind" if name in NAMES else f"there is no search {name!r}",
+            f"{name!r} is not a search of this kind" if name in names() else f"there is no search {name!r}",
             f"known are {', '.join(sorted(known))}",
         )
     try:

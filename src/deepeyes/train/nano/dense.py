@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGenera
 
 from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
-from deepeyes.world.families import FAMILIES, draw_content, draw_shape_question, draw_tiny_signs
+from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs, family_named
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, soften
 from deepeyes.world.strings import ALPHABET
@@ -58,7 +58,7 @@ def draw_dense(
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     if choice < 0.25:
-        scene = FAMILIES[rng.choice(SHEETS)].draw(rng, split).scene
+        scene = family_named(rng.choice(SHEETS)).draw(rng, split).scene
         view = to_view(scene.image, size)
         return *patchify(view), label_sheet(scene, grid_of(view))
     if choice < 0.78:

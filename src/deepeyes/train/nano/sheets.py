@@ -11,7 +11,7 @@ from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn
-from deepeyes.world.families import FAMILIES
+from deepeyes.world.families import family_named
 from deepeyes.world.plan import Cut, Read, seen
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, place
@@ -42,12 +42,12 @@ def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[Said, to
     they say, or a scene with a picture, without labels.
     """
     if rng.random() < SCENE:
-        drawn = FAMILIES["integration"].draw(rng, split)
+        drawn = family_named("integration").draw(rng, split)
         view = to_view(drawn.scene.image, size)
         target = next(step.thing for step in drawn.steps if isinstance(step, Cut))
         columns, rows = grid_of(view)
         return _whole(rng, drawn, Read((target,)), view), unlabelled(columns * rows)
-    drawn = FAMILIES[rng.choices(SHEETS, OFTEN)[0]].draw(rng, split)
+    drawn = family_named(rng.choices(SHEETS, OFTEN)[0]).draw(rng, split)
     read = next(step for step in drawn.steps if isinstance(step, Read))
     if not read.large and rng.random() < 0.35:
         return _crops(rng, drawn, size)

@@ -1,26 +1,20 @@
 """Task families: each draws a picture and asks one question about it, with the exact answer.
 
-A family is a module here and a line in `FAMILIES`. What always holds: an example is a pure function of
-(family, split, seed, index), and for the families over real things also of the pack's content.
+A family is a module of its own and a line in `FAMILIES`. What always holds: an example is a pure function of
+(family, split, seed, index), and for the families over real things also of the pack's content; a family's
+module is imported when its first example is drawn.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pkgutil import resolve_name
 
 from deepeyes.world.example import Example, Family
 from deepeyes.world.strings import SPLITS
 
-from .chart import CHART
-from .direct import DIRECT
-from .geometry import GEOMETRY
-from .integration import INTEGRATION
-from .perception import PERCEPTION
-from .search import SEARCH
 from .signs import ask_about_sign, draw_big_sign, draw_content, draw_shape_question, draw_tiny_signs, of_kind
-from .table import TABLE
-from .tiny import TINY
 
 __all__ = [
     "FAMILIES",
@@ -31,22 +25,32 @@ __all__ = [
     "draw_content",
     "draw_shape_question",
     "draw_tiny_signs",
+    "family_named",
     "make_example",
     "make_examples",
     "of_kind",
     "searched",
 ]
 
-FAMILIES: dict[str, Family] = {
-    "tiny": TINY,
-    "direct": DIRECT,
-    "perception": PERCEPTION,
-    "chart": CHART,
-    "table": TABLE,
-    "geometry": GEOMETRY,
-    "search": SEARCH,
-    "integration": INTEGRATION,
+FAMILIES = {
+    "tiny": "deepeyes.world.families.tiny:TINY",
+    "direct": "deepeyes.world.families.direct:DIRECT",
+    "perception": "deepeyes.world.families.perception:PERCEPTION",
+    "chart": "deepeyes.world.families.chart:CHART",
+    "table": "deepeyes.world.families.table:TABLE",
+    "geometry": "deepeyes.world.families.geometry:GEOMETRY",
+    "search": "deepeyes.world.families.search:SEARCH",
+    "integration": "deepeyes.world.families.integration:INTEGRATION",
 }
+"""Name to where the family is defined."""
+
+
+def family_named(name: str) -> Family:
+    """The family of that name. Raises `ValueError` for an unknown one."""
+    if name not in FAMILIES:
+        raise ValueError(f"unknown family {name!r}: use one of {', '.join(FAMILIES)}")
+    family: Family = resolve_name(FAMILIES[name])
+    return family
 
 
 def make_example(family: str, split: str, seed: int, index: int) -> Example:
@@ -55,12 +59,10 @@ def make_example(family: str, split: str, seed: int, index: int) -> Example:
     Raises:
         ValueError: `family` or `split` is unknown.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}: use one of {', '.join(FAMILIES)}")
+    its = family_named(family)
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
     rng = random.Random(f"{family}/{split}/{seed}/{index}")
-    its = FAMILIES[family]
     drawn = its.draw(rng, split)
     name = f"{family}-{split}-{seed}-{index}"
     return Example(name, family, split, **vars(drawn), tools=its.tools, teach=its.teach)
@@ -73,4 +75,4 @@ def make_examples(family: str, split: str, seed: int, count: int) -> Iterator[Ex
 
 def searched(family: str) -> bool:
     """Whether `family` cannot be solved without searching."""
-    return bool({"search", "image_search"} & set(FAMILIES[family].tools))
+    return bool({"search", "image_search"} & set(family_named(family).tools))
