@@ -392,11 +392,11 @@ async def test_events_in_order(task: Task, store: ImageStore):
     told = [event for event in heard if not isinstance(event, events.TextDelta)]
     kinds = [type(event).__name__ for event in told]
     assert kinds == [
-        *("Started", "Thought", "Code", "Output", "Picture"),
+        *("Started", "Thought", "Code", "Output", "Image"),
         *("Thought", "Mistake", "Thought", "Answer", "Ended"),
     ]
     picture = told[4]
-    assert isinstance(picture, events.Picture) and (picture.name, picture.width, picture.height) == (
+    assert isinstance(picture, events.Image) and (picture.name, picture.width, picture.height) == (
         "image_2",
         270,
         170,

@@ -11,10 +11,9 @@ from search.text_helpers import places
 from deepeyes.cli.search import read_documents
 from deepeyes.core.errors import InputError
 from deepeyes.core.limits import StopReason
+from deepeyes.core.results import Observation, SeenHit
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Observation, Trace, TraceWriter, Turn
-from deepeyes.search.base import Hit
-from deepeyes.tools.search import told
+from deepeyes.core.trace import Trace, TraceWriter, Turn
 
 CALL = (
     '<think>Look.</think><tool_call>{"name": "search", "arguments": {"query": "exports of Chad"}}</tool_call>'
@@ -120,18 +119,21 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, words: str):
 
 def test_the_contamination_report_names_what_was_seen(cli: Callable[..., Ran], tmp_path: Path) -> None:
     question = "How many keepers lived in the old lighthouse on the northern cape of the island?"
-    leak = Hit("Quiz", "https://example.org/quiz", f"{question} Seven.")
-    plain = Hit("Cape", "https://example.org/cape", "The cape is windy.")
+    leak = SeenHit(title="Quiz", url="https://example.org/quiz", snippet=f"{question} Seven.")
+    plain = SeenHit(title="Cape", url="https://example.org/cape", snippet="The cape is windy.")
     writer = TraceWriter(tmp_path / "run")
-    for name, hit, brief in (("saw", leak, False), ("saw briefly", leak, True), ("clean", plain, False)):
-        found = Observation(tool="search", stdout=told("keepers", [hit], brief=brief))
+    for name, found in (
+        ("saw", Observation(tool="search", query="keepers", hits=(leak,))),
+        ("clean", Observation(tool="search", query="keepers", hits=(plain,))),
+        ("saw of old", Observation(tool="search", stdout=f"1. Quiz\n{leak.snippet}\n")),
+    ):
         task, turns = Task(id=name, question="?"), (Turn(observation=found),)
         writer.write(Trace(id=name, task=task, turns=turns, stop_reason=StopReason.answered))
     (tmp_path / "bench.jsonl").write_text(json.dumps({"question": question, "answer": 7}) + "\n")
     ran = cli("search", "contamination", tmp_path / "run", tmp_path / "bench.jsonl", "--json")
     report = json.loads(ran.out)
     assert (report["episodes"], report["searched"], report["contaminated"]) == (3, 3, 0.6667)
-    assert set(report["seen"]) == {"saw", "saw briefly"} and report["seen"]["saw"][0]["item"] == "1"
+    assert set(report["seen"]) == {"saw", "saw of old"} and report["seen"]["saw"][0]["item"] == "1"
     ran = cli("search", "contamination", tmp_path / "run", tmp_path / "bench.jsonl")
     assert ran.out.startswith("2 of 3 episodes saw the benchmark")
     (tmp_path / "bench.jsonl").write_text('{"answer": 7}\n')

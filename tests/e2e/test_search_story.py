@@ -14,6 +14,7 @@ from deepeyes.core.trace import Trace, read_traces
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
 from deepeyes.search.image.index import ImageIndex
+from deepeyes.search.pages.passages import Passages
 from deepeyes.search.text.build import build
 from deepeyes.search.text.index import TextIndex
 from deepeyes.tools.base import ToolSet
@@ -66,7 +67,12 @@ async def test_flag_to_crop_to_image_search_to_text_search_to_answer(photo: Imag
     with TextIndex.open(tmp_path / "text") as text:
         async with Sandbox.start() as sandbox:
             python = PythonTool(sandbox)
-            tools = [python, SearchTool(text), ImageSearchTool(pictures, python), OpenPageTool(text)]
+            tools = [
+                python,
+                SearchTool(text),
+                ImageSearchTool(pictures, python),
+                OpenPageTool(Passages(text)),
+            ]
             trace = await Agent(ScriptedModel(REPLIES), ToolSet(tools)).episode(task, images=store)
     check(trace)
 
@@ -98,8 +104,8 @@ def check(trace: Trace) -> None:
     code, image, search, page = [turn.observation for turn in trace.tool_turns]
     assert code and image and search and page
     assert [seen.status for seen in (code, image, search, page)] == ["ok"] * 4, [image.stderr, search.stderr]
-    first = image.stdout.splitlines()[1]
-    assert first.startswith("1. image_2: [") and "Kenya" in first, image.stdout
+    assert image.hits and image.hits[0].image == "image_2" and "Kenya" in image.hits[0].title, image.hits
     assert len(image.images) == 5 and image.images[0].name == "image_2"
-    assert "Kenya" in search.stdout.splitlines()[2]
-    assert page.stdout.startswith("[Kenya: People and Society]") and "Religions:" in page.stdout
+    assert image.hits[0].score >= image.hits[1].score > 0 and image.hits[0].url
+    assert search.hits and "Kenya" in search.hits[0].title and search.hits[0].score > 0
+    assert page.page and page.page.title == "Kenya: People and Society" and "Religions:" in page.page.text

@@ -10,12 +10,14 @@ import pytest
 
 from deepeyes.core.actions import ToolCall
 from deepeyes.core.errors import StorageError
+from deepeyes.core.results import Page
 from deepeyes.harness.search import FirstReader, open_engines
 from deepeyes.search.base import Document
 from deepeyes.search.record.cached_ask import Recording
 from deepeyes.search.record.cassette import Cassette
 from deepeyes.search.record.recording import RecordedReader
-from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.tools.base import Episode, ToolResult
+from deepeyes.tools.registry import toolset
 
 PAGE = Document("https://example.org/moon", "The Moon", "The Moon has water.", "2024", "https://example.org")
 
@@ -57,7 +59,7 @@ async def test_several_readers_are_closed_together():
 
 async def open_page(folder: Path, url: str, more: str = "") -> ToolResult:
     async with open_engines([f"serper?mode=replay&cache={folder}{more}"]) as engines:
-        tools = ToolSet(engines.tools(None))
+        tools = toolset(None, engines.services())
         return await tools.run(ToolCall(name="open_page", arguments={"url": url}), Episode())
 
 
@@ -100,7 +102,7 @@ async def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatc
 async def test_a_recorded_page_is_opened_in_replay(recorded: Path):
     result = await open_page(recorded, PAGE.url)
     assert result.status == "ok", result.stderr
-    assert result.stdout.startswith("[The Moon](https://example.org/moon)\nDate: 2024\n\nThe Moon has water.")
+    assert result.page == Page(url=PAGE.url, title=PAGE.title, text=PAGE.text, date=PAGE.date)
 
 
 @pytest.mark.usefixtures("offline")

@@ -1,5 +1,6 @@
 """The search tools: results for the model whatever it asks, and nothing found that could act as protocol."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ from deepeyes.agent.agent import Agent
 from deepeyes.core.actions import RawToolCall, ToolCall
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits, StopReason
+from deepeyes.core.results import SeenHit
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.dialects.neutralise import DIALECT_TAGS
 from deepeyes.dialects.registry import get_dialect
+from deepeyes.dialects.words import hits_words
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.search.base import Document, Hit, SearchUnavailable
+from deepeyes.search.pages.passages import Passages
 from deepeyes.search.pages.reader import not_read
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.tools.image_search import ImageSearchTool
@@ -49,6 +53,7 @@ class Engine:
 
     async def search(self, query: Any, k: int = 5) -> tuple[Hit, ...]:
         self._ask(query)
+        self.wanted = k
         return self.hits
 
     async def read(self, url: str) -> Document | None:
@@ -68,20 +73,26 @@ async def call(tool: Any, episode: Episode | None = None, **arguments: Any) -> T
 # ---- search
 
 
-async def test_hits_are_told_with_link_date_and_snippet():
-    result = await call(SearchTool(Engine()), query="  how dry\n is Chad? ")
-    assert result.status == "ok" and not result.images
-    assert result.stdout == (
-        '3 results for "how dry is Chad?":\n\n'
-        "1. [Chad: Geography](world://country/chad/geography)\nDate: 2025\ndry in the north\n\n"
-        "2. [untitled](https://example.org/a)\n\n"
-        "3. [Two lines](https://example.org/b)\na b [31m\n"
-    )
+async def test_hits_come_back_as_they_were_found_but_without_images():
+    engine = Engine()
+    result = await call(SearchTool(engine), query="  how dry\n is Chad? ")
+    assert result.status == "ok" and result.stdout == "" and not result.all_images
+    assert engine.asked == ["how dry is Chad?"] and result.query == "how dry is Chad?"
+    assert result.hits == tuple(replace(hit, image=None) for hit in HITS)
+
+
+@pytest.mark.parametrize("kind", [SearchTool, ImageSearchTool])
+async def test_the_best_five_are_kept_whatever_the_engine_gives(kind: Any):
+    many = tuple(Hit(str(number), f"https://a/{number}") for number in range(9))
+    engine = Engine(many)
+    arguments = {"query": "x"} if kind is SearchTool else {}
+    assert (await call(kind(engine), episode(), **arguments)).hits == many[:5] and engine.wanted == 5
+    assert (await call(kind(engine, results=7), episode(), **arguments)).hits == many[:7]
 
 
 async def test_nothing_found_is_an_answer():
     result = await call(SearchTool(Engine(())), query="x")
-    assert result.status == "ok" and 'Nothing was found for "x"' in result.stdout
+    assert (result.status, result.hits, result.query) == ("ok", (), "x")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +122,7 @@ async def test_other_scripts_reach_the_engine(query: str):
     ("tool", "arguments"),
     [
         (SearchTool(Engine(down=True)), {"query": "x"}),
-        (OpenPageTool(Engine(down=True)), {"url": "https://example.org"}),
+        (OpenPageTool(Passages(Engine(down=True))), {"url": "https://example.org"}),
         (ImageSearchTool(Engine(down=True)), {}),
     ],
 )
@@ -127,17 +138,12 @@ def episode(**images: Image.Image) -> Episode:
     return Episode(images={"image_1": Image.new("RGB", (64, 48), "red"), **images})
 
 
-async def test_the_first_picture_is_searched_and_thumbnails_are_named():
+async def test_the_first_image_is_searched_and_thumbnails_come_with_their_hits():
     engine = Engine()
     result = await call(ImageSearchTool(engine), episode(image_2=THUMB))
     assert engine.asked[0].size == (64, 48)
-    assert result.images == (THUMB, THUMB)
-    assert result.stdout == (
-        "3 pictures like image_1, best first:\n"
-        "1. image_3: [Chad: Geography](world://country/chad/geography)\n"
-        "2. no picture: [untitled](https://example.org/a)\n"
-        "3. image_4: [Two lines](https://example.org/b)\n"
-    )
+    assert (result.hits, result.searched_image, result.stdout) == (HITS, "image_1", "")
+    assert result.all_images == (THUMB, THUMB)
 
 
 class Variables:
@@ -182,7 +188,7 @@ async def test_modes_and_sizes():
 
 async def test_no_similar_picture_and_no_picture_at_all():
     result = await call(ImageSearchTool(Engine(())), episode())
-    assert result.status == "ok" and "No picture like image_1" in result.stdout
+    assert (result.status, result.hits, result.searched_image) == ("ok", (), "image_1")
     assert "conversation: none" in (await call(ImageSearchTool(Engine()), Episode())).stderr
 
 
@@ -192,13 +198,15 @@ async def test_no_similar_picture_and_no_picture_at_all():
 async def test_a_page_is_shown_around_the_query():
     text = "\n".join([f"Line {n} about nothing in particular." for n in range(400)] + ["The moon has water."])
     engine = Engine(page=Document("https://example.org/p", "The Moon", text, "2024"))
-    result = await call(
-        OpenPageTool(engine, chars=500), url=" https://example.org/p ", query="water on the moon"
-    )
-    assert result.stdout.startswith("[The Moon](https://example.org/p)\nDate: 2024\n\n")
-    assert "The moon has water." in result.stdout and "[...]" in result.stdout and len(result.stdout) < 650
-    start = await call(OpenPageTool(engine, chars=500), url="https://example.org/p")
-    assert "Line 0 " in start.stdout
+    tool = OpenPageTool(Passages(engine), chars=500)
+    result = await call(tool, url=" https://example.org/p ", query="water on the moon")
+    assert result.page is not None and result.stdout == ""
+    about = result.page.model_dump(exclude={"text"})
+    assert about == {"url": "https://example.org/p", "title": "The Moon", "date": "2024"}
+    assert "The moon has water." in result.page.text and "[...]" in result.page.text
+    assert len(result.page.text) <= 500
+    start = await call(tool, url="https://example.org/p")
+    assert start.page is not None and start.page.text.startswith("Line 0 ")
     assert engine.asked == ["https://example.org/p"] * 2
 
 
@@ -214,13 +222,13 @@ async def test_a_page_is_shown_around_the_query():
     ],
 )
 async def test_pages_that_cannot_be_opened(url: str, query: str, words: str):
-    result = await call(OpenPageTool(Engine()), url=url, query=query)
+    result = await call(OpenPageTool(Passages(Engine())), url=url, query=query)
     assert result.status == "error" and words in result.stderr and len(result.stderr) < 300
 
 
 async def test_a_page_that_was_not_read_says_why():
     engine = Engine(page=not_read("https://a", "the site refuses"))
-    result = await call(OpenPageTool(engine), url="https://a")
+    result = await call(OpenPageTool(Passages(engine)), url="https://a")
     assert result.status == "error" and "the site refuses" in result.stderr
 
 
@@ -231,7 +239,7 @@ async def play(dialect: str, replies: list[Any], engine: Engine) -> tuple[Trace,
     """The trace, and all text the model was shown by the tools."""
     store = ImageStore()
     task = Task(id="t", question="q?", images=(store.put(Image.new("RGB", (64, 64))),))
-    tools = ToolSet([SearchTool(engine), ImageSearchTool(engine), OpenPageTool(engine)])
+    tools = ToolSet([SearchTool(engine), ImageSearchTool(engine), OpenPageTool(Passages(engine))])
     model = ScriptedModel(replies, dialect_name=dialect)
     speech = get_dialect(dialect)
     trace = await Agent(model, tools, dialect=speech, limits=Limits(retries=0)).episode(task, images=store)
@@ -266,9 +274,9 @@ async def test_hostile_hits_are_inert(dialect: str, name: str, arguments: str):
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-async def test_any_hit_is_bounded_lines(title: str, snippet: str):
-    result = await call(SearchTool(Engine((Hit(title, "https://a", snippet),))), query="x")
-    assert len(result.stdout.rstrip("\n").splitlines()) <= 4
+def test_any_hit_is_bounded_lines(title: str, snippet: str):
+    words = hits_words("x", [SeenHit(title=title, url="https://a", snippet=snippet)])
+    assert len(words.rstrip("\n").splitlines()) <= 4
 
 
 async def test_a_search_that_is_down_is_never_scored():

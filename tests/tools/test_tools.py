@@ -11,7 +11,8 @@ from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.core.actions import ToolCall
 from deepeyes.core.errors import InfrastructureError, InputError
-from deepeyes.tools.base import Episode, ToolResult, ToolSet, argument_problem
+from deepeyes.tools.arguments import ArgumentCheck
+from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.tools.python import PythonTool
 
 SCHEMA: dict[str, Any] = {
@@ -70,8 +71,8 @@ def test_two_tools_of_one_name_are_a_bug():
 
 
 @given(st.dictionaries(st.sampled_from(["query", "n", "x"]), st.one_of(st.none(), st.text(), st.integers())))
-def test_argument_problem_is_total(arguments: dict[str, Any]):
-    problem = argument_problem(SCHEMA, arguments)
+def test_the_check_of_arguments_is_total(arguments: dict[str, Any]):
+    problem = ArgumentCheck("echo", SCHEMA).problem(arguments)
     fits = isinstance(arguments.get("query"), str) and "x" not in arguments
     assert (problem == "") == (fits and isinstance(arguments.get("n", 0), int))
 

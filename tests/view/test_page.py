@@ -22,7 +22,7 @@ from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.view.episode import card
 from deepeyes.view.page import render_page, write_page
 from deepeyes.view.pictures import Album
-from deepeyes.view.visible import one_line, visible
+from deepeyes.view.visible import visible, visible_line
 
 EVIL = "</pre></script><script>alert(1)</script><img src=x onerror='alert(2)'> \"q\" {{ 7*7 }} \x1b[31m\x00"
 
@@ -165,5 +165,5 @@ def test_view_command_prints_the_path(
 
 def test_visible_text() -> None:
     assert visible("a\tb\r\nc\x1b\x7f\x9b\u202e") == "a\tb\nc␛␡\ufffd\ufffd"
-    assert one_line("a\n b   c", 80) == "a b c"
-    assert one_line("abcdef", 4) == "abc…"
+    assert visible_line("a\n b   c", 80) == "a b c"
+    assert visible_line("abcdef", 4) == "abc…"

@@ -2,7 +2,7 @@
 
 Plain frozen data, in the order things happen: `Started`, then per turn any `TextDelta`s (raw pieces, as
 they are generated), one of `Code`, `Call`, `Answer` or `Mistake` (with the thought before it), `Output`,
-its `Picture`s; at the end `Ended`. Nobody has to listen, and a listener cannot change the episode.
+its `Image`s; at the end `Ended`. Nobody has to listen, and a listener cannot change the episode.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deepeyes.core.messages import ImagePart
 class Started:
     question: str
     images: tuple[ImagePart, ...]
-    """The task's pictures, with the sizes at which the model sees them."""
+    """The task's images, with the sizes at which the model sees them."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,15 @@ class Mistake:
 class Output:
     tool: str
     status: str
-    stdout: str
+    text: str
+    """What came back, hits and pages included (`Observation.text`)."""
     stderr: str
     seconds: float
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture a tool returned: its name, full size and the size at which the model sees it."""
+class Image:
+    """An image a tool returned: its name, full size and the size at which the model sees it."""
 
     name: str
     width: int
@@ -81,5 +82,5 @@ class Ended:
     answer: str | None
 
 
-Event = Started | TextDelta | Thought | Code | Call | Answer | Mistake | Output | Picture | Ended
+Event = Started | TextDelta | Thought | Code | Call | Answer | Mistake | Output | Image | Ended
 OnEvent = Callable[[Event], None]

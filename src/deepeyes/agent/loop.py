@@ -19,8 +19,8 @@ from functools import partial
 from deepeyes.agent import events
 from deepeyes.agent.events import Event, OnEvent
 from deepeyes.agent.parts import AgentParts
-from deepeyes.agent.record import Record
 from deepeyes.agent.retries import to_the_end, with_retries
+from deepeyes.agent.trace_builder import TraceBuilder
 from deepeyes.core.actions import Action, CallAction, CodeAction, ToolCall
 from deepeyes.core.errors import (
     ContextOverflow,
@@ -30,11 +30,12 @@ from deepeyes.core.errors import (
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.results import Observation, ToolResult
 from deepeyes.core.task import Task, check_question
-from deepeyes.core.trace import Observation, Trace
+from deepeyes.core.trace import Trace
 from deepeyes.dialects.base import Dialect
 from deepeyes.models.base import Completion, Conversation
-from deepeyes.tools.base import Episode, ToolResult, ToolSet
+from deepeyes.tools.base import Episode, ToolSet
 
 Keep = Callable[[Trace], None]
 """Called once with the finished trace, however the episode ended, before anything is raised."""
@@ -66,7 +67,7 @@ async def run_episode(
     sampling = sampling if seed is None else sampling.seeded(seed)
     async with AsyncExitStack() as stack:
         episode = Episode(seed=sampling.seed, limits=limits, stack=stack)
-        record = Record(task, sample, model.vision, limits, images, episode)
+        record = TraceBuilder(task, sample, model.vision, limits, images, episode)
         conversation = model.conversation(sampling)
         stack.push_async_callback(conversation.close)
         run = _Run(record, conversation, speech, agent.tools, on_event)
@@ -105,8 +106,8 @@ async def run_episode(
         return trace
 
 
-async def _shown(record: Record, refs: Sequence[ImageRef]) -> list[ImagePart]:
-    """The task's pictures; in a thread, unless all of them are read and rendered already."""
+async def _shown(record: TraceBuilder, refs: Sequence[ImageRef]) -> list[ImagePart]:
+    """The task's images; in a thread, unless all of them are read and rendered already."""
 
     def show() -> list[ImagePart]:
         return [record.show(record.images.get(ref), ref) for ref in refs]
@@ -120,14 +121,14 @@ async def _shown(record: Record, refs: Sequence[ImageRef]) -> list[ImagePart]:
 class _Run:
     """The parts of one episode, and the turns they take."""
 
-    record: Record
+    record: TraceBuilder
     conversation: Conversation
     dialect: Dialect
     tools: ToolSet
     on_event: OnEvent | None
 
     def opening(self, question: str, shown: list[ImagePart]) -> tuple[Message, ...]:
-        """System prompt, if the dialect has one, and the question with its pictures."""
+        """System prompt, if the dialect has one, and the question with its images."""
         self.tell(events.Started(question, tuple(shown)))
         system = self.dialect.system(self.tools.specs())
         first = self.dialect.first_message(question, shown)
@@ -167,7 +168,7 @@ class _Run:
                 record.pending = self.dialect.correction(action, turns_left)
             else:
                 seen = await self._act(_call_of(action))
-                record.pending = self.dialect.observation(action, seen, turns_left)
+                record.pending = self.dialect.observation(action, seen, turns_left, limits.stdout_chars)
             record.add_observation(seen)
         return StopReason.max_turns
 
@@ -210,15 +211,19 @@ class _Run:
                 ) from error
 
         result = await with_retries(use, self.record.limits, self.record.notes)
-        if result.images:  # to name and render them takes time that other episodes could use
-            seen = await asyncio.to_thread(self.record.observe, call.name, result)
+        if result.all_images:  # to name and render them takes time that other episodes could use
+            seen = await asyncio.to_thread(self._observed, call.name, result)
         else:
-            seen = self.record.observe(call.name, result)
-        self.tell(events.Output(seen.tool, seen.status, seen.stdout, seen.stderr, seen.seconds))
+            seen = self._observed(call.name, result)
+        self.tell(events.Output(seen.tool, seen.status, seen.text, seen.stderr, seen.seconds))
         for part in seen.images:
             size, view = (part.ref.width, part.ref.height), (part.view_width, part.view_height)
-            self.tell(events.Picture(part.name, *size, *view))
+            self.tell(events.Image(part.name, *size, *view))
         return seen
+
+    def _observed(self, tool: str, result: ToolResult) -> Observation:
+        """What the model gets to see of a result."""
+        return self.record.observe(tool, self.dialect.shown(result))
 
     def tell(self, event: Event) -> None:
         if self.on_event is not None:

@@ -19,7 +19,7 @@ from deepeyes.eval.report import is_right
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan
 from deepeyes.view.page import write_page
-from deepeyes.view.visible import one_line
+from deepeyes.view.visible import visible_line
 
 app = typer.Typer(add_completion=False)
 
@@ -77,10 +77,10 @@ def _line(trace: Trace) -> str:
         mark = "[yellow]not scored[/]"
     else:
         mark = "[green]right[/]" if is_right(trace) else "[red]wrong[/]"
-    answer = "(none)" if trace.answer is None else one_line(trace.answer, 24)
+    answer = "(none)" if trace.answer is None else visible_line(trace.answer, 24)
     should = "" if is_right(trace) else f" (it is {trace.task.answer})"
     looks = len(trace.tool_turns)
     how = f"looked {looks}x with code" if looks else "at once"
-    question = escape(one_line(trace.task.question, 52))
+    question = escape(visible_line(trace.task.question, 52))
     said = f"[bold]{escape(answer)}[/]{escape(should)}"
     return f"  {mark}  {question}  {said}  [dim]{how}, {trace.seconds:.1f} s[/]"

@@ -67,7 +67,7 @@ def _blocks(event: Event) -> list[RenderableType]:
             return [_indented(f"the reply could not be read: {visible(reason)}", "yellow")]
         case events.Output():
             return _output(event)
-        case events.Picture():
+        case events.Image():
             return [_picture(event.name, event.width, event.height, event.view_width, event.view_height)]
         case events.Answer(text=text):
             return [Text(visible(text), style="bold green")]
@@ -79,8 +79,8 @@ def _output(event: events.Output) -> list[RenderableType]:
     good = event.status == "ok"
     head = f"{event.tool}: {event.status}, {event.seconds:.2f} s"
     blocks: list[RenderableType] = [_indented(head, "dim" if good else "yellow")]
-    if event.stdout.strip():
-        blocks.append(_indented(visible(event.stdout.rstrip()), ""))
+    if event.text.strip():
+        blocks.append(_indented(visible(event.text.rstrip()), ""))
     if event.stderr.strip():
         blocks.append(_indented(visible(event.stderr.rstrip()), "red"))
     return blocks

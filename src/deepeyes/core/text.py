@@ -1,4 +1,4 @@
-"""Text that came from outside and must survive JSON.
+"""Text that came from outside: made to survive JSON, and to fit where it is shown.
 
 Sandboxes, servers and models can produce lone surrogates, which no UTF-8 file can hold. `Text` is a `str`
 field that replaces them on the way in, so that writing a trace never fails on what a tool printed.
@@ -7,12 +7,16 @@ field that replaces them on the way in, so that writing a trace never fails on w
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator
 
 MAX_DEPTH = 20
 """Lists and objects inside each other in JSON from outside. Pydantic reads back no more than 200."""
+
+# Control characters, marks of direction and width that nobody sees, and lone surrogates.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 def encodable(text: str) -> str:
@@ -42,6 +46,17 @@ def cut_middle(text: str, max_chars: int) -> str:
     head = max_chars - tail
     missing = len(text) - max_chars
     return f"{text[:head]}\n[... {missing:,} characters cut ...]\n{text[len(text) - tail :]}"
+
+
+def tidy(text: str, max_chars: int) -> str:
+    """`text` without control characters and lone surrogates, single-spaced, its first `max_chars`."""
+    return " ".join(_CONTROL.sub(" ", text[: 2 * max_chars]).split())[:max_chars]
+
+
+def one_line(text: str, max_chars: int) -> str:
+    """`text` without line breaks and control characters; ends with " ..." where it is cut to `max_chars`."""
+    line = " ".join(_CONTROL.sub(" ", text[: 4 * max_chars]).split())
+    return line if len(line) <= max_chars else f"{line[: max_chars - 4].rstrip()} ..."
 
 
 def _encodable(value: Any) -> Any:

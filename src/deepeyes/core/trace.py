@@ -27,6 +27,7 @@ from deepeyes.core.files import append_whole
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.results import Observation
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
 from deepeyes.core.text import Text
@@ -58,25 +59,6 @@ class Usage(BaseModel):
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
         )
-
-
-class Observation(BaseModel):
-    """What came back after an action, as it was before the dialect put it into words (but cut to the
-    limits).
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    tool: str = ""
-    """Empty when no tool ran: the reply was malformed."""
-    status: str = "ok"
-    """ok, error (the model's mistake), interrupted, timeout, crashed, session_lost, or malformed."""
-    stdout: Text = ""
-    stderr: Text = ""
-    images: tuple[ImagePart, ...] = ()
-    dropped_images: int = 0
-    """Pictures left out because a limit was reached."""
-    seconds: float = 0.0
 
 
 class Turn(BaseModel):

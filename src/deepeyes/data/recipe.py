@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from math import isfinite
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
@@ -33,6 +33,7 @@ from deepeyes.data.stages.teach.verify import Verified
 from deepeyes.dialects.registry import dialect_named
 from deepeyes.harness.search import check_search
 from deepeyes.models.registry import check_model
+from deepeyes.tools.registry import TOOLS
 
 Section = (
     OpenEnded
@@ -51,9 +52,6 @@ _JUDGING = {"k", "max_right", "solved_at", "otherwise"}
 """Settings of the probes that decide how often is asked and what follows, not what is said."""
 
 
-ToolName = Literal["python", "search", "image_search", "open_page"]
-
-
 class ExportOptions(Config):
     """Settings of all formats."""
 
@@ -63,12 +61,20 @@ class ExportOptions(Config):
     """
     dialect: str = "deepeyes_v2"
     """In which prompts for reinforcement learning are put: `deepeyes_v2`, `deepeyes_v2/brief`, ..."""
-    tools: tuple[ToolName, ...] | None = None
+    tools: tuple[str, ...] | None = None
     """Which tools these prompts name, in this order; by default those that the run's own stages had, and
     `python` if none had any.
     """
     vision: VisionSpec = VisionSpec()
     """How large the learner of these prompts sees pictures."""
+
+    @field_validator("tools")
+    @classmethod
+    def _are_tools(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            if name not in TOOLS:
+                raise ValueError(f"there is no tool {name!r}, the tools are {', '.join(TOOLS)}")
+        return names
 
 
 class Recipe(Config):

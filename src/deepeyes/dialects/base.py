@@ -1,20 +1,25 @@
 """What a dialect is: the words in which a model is told things and says what it does.
 
 What always holds: `parse` is total (any text gives exactly one Action); text from outside, the user's
-question as well as tool output, goes through `neutralise` here, in `Outside`, and nowhere else; pictures
-travel as parts, so the number of placeholders a tokenizer writes is the number of pictures, by
-construction.
+question as well as everything that a tool brings back, goes through `neutralise` here, in `SafeDialect`, and
+nowhere else; images travel as parts, so the number of placeholders a tokenizer writes is the number of
+images, by construction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from deepeyes.core.actions import Action, Malformed, RawToolCall, ToolSpec
+from deepeyes.core.limits import Limits
 from deepeyes.core.messages import ImagePart, Message
-from deepeyes.core.trace import Observation
+from deepeyes.core.results import Observation, Page, SeenHit, ToolResult
+from deepeyes.core.text import cut_middle
 from deepeyes.dialects.neutralise import neutralise
+from deepeyes.dialects.words import newline_ended, result_words
+
+_MAX_CHARS = Limits().stdout_chars
 
 
 class Dialect(Protocol):
@@ -32,6 +37,11 @@ class Dialect(Protocol):
         """Whether tools are given to the server as schemas instead of being told in text."""
         ...
 
+    @property
+    def snippet_chars(self) -> int:
+        """How long a snippet of a search should be, in characters: it is chosen by its length."""
+        ...
+
     def system(self, tools: Sequence[ToolSpec]) -> str | None:
         """The system prompt, or None when there is none."""
         ...
@@ -40,8 +50,18 @@ class Dialect(Protocol):
         """The user turn that opens an episode."""
         ...
 
-    def observation(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
-        """What the model is told after its action ran; `turns_left` counts its replies to come."""
+    def shown(self, result: ToolResult) -> ToolResult:
+        """What of a result a model is shown: which hits, which images at which size. Asked before images
+        get their names, so what is left out has none.
+        """
+        ...
+
+    def observation(
+        self, action: Action, observation: Observation, turns_left: int, max_chars: int = _MAX_CHARS
+    ) -> tuple[Message, ...]:
+        """What the model is told after its action ran; `turns_left` counts its replies to come, `max_chars`
+        bounds the words for hits or a page (stdout and stderr are within their limits already).
+        """
         ...
 
     def correction(self, mistake: Malformed, turns_left: int) -> tuple[Message, ...]:
@@ -53,25 +73,69 @@ class Dialect(Protocol):
         ...
 
 
-class Outside:
-    """Base of the dialects: lets text from outside in, made inert, and hands it to the
-    dialect's own words.
+class SafeDialect:
+    """Base of the dialects: lets text from outside in, made inert, and hands it to the dialect's own words.
+
+    A subclass writes `_first` and `_observed`, and `_result` if its hits and pages read differently.
     """
+
+    @classmethod
+    def with_prompt(cls, prompt: str) -> Self:
+        """The dialect with the words that `prompt` names; one that has a single set of words ignores it."""
+        return cls()
+
+    @property
+    def snippet_chars(self) -> int:
+        return 300
+
+    def shown(self, result: ToolResult) -> ToolResult:
+        return result
 
     def first_message(self, question: str, images: Sequence[ImagePart]) -> Message:
         return self._first(neutralise(question), images)
 
-    def observation(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
-        inert = {"stdout": neutralise(observation.stdout), "stderr": neutralise(observation.stderr)}
-        return self._observed(action, observation.model_copy(update=inert), turns_left)
+    def observation(
+        self, action: Action, observation: Observation, turns_left: int, max_chars: int = _MAX_CHARS
+    ) -> tuple[Message, ...]:
+        said = observation.stdout
+        if observation.hits is not None or observation.page is not None:
+            said = newline_ended(said) + cut_middle(self._result(observation), max_chars)
+        return self._observed(action, neutralise(said), _inert(observation), turns_left)
 
     def _first(self, question: str, images: Sequence[ImagePart]) -> Message:
         raise NotImplementedError
 
-    def _observed(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
+    def _result(self, seen: Observation) -> str:
+        """Hits or a page in words. All of it is made inert afterwards, so it cannot hold tags of a dialect:
+        those belong into `_observed`.
+        """
+        return result_words(seen)
+
+    def _observed(self, action: Action, said: str, seen: Observation, turns_left: int) -> tuple[Message, ...]:
+        """The messages for a result: `said` is its text (stdout, hits, page), and every text in `seen` is
+        inert.
+        """
         raise NotImplementedError
 
 
-def newline_ended(text: str) -> str:
-    """`text` with a newline at its end, unless it is empty."""
-    return text if not text or text.endswith("\n") else text + "\n"
+def _inert(seen: Observation) -> Observation:
+    """`seen` with every text that came from outside made inert."""
+    return seen.model_copy(
+        update={
+            "stdout": neutralise(seen.stdout),
+            "stderr": neutralise(seen.stderr),
+            "query": neutralise(seen.query),
+            "searched_image": neutralise(seen.searched_image),
+            "hits": None if seen.hits is None else tuple(map(_inert_hit, seen.hits)),
+            "page": None if seen.page is None else _inert_page(seen.page),
+        }
+    )
+
+
+def _inert_hit(hit: SeenHit) -> SeenHit:
+    texts = {name: neutralise(getattr(hit, name)) for name in ("title", "url", "snippet", "date", "source")}
+    return hit.model_copy(update={**texts, "flags": tuple(map(neutralise, hit.flags))})
+
+
+def _inert_page(page: Page) -> Page:
+    return page.model_copy(update={name: neutralise(getattr(page, name)) for name in Page.model_fields})

@@ -1,8 +1,7 @@
 """The dialect `deepeyes_v2`: `<think>` and then one of `<code>`, `<tool_call>`, `<answer>`, in plain text.
 
-Two sets of words for one syntax. `full` explains everything to a model that was never trained on it;
-`brief` is a few tokens for a model that was (the nano model). Replies are read by `deepeyes_v2_parse`. The
-exact strings of `brief` are what the nano model is trained on: changing one means training again.
+These are the words for a model that was never trained on the dialect: they explain everything.
+`deepeyes_v2_brief` has the few tokens for one that was; `deepeyes_v2_parse` reads the replies of both.
 """
 
 from __future__ import annotations
@@ -10,34 +9,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from deepeyes.core.actions import Action, Malformed, RawToolCall, ToolSpec
 from deepeyes.core.errors import ConfigError, boundary
 from deepeyes.core.messages import ImagePart, Message
-from deepeyes.core.trace import Observation
-from deepeyes.dialects.base import Outside, newline_ended
+from deepeyes.core.results import Observation
+from deepeyes.dialects.base import SafeDialect
 from deepeyes.dialects.deepeyes_v2_parse import parse
 from deepeyes.dialects.deepeyes_v2_prompt import LAST_TURN, full_system
+from deepeyes.dialects.words import newline_ended
 
 
 @dataclass(frozen=True)
-class DeepEyesV2(Outside):
+class DeepEyesV2(SafeDialect):
     """`system_file` replaces the words of the system prompt (for checkpoints trained on other words)."""
 
-    prompt: str = "full"
     system_file: Path | None = None
 
     @classmethod
-    def with_prompt(cls, prompt: str) -> DeepEyesV2:
-        if prompt in ("full", "brief"):
-            return cls(prompt)
+    def with_prompt(cls, prompt: str) -> Self:
+        if prompt == "full":
+            return cls()
         if not Path(prompt).is_file():
             raise ConfigError(f"there is no prompt {prompt!r}", "use full, brief or the path of a text file")
-        return cls("full", Path(prompt))
+        return cls(Path(prompt))
 
     @property
     def name(self) -> str:
-        return "deepeyes_v2" if self.prompt == "full" else f"deepeyes_v2/{self.prompt}"
+        return "deepeyes_v2"
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -48,63 +48,44 @@ class DeepEyesV2(Outside):
         return False
 
     def system(self, tools: Sequence[ToolSpec]) -> str | None:
-        if self.system_file is not None:
-            with boundary(
-                ConfigError,
-                f"reading {self.system_file}",
-                "give a UTF-8 text file",
-                expected=(OSError, UnicodeError),
-            ):
-                return self.system_file.read_text("utf-8")
-        if self.prompt == "brief":
-            return f"Tools: {', '.join(tool.name for tool in tools)}" if tools else None
-        return full_system(tools)
+        if self.system_file is None:
+            return full_system(tools)
+        with boundary(
+            ConfigError,
+            f"reading {self.system_file}",
+            "give a UTF-8 text file",
+            expected=(OSError, UnicodeError),
+        ):
+            return self.system_file.read_text("utf-8")
 
     def parse(self, text: str, tool_calls: Sequence[RawToolCall] = ()) -> Action:
         return parse(text)
 
     def correction(self, mistake: Malformed, turns_left: int) -> tuple[Message, ...]:
-        if self.prompt == "brief":
-            return (Message.make("user", f"Output:\n{newline_ended(mistake.reason)}"),)
         return (Message.make("user", f"Your reply could not be used: {mistake.reason}", _hurry(turns_left)),)
 
     def _first(self, question: str, images: Sequence[ImagePart]) -> Message:
-        parts: list[str | ImagePart] = []
-        for image in images:
-            parts += (
-                [image, _brief_line(image)] if self.prompt == "brief" else [_full_line(image), image, "\n"]
-            )
-        return Message.make("user", *parts, question if self.prompt == "brief" else f"Question: {question}")
+        return Message.make("user", *_shown(images), f"Question: {question}")
 
-    def _observed(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
-        out, err = newline_ended(observation.stdout), newline_ended(observation.stderr)
-        parts: list[str | ImagePart] = []
-        if self.prompt == "brief":
-            parts.append(f"Output:\n{out}{err}")
-            for image in observation.images:
-                parts += [image, _brief_line(image)]
-            return (Message.make("user", *parts),)
-        parts.append(f"Output of {observation.tool}:\n{out}")
+    def _observed(self, action: Action, said: str, seen: Observation, turns_left: int) -> tuple[Message, ...]:
+        out, err = newline_ended(said), newline_ended(seen.stderr)
+        parts: list[str | ImagePart] = [f"Output of {seen.tool}:\n{out}"]
         if err:
             parts.append(f"Errors:\n{err}")
-        if not (out or err or observation.images):
+        if not (out or err or seen.images):
             parts.append("(nothing was printed and no picture was shown)\n")
-        for image in observation.images:
-            parts += [_full_line(image), image, "\n"]
-        if observation.dropped_images:
-            parts.append(
-                f"({observation.dropped_images} more pictures were left out: show fewer at a time)\n"
-            )
+        parts += _shown(seen.images)
+        if seen.dropped_images:
+            parts.append(f"({seen.dropped_images} more pictures were left out: show fewer at a time)\n")
         return (Message.make("user", *parts, _hurry(turns_left)),)
 
 
-def _brief_line(image: ImagePart) -> str:
-    return f"{image.name} {image.ref.width}x{image.ref.height} as {image.view_width}x{image.view_height}\n"
-
-
-def _full_line(image: ImagePart) -> str:
-    size, seen = f"{image.ref.width}x{image.ref.height}", f"{image.view_width}x{image.view_height}"
-    return f"{image.name}: {size} pixels, shown to you at {seen}\n"
+def _shown(images: Sequence[ImagePart]) -> list[str | ImagePart]:
+    parts: list[str | ImagePart] = []
+    for image in images:
+        size, seen = f"{image.ref.width}x{image.ref.height}", f"{image.view_width}x{image.view_height}"
+        parts += [f"{image.name}: {size} pixels, shown to you at {seen}\n", image, "\n"]
+    return parts
 
 
 def _hurry(turns_left: int) -> str:

@@ -22,9 +22,10 @@ from deepeyes.core.actions import (
     ToolSpec,
 )
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.results import Observation
 from deepeyes.core.text import read_json
-from deepeyes.core.trace import Observation
-from deepeyes.dialects.base import Outside, newline_ended
+from deepeyes.dialects.base import SafeDialect
+from deepeyes.dialects.words import newline_ended
 
 _SYSTEM = """\
 You answer questions about pictures. {tools}When you are sure, reply with the answer alone, as short as the
@@ -41,7 +42,7 @@ _ONE_CALL = "Make one call at a time and wait for its result."
 
 
 @dataclass(frozen=True)
-class Native(Outside):
+class Native(SafeDialect):
     @property
     def name(self) -> str:
         return "native"
@@ -75,18 +76,18 @@ class Native(Outside):
     def _first(self, question: str, images: Sequence[ImagePart]) -> Message:
         return Message.make("user", *_shown(images), question)
 
-    def _observed(self, action: Action, observation: Observation, turns_left: int) -> tuple[Message, ...]:
-        text = newline_ended(observation.stdout) + newline_ended(observation.stderr)
-        if observation.images:
-            text += f"(pictures: {', '.join(image.name for image in observation.images)}, shown next)\n"
-        if observation.dropped_images:
-            text += f"({observation.dropped_images} more pictures were left out: show fewer at a time)\n"
+    def _observed(self, action: Action, said: str, seen: Observation, turns_left: int) -> tuple[Message, ...]:
+        text = newline_ended(said) + newline_ended(seen.stderr)
+        if seen.images:
+            text += f"(pictures: {', '.join(image.name for image in seen.images)}, shown next)\n"
+        if seen.dropped_images:
+            text += f"({seen.dropped_images} more pictures were left out: show fewer at a time)\n"
         if turns_left == 1:
             text += "This is your last turn: answer now.\n"
         call_id = action.call.id if isinstance(action, CallAction) else ""
         messages = [_tool_message(call_id, text or "(no output)")]
-        if observation.images:
-            messages.append(Message.make("user", *_shown(observation.images)))
+        if seen.images:
+            messages.append(Message.make("user", *_shown(seen.images)))
         return tuple(messages)
 
 

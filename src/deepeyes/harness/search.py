@@ -1,5 +1,4 @@
-"""What `--search` opens: the embedded world, an index folder, or providers on the web, as tools for an
-episode.
+"""What `--search` opens: the embedded world, an index folder, or providers on the web.
 
 What always holds: nothing is opened for `off`; what was opened is closed with the block; what is missing
 and made up for is told in `notes`, which the verbs print to stderr.
@@ -17,19 +16,18 @@ from typing import TYPE_CHECKING
 
 from deepeyes.core.errors import ConfigError, InputError, StorageError, boundary
 from deepeyes.search.base import Document, ImageSearch, PageReader, Picture, TextSearch
+from deepeyes.tools.services import PythonSandbox, Services
 
 if TYPE_CHECKING:
     from deepeyes.search.guard.guard import GuardedText
     from deepeyes.search.text.build import Manifest, OnProgress
     from deepeyes.search.text.index import TextIndex
-    from deepeyes.tools.base import Tool
-    from deepeyes.tools.image_search import Pictures
     from deepeyes.world.pack import Pack
 
 OFF = "off"
 WORLD = "world"
-SNIPPET_CHARS, BRIEF_CHARS = 300, 200
-"""Characters of a snippet, and for a model with the brief prompt."""
+SNIPPET_CHARS = 300
+"""Characters of a snippet, unless a dialect wants other ones."""
 GISTS = "gists.npy"
 """Beside a pack: vectors of its passages, so that its index is built in seconds."""
 HELP = (
@@ -45,22 +43,11 @@ class Engines:
     pages: PageReader | None = None
     notes: tuple[str, ...] = ()
 
-    def tools(self, python: Pictures | None, *, brief: bool = False) -> list[Tool]:
-        """The tools over what is there; `python` knows the sandbox's variables; `brief` results are for a
-        model with the brief prompt.
-        """
-        from deepeyes.tools.image_search import ImageSearchTool
-        from deepeyes.tools.open_page import OpenPageTool
-        from deepeyes.tools.search import SearchTool
+    def services(self, sandbox: PythonSandbox | None = None) -> Services:
+        """What tools can be made of: these searches, and `sandbox`."""
+        from deepeyes.search.pages.passages import Passages
 
-        tools: list[Tool] = []
-        if self.text is not None:
-            tools.append(SearchTool(self.text, brief=brief))
-        if self.images is not None:
-            tools.append(ImageSearchTool(self.images, python, brief=brief))
-        if self.pages is not None:
-            tools.append(OpenPageTool(self.pages))
-        return tools
+        return Services(sandbox, self.text, self.images, None if self.pages is None else Passages(self.pages))
 
 
 class FirstReader:
@@ -93,6 +80,11 @@ async def open_engines(
             if spec.strip().lower() not in ("", OFF):
                 found = _joined(found, await _opened(spec.strip(), stack, snippet_chars, tell), spec)
         yield found
+
+
+def is_off(specs: Sequence[str]) -> bool:
+    """Whether nothing is to be searched."""
+    return all(spec.strip().lower() in ("", OFF) for spec in specs)
 
 
 def check_search(specs: Sequence[str]) -> None:

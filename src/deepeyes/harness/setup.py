@@ -1,7 +1,8 @@
 """One call that opens an agent: a model by name with its sandbox, what it may search, and its tools.
 
-What always holds: nothing stays behind, whichever way the block ends; without tools no sandbox is started and
-nothing is opened to search in, and without a word about searching there is no search tool.
+What always holds: nothing stays behind, whichever way the block ends; only what the tools need is opened, so
+without Python no sandbox is started and without tools nothing is opened to search in; without a word about
+searching there is no search tool.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from deepeyes.agent.agent import Agent
@@ -18,11 +19,12 @@ from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.dialects.base import Dialect
 from deepeyes.dialects.registry import dialect_named
-from deepeyes.harness.search import BRIEF_CHARS, SNIPPET_CHARS, check_search, open_engines
+from deepeyes.harness.search import Engines, check_search, is_off, open_engines
 from deepeyes.models.base import ChatModel
 from deepeyes.models.registry import resolve_model
-from deepeyes.tools.base import ToolSet
-from deepeyes.tools.python import PythonTool
+from deepeyes.tools.base import Tool, ToolSet
+from deepeyes.tools.registry import STANDARD, check_tools, services_for, toolset
+from deepeyes.tools.services import Services
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,12 +32,16 @@ Tell = Callable[[str], None]
 """Told in a sentence what its user should know: an index that is made, vectors that are missing."""
 
 
+_SEARCHES = frozenset(("text", "images", "pages"))
+"""The services that `search` may open."""
+
+
 @asynccontextmanager
 async def open_agent(
     model: str | ChatModel = "nano",
     *,
-    tools: bool = True,
-    dialect: str = "",
+    tools: bool | str | Sequence[str | Tool] = True,
+    dialect: str | Dialect = "",
     search: str | Sequence[str] = (),
     limits: Limits = Limits(),
     sampling: Sampling = Sampling(),
@@ -43,45 +49,62 @@ async def open_agent(
 ) -> AsyncGenerator[Agent]:
     """The agent of a model, with the Python tool and what `search` names, or without any tool.
 
-    `model`: a name as in `deepeyes ask --model`, or a model, which stays its owner's to close. `dialect`: a
-    name, such as `native` or `deepeyes_v2/brief`; empty for the model's own. `search`: as in `deepeyes ask
-    --search`, one or several.
+    `model`: a name as in `deepeyes ask --model`, or a model, which stays its owner's to close.
+    `tools`: names, such as `("search", "open_page")`, and tools of your own; True for Python and all that
+    `search` allows.
+    `dialect`: a name, such as `native` or `deepeyes_v2/brief`, or a dialect of your own; empty for the
+    model's own.
+    `search`: as in `deepeyes ask --search`, one or several.
 
-    Raises `ModelError`, `ConfigError` (dialect, search), `SearchUnavailable` (an index) or
-    `SandboxUnavailable`.
+    Raises `ConfigError` (a tool, dialect or search that there is not, or a tool without what it needs) before
+    anything is opened, then `ModelError`, `SearchUnavailable` (an index) or `SandboxUnavailable`.
     """
-    from deepeyes.sandbox import Sandbox
-
-    speech = dialect_named(dialect) if dialect else None
+    speech = (dialect_named(dialect) if dialect else None) if isinstance(dialect, str) else dialect
+    wanted = _wanted(tools)
     specs = (search,) if isinstance(search, str) else search
-    if tools:
-        check_search(specs)  # before a model is loaded
-    named = isinstance(model, str)
+    if wanted != ():
+        check_search(specs)
+        check_tools(wanted or (), {"sandbox"} if is_off(specs) else {"sandbox", *_SEARCHES})
     chat = await asyncio.to_thread(resolve_model, model) if isinstance(model, str) else model
     agent = Agent(chat, ToolSet(), speech, limits, sampling)
     try:
-        if not tools:
-            yield agent
-            return
-        brief = _is_brief(speech, chat)
-        chars = BRIEF_CHARS if brief else SNIPPET_CHARS
-        async with (
-            open_engines(specs, snippet_chars=chars, tell=lambda *step: _say(tell, *step)) as engines,
-            Sandbox.start() as sandbox,
-        ):
-            for note in engines.notes:
-                tell(note)
-            python = PythonTool(sandbox)
-            yield replace(agent, tools=ToolSet([python, *engines.tools(python, brief=brief)]))
-    except SandboxUnavailable as error:
-        raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
+        async with AsyncExitStack() as stack:
+            services = await _opened(wanted, specs, agent, stack, tell)
+            yield replace(agent, tools=toolset(wanted, services))
     finally:
-        if named:
+        if isinstance(model, str):
             await chat.aclose()
 
 
-def _is_brief(speech: Dialect | None, model: ChatModel) -> bool:
-    return (speech.name.partition("/")[2] if speech else model.prompt) == "brief"
+def _wanted(tools: bool | str | Sequence[str | Tool]) -> tuple[str | Tool, ...] | None:
+    """The tools that are named; None for the standard ones, as far as there is what they need."""
+    if isinstance(tools, bool):
+        return None if tools else ()
+    return (tools,) if isinstance(tools, str) else tuple(tools)
+
+
+async def _opened(
+    wanted: Sequence[str | Tool] | None, specs: Sequence[str], agent: Agent, stack: AsyncExitStack, tell: Tell
+) -> Services:
+    """What these tools need, and no more; closed with `stack`. Snippets are as long as the agent's dialect
+    wants them.
+    """
+    needed = services_for(STANDARD if wanted is None else wanted)
+    engines = Engines()
+    if needed & _SEARCHES:
+        chars = agent.speech.snippet_chars
+        opening = open_engines(specs, snippet_chars=chars, tell=lambda *step: _say(tell, *step))
+        engines = await stack.enter_async_context(opening)
+        for note in engines.notes:
+            tell(note)
+    if "sandbox" not in needed:
+        return engines.services()
+    from deepeyes.sandbox import Sandbox
+
+    try:
+        return engines.services(await stack.enter_async_context(Sandbox.start()))
+    except SandboxUnavailable as error:
+        raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
 
 
 def _say(tell: Tell, what: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""What a search gives back, whoever searched: an index on this disk, a provider on the web, a recording.
+"""What a search is, whoever searches: an index on this disk, a provider on the web, a recording.
 
 What always holds: no hit is an empty tuple, a normal result that the model is told; `SearchUnavailable` means
 that nothing could be asked (provider down, out of quota, index missing), which is ours and is never scored;
@@ -13,6 +13,12 @@ from typing import Protocol
 from PIL import Image
 
 from deepeyes.core.errors import InfrastructureError
+from deepeyes.core.results import Hit
+
+MAX_QUERY_CHARS = 2000
+"""What is read of a query; the rest of a longer one says nothing that a search could use."""
+NOT_READ = "not read"
+"""The `source` of a document that stands for a page which could not be read."""
 
 
 class SearchUnavailable(InfrastructureError):
@@ -33,6 +39,11 @@ class Document:
     source: str = ""
     """Where it comes from and under which licence."""
 
+    @property
+    def could_be_read(self) -> bool:
+        """Whether it is the page; if not, its `text` says why there is none."""
+        return self.source != NOT_READ
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -43,22 +54,6 @@ class Picture:
     image: Image.Image
     page: str = ""
     source: str = ""
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One result, best first; `score` is comparable within one answer only."""
-
-    title: str
-    url: str
-    snippet: str = ""
-    date: str = ""
-    source: str = ""
-    score: float = 0.0
-    image: Image.Image | None = None
-    """Thumbnail, at most 256 pixels a side."""
-    flags: tuple[str, ...] = ()
-    """What the guard noticed, such as `contaminated`."""
 
 
 class TextSearch(Protocol):

@@ -1,33 +1,31 @@
-"""The image search tool: `image_search(image)` gives the five pictures most like one, with their titles.
+"""The image search tool: `image_search(image)` gives the five images most like one, with their titles.
 
-The picture is one of the conversation or a PIL variable of the sandbox, so that the model can search for
-what it cut out: a whole scene finds nothing, the flag in it does. What always holds: a name that stands for
-no picture, or a picture too small to say anything, is a result that says what there is; only our own
-failures leave the tool.
+The image is one of the conversation or a PIL variable of the sandbox, so that the model can search for what
+it cut out: a whole scene finds nothing, the flag in it does. What always holds: a name that stands for no
+image, or an image too small to say anything, is a result that says what there is; only our own failures
+leave the tool.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from deepeyes.core.images import to_rgb
-from deepeyes.search.base import Hit, ImageSearch
+from deepeyes.core.text import one_line
+from deepeyes.search.base import ImageSearch
 from deepeyes.tools.base import Episode, ToolResult
-from deepeyes.tools.search import one_line
+from deepeyes.tools.python import PythonTool
+from deepeyes.tools.services import Services
 
 RESULTS = 5
-BRIEF_RESULTS, BRIEF_SIDE = 2, 112
-"""For a model with the brief prompt: titles alone, and the best picture at this many pixels a side."""
 MIN_SIDE = 8
-"""Pixels; a smaller picture looks like too many others."""
+"""Pixels; a smaller image looks like too many others."""
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
-_TITLE_CHARS = 200
 
 
 class Pictures(Protocol):
@@ -54,18 +52,18 @@ class ImageSearchTool:
         "additionalProperties": False,
     }
 
-    def __init__(
-        self,
-        engine: ImageSearch,
-        python: Pictures | None = None,
-        results: int = RESULTS,
-        *,
-        brief: bool = False,
-    ) -> None:
+    needs = ("images",)
+
+    def __init__(self, engine: ImageSearch, python: Pictures | None = None, results: int = RESULTS) -> None:
         self._engine = engine
         self._python = python
-        self._results = min(results, BRIEF_RESULTS) if brief else results
-        self._brief = brief
+        self._results = results
+
+    @classmethod
+    def of(cls, services: Services) -> Self:
+        """With a sandbox its variables can be searched for too: their sessions belong to the episode."""
+        assert services.images is not None
+        return cls(services.images, PythonTool(services.sandbox) if services.sandbox is not None else None)
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         name = str(arguments.get("image") or "image_1").strip()
@@ -82,11 +80,7 @@ class ImageSearchTool:
             )
         start = time.perf_counter()
         hits = (await self._engine.search(to_rgb(picture), self._results))[: self._results]
-        if self._brief:
-            hits = [replace(hit, image=_small(hit.image) if n == 0 else None) for n, hit in enumerate(hits)]
-        text = told(one_line(name, 100), hits, first=len(episode.images) + 1, brief=self._brief)
-        shown = tuple(hit.image for hit in hits if hit.image is not None)
-        return ToolResult(stdout=text, images=shown, seconds=time.perf_counter() - start)
+        return ToolResult(hits=hits, searched_image=name, seconds=time.perf_counter() - start)
 
     def _no_picture(self, name: str, episode: Episode) -> str:
         there = ", ".join(episode.images) or "none"
@@ -96,24 +90,3 @@ class ImageSearchTool:
             else ""
         )
         return f"There is no picture {one_line(name, 60)!r} (pictures of this conversation: {there}{hint})."
-
-
-def _small(image: Image.Image | None) -> Image.Image | None:
-    """A copy of at most `BRIEF_SIDE` pixels a side."""
-    return ImageOps.contain(image, (BRIEF_SIDE, BRIEF_SIDE)) if image is not None else None
-
-
-def told(name: str, hits: Sequence[Hit], first: int, *, brief: bool = False) -> str:
-    """The hits as the model reads them; their pictures follow as image_<first>, image_<first + 1> ..."""
-    if not hits:
-        return f"No picture like {name} was found. Cut out one thing alone and search that.\n"
-    if brief:
-        return "".join(f"{n}. {one_line(hit.title, _TITLE_CHARS)}\n" for n, hit in enumerate(hits, start=1))
-    lines: list[str] = []
-    for number, hit in enumerate(hits, start=1):
-        shown = f"image_{first}" if hit.image is not None else "no picture"
-        first += hit.image is not None
-        title = one_line(hit.title, _TITLE_CHARS) or "untitled"
-        lines.append(f"{number}. {shown}: [{title}]({one_line(hit.url, 600)})")
-    count = "1 picture" if len(hits) == 1 else f"{len(hits)} pictures"
-    return "\n".join([f"{count} like {name}, best first:", *lines]) + "\n"

@@ -1,21 +1,21 @@
 """The page tool: `open_page(url, query)` gives the readable text of one page, around what is asked for.
 
-What always holds: an address that cannot be read is a result that says why; the text shown is bounded, and
-what is left out is marked; only `SearchUnavailable` leaves the tool.
+What always holds: an address that cannot be read is a result that says why; the text is bounded, and what is
+left out of it is marked; only `SearchUnavailable` leaves the tool.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-from deepeyes.search.base import Document, PageReader
-from deepeyes.search.pages.passages import passages
-from deepeyes.search.pages.reader import NOT_READ
-from deepeyes.search.text.words import tidy
+from deepeyes.core.results import Page
+from deepeyes.core.text import one_line, tidy
+from deepeyes.search.base import MAX_QUERY_CHARS
 from deepeyes.tools.base import Episode, ToolResult
-from deepeyes.tools.search import one_line, query_problem
+from deepeyes.tools.search import query_problem
+from deepeyes.tools.services import PassageReader, Services
 
 PAGE_CHARS = 4000
 _URL_CHARS = 2000
@@ -39,9 +39,16 @@ class OpenPageTool:
         "additionalProperties": False,
     }
 
-    def __init__(self, reader: PageReader, chars: int = PAGE_CHARS) -> None:
+    needs = ("pages",)
+
+    def __init__(self, reader: PassageReader, chars: int = PAGE_CHARS) -> None:
         self._reader = reader
         self._chars = chars
+
+    @classmethod
+    def of(cls, services: Services) -> Self:
+        assert services.pages is not None
+        return cls(services.pages)
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         url, query = str(arguments["url"]).strip(), str(arguments.get("query") or "")
@@ -49,23 +56,15 @@ class OpenPageTool:
         if problem:
             return ToolResult("error", stderr=problem)
         start = time.perf_counter()
-        page = await self._reader.read(url)
+        page = await self._reader.passages(url, tidy(query, MAX_QUERY_CHARS), self._chars)
         seconds = time.perf_counter() - start
         if page is None:
             text = f"There is no page at {one_line(url, 200)}: take the link of a search result."
             return ToolResult("error", stderr=text, seconds=seconds)
-        if page.source == NOT_READ:
+        if not page.could_be_read:
             return ToolResult("error", stderr=one_line(page.text, 400), seconds=seconds)
-        return ToolResult(stdout=told(page, tidy(query), self._chars), seconds=seconds)
-
-
-def told(page: Document, query: str, chars: int) -> str:
-    """The page as the model reads it."""
-    head = f"[{one_line(page.title, 200) or 'untitled'}]({one_line(page.url, 600)})\n"
-    if page.date:
-        head += f"Date: {one_line(page.date, 40)}\n"
-    body = passages(page.text, query, chars)
-    return f"{head}\n{body or '(the page has no text)'}\n"
+        read = Page(url=page.url, title=page.title, text=page.text, date=page.date)
+        return ToolResult(page=read, seconds=seconds)
 
 
 def _url_problem(url: str) -> str:
@@ -73,6 +72,6 @@ def _url_problem(url: str) -> str:
         return "The url is empty: give the link of a search result."
     if len(url) > _URL_CHARS:
         return f"The url has {len(url):,} characters, at most {_URL_CHARS:,} are accepted."
-    if tidy(url) != url or " " in url:
+    if tidy(url, _URL_CHARS) != url or " " in url:
         return "The url has spaces or control characters: copy the link of a search result as it is."
     return ""

@@ -8,54 +8,19 @@ pictures, the next code gets a new one and is told that its variables are gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Self
 
 from PIL import Image
 
 from deepeyes.core.errors import InfrastructureError, InputError
 from deepeyes.tools.base import Episode, ToolResult
+from deepeyes.tools.services import PythonSandbox, PythonSession, Services
 
 _STARTED_AGAIN = "(The Python session was started again: variables are gone, the image_N are there.)\n"
 _UNFIT = "The Python session took no more pictures and was ended: write again all that your code needs."
-
-
-class CellResult(Protocol):
-    """What the sandbox gives back for one piece of code."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def stdout(self) -> str: ...
-    @property
-    def stderr(self) -> str: ...
-    @property
-    def result(self) -> str | None:
-        """The text of the last expression's value, as an interactive session shows it."""
-        ...
-
-    @property
-    def images(self) -> Sequence[Image.Image]: ...
-    @property
-    def dropped(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class PythonSession(Protocol):
-    async def run(self, code: str, *, timeout: float) -> CellResult: ...
-    async def put_images(self, images: Mapping[str, Image.Image]) -> object: ...
-    async def get_image(self, name: str) -> Image.Image | None:
-        """The picture that a variable stands for; None for anything else."""
-        ...
-
-    async def close(self) -> object: ...
-
-
-class PythonSandbox(Protocol):
-    async def open(self, images: Mapping[str, Image.Image], *, seed: int) -> PythonSession: ...
 
 
 @dataclass
@@ -84,8 +49,15 @@ class PythonTool:
         "additionalProperties": False,
     }
 
+    needs = ("sandbox",)
+
     def __init__(self, sandbox: PythonSandbox) -> None:
         self._sandbox = sandbox
+
+    @classmethod
+    def of(cls, services: Services) -> Self:
+        assert services.sandbox is not None
+        return cls(services.sandbox)
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         running = self._running(episode)

@@ -1,25 +1,23 @@
-"""The search tool: `search(query)` gives the five best pages as title, link, date and snippet.
+"""The search tool: `search(query)` gives the five best pages: title, link, date and snippet of each.
 
-What always holds: a query that cannot be searched and a search that finds nothing are results that say so;
-only `SearchUnavailable` leaves the tool. Titles and snippets are other people's words: they are passed on
-as they are, on one line each, and made inert by the dialect.
+What always holds: a query that cannot be searched is a result that says so, and to find nothing is a result
+too; only `SearchUnavailable` leaves the tool. Titles and snippets are other people's words: they are passed
+on as they are, and the dialect words them and makes them inert.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Self
 
-from deepeyes.search.base import Hit, TextSearch
-from deepeyes.search.text.words import MAX_QUERY_CHARS, tidy
+from deepeyes.core.text import tidy
+from deepeyes.search.base import MAX_QUERY_CHARS, TextSearch
 from deepeyes.tools.base import Episode, ToolResult
+from deepeyes.tools.services import Services
 
 RESULTS = 5
-BRIEF_RESULTS = 1
-"""For a model with the brief prompt, which also gets neither links nor dates."""
-_TITLE_CHARS = 200
-_SNIPPET_CHARS = 600
 
 
 class SearchTool:
@@ -37,10 +35,16 @@ class SearchTool:
         "additionalProperties": False,
     }
 
-    def __init__(self, engine: TextSearch, results: int = RESULTS, *, brief: bool = False) -> None:
+    needs = ("text",)
+
+    def __init__(self, engine: TextSearch, results: int = RESULTS) -> None:
         self._engine = engine
-        self._results = min(results, BRIEF_RESULTS) if brief else results
-        self._brief = brief
+        self._results = results
+
+    @classmethod
+    def of(cls, services: Services) -> Self:
+        assert services.text is not None
+        return cls(services.text)
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         given = str(arguments["query"])
@@ -48,10 +52,10 @@ class SearchTool:
         if problem:
             return ToolResult("error", stderr=problem)
         start = time.perf_counter()
-        query = tidy(given)
-        hits = await self._engine.search(query, self._results)
-        text = told(query, hits[: self._results], brief=self._brief)
-        return ToolResult(stdout=text, seconds=time.perf_counter() - start)
+        query = tidy(given, MAX_QUERY_CHARS)
+        found = (await self._engine.search(query, self._results))[: self._results]
+        hits = tuple(replace(hit, image=None) for hit in found)  # what was asked in words is told in words
+        return ToolResult(hits=hits, query=query, seconds=time.perf_counter() - start)
 
 
 def query_problem(query: str) -> str:
@@ -61,35 +65,4 @@ def query_problem(query: str) -> str:
             f"The query has {len(query):,} characters, at most {MAX_QUERY_CHARS:,} are searched: "
             "ask in one short sentence."
         )
-    return "" if tidy(query) else "The query is empty: say what to look for."
-
-
-def told(query: str, hits: Sequence[Hit], *, brief: bool = False) -> str:
-    """The hits as the model reads them."""
-    asked = one_line(query, _TITLE_CHARS)
-    if not hits:
-        return f'Nothing was found for "{asked}". Try other or fewer words.\n'
-    if brief:
-        return "".join(
-            f"{number}. {one_line(hit.title, _TITLE_CHARS)}\n{one_line(hit.snippet, _SNIPPET_CHARS)}\n"
-            for number, hit in enumerate(hits, start=1)
-        )
-    count = "1 result" if len(hits) == 1 else f"{len(hits)} results"
-    return "\n".join([f'{count} for "{asked}":\n', *(_entry(n, hit) for n, hit in enumerate(hits, start=1))])
-
-
-def _entry(number: int, hit: Hit) -> str:
-    lines = [
-        f"{number}. [{one_line(hit.title, _TITLE_CHARS) or 'untitled'}]({one_line(hit.url, _SNIPPET_CHARS)})"
-    ]
-    if hit.date:
-        lines.append(f"Date: {one_line(hit.date, 40)}")
-    if hit.snippet:
-        lines.append(one_line(hit.snippet, _SNIPPET_CHARS))
-    return "\n".join(lines) + "\n"
-
-
-def one_line(text: str, chars: int) -> str:
-    """`text` without line breaks and control characters, at most `chars` long."""
-    line = tidy(text[: 4 * chars])
-    return line if len(line) <= chars else f"{line[: chars - 4].rstrip()} ..."
+    return "" if tidy(query, MAX_QUERY_CHARS) else "The query is empty: say what to look for."

@@ -15,6 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from deepeyes.core.limits import StopReason
+from deepeyes.core.results import Page, SeenHit
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.view.pictures import Album, Outline, Shown
 from deepeyes.view.visible import visible
@@ -38,6 +39,10 @@ class Step:
     status: str
     stdout: str
     stderr: str
+    hits: tuple[SeenHit, ...]
+    page: Page | None
+    found_nothing: bool
+    """Whether it was a search without hits."""
     tool_seconds: float
     dropped: int
     pictures: tuple[Shown, ...]
@@ -128,6 +133,9 @@ def _step(number: int, turn: Turn, album: Album) -> Step:
         seen.status if seen else "",
         seen.stdout if seen else "",
         seen.stderr if seen and seen.tool else "",
+        (seen.hits or ()) if seen else (),
+        seen.page if seen else None,
+        seen is not None and seen.hits == (),
         seen.seconds if seen else 0.0,
         seen.dropped_images if seen else 0,
         tuple(album.show(part) for part in seen.images) if seen else (),

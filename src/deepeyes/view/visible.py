@@ -18,7 +18,7 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_PICTURES)
 
 
-def one_line(text: str, width: int) -> str:
+def visible_line(text: str, width: int) -> str:
     """`text` on one line of at most `width` characters."""
     joined = " ".join(visible(text).split())
     return joined if len(joined) <= width else joined[: max(0, width - 1)] + "…"

@@ -1,16 +1,19 @@
 """How much of a finished run saw a benchmark: read from its traces, whatever searched."""
 
+from collections.abc import Callable
+
 import pytest
 from PIL import Image
 
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart
+from deepeyes.core.results import Observation, SeenHit
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Observation, Trace, Turn
+from deepeyes.core.trace import Trace, Turn
+from deepeyes.dialects.words import result_words
 from deepeyes.search.base import Hit
 from deepeyes.search.guard.contamination import Benchmark, Item, contamination
-from deepeyes.tools.search import told
 
 QUESTION = "In the photo, how many storeys does the building to the left of the red lighthouse have in total?"
 LEAK = Hit("Answers of a benchmark", "https://example.org/leak", f"17: {QUESTION} Seven.")
@@ -24,7 +27,13 @@ def trace(name: str, *seen: Observation) -> Trace:
 
 
 def search(*hits: Hit, query: str = "lighthouse") -> Observation:
-    return Observation(tool="search", stdout=told(query, hits))
+    seen = tuple(SeenHit(title=hit.title, url=hit.url, snippet=hit.snippet) for hit in hits)
+    return Observation(tool="search", hits=seen, query=query)
+
+
+def search_of_old(*hits: Hit, query: str = "lighthouse") -> Observation:
+    """As traces held it when tools worded what they found."""
+    return Observation(tool="search", stdout=result_words(search(*hits, query=query)))
 
 
 @pytest.fixture
@@ -32,7 +41,8 @@ def benchmark() -> Benchmark:
     return Benchmark([Item("q1", QUESTION, ("seven",))], [("p1", Image.effect_noise((64, 64), 90))])
 
 
-def test_how_much_of_a_run_was_contaminated(benchmark: Benchmark):
+@pytest.mark.parametrize("search", [search, search_of_old])
+def test_how_much_of_a_run_was_contaminated(benchmark: Benchmark, search: Callable[..., Observation]):
     run = [
         trace("leaked", search(PLAIN), search(PLAIN, LEAK), search(LEAK)),
         trace("clean", search(PLAIN)),

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
 from deepeyes.dialects.neutralise import neutralise
-from deepeyes.search.base import Document, Hit
+from deepeyes.search.base import NOT_READ, Document, Hit
 from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
-from deepeyes.search.guard.cleaning import clean, one_line
+from deepeyes.search.guard.cleaning import clean, clean_line
 from deepeyes.search.guard.contamination import Benchmark, Item, picture_hash
 from deepeyes.search.guard.guard import (
     CONTAMINATED,
@@ -24,7 +24,6 @@ from deepeyes.search.guard.guard import (
     GuardedReader,
     GuardedText,
 )
-from deepeyes.search.pages.reader import NOT_READ
 from deepeyes.search.providers.registry import resolve_text
 
 # ---- plain text
@@ -66,7 +65,7 @@ def test_cleaning_is_idempotent_and_leaves_nothing_invisible(text: str):
     assert clean(plain) == plain
     for c in plain:
         assert c in "\n\t\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
-    assert len(clean(text, 20)) <= 20 and "\n" not in one_line(text, 20) and len(one_line(text, 20)) <= 20
+    assert len(clean(text, 20)) <= 20 and "\n" not in clean_line(text, 20) and len(clean_line(text, 20)) <= 20
 
 
 def test_cleaning_of_much_text_is_quick_and_bounded():

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.retrying import RetryPolicy
-from deepeyes.search.base import Document, SearchUnavailable
+from deepeyes.search.base import NOT_READ, Document, SearchUnavailable
 from deepeyes.search.pages import reader as reader_module
 from deepeyes.search.pages.addresses import is_public
 from deepeyes.search.pages.fetching import USER_AGENT, Fetcher, FetchLimits, Problem
 from deepeyes.search.pages.passages import passages
-from deepeyes.search.pages.reader import NOT_READ, WebReader
+from deepeyes.search.pages.reader import WebReader
 
 STORY = "The lighthouse was built in 1821 by the harbour board and stands 43 metres above the rocks. " * 6
 PAGE = f"""<!doctype html><html><head><title>Old Lighthouse</title>

@@ -18,8 +18,7 @@ from PIL import Image
 from search.web_answers import EMPTY, FULL, KEY
 
 from deepeyes.core.errors import ConfigError, StorageError
-from deepeyes.search.base import Document, Hit, SearchUnavailable
-from deepeyes.search.pages.reader import NOT_READ
+from deepeyes.search.base import NOT_READ, Document, Hit, SearchUnavailable
 from deepeyes.search.providers.online import Terms, identity
 from deepeyes.search.providers.registry import resolve_text
 from deepeyes.search.record.cached_ask import Mode, Recording

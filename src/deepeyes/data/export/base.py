@@ -28,16 +28,12 @@ from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
 from deepeyes.data.run.probe import noted_tools
 from deepeyes.dialects.neutralise import neutralise_special
 from deepeyes.dialects.registry import dialect_named
-from deepeyes.tools.image_search import ImageSearchTool
-from deepeyes.tools.open_page import OpenPageTool
-from deepeyes.tools.python import PythonTool
-from deepeyes.tools.search import SearchTool
+from deepeyes.tools.registry import tool_spec
 
 SPLITS = ("train", "validation")
 MARK = ".deepeyes-export"
 """A file that every export holds, so that the next one may take its place."""
 NEEDS = "install what it needs: pip install 'deepeyes[data]'"
-_TOOLS = (PythonTool, SearchTool, ImageSearchTool, OpenPageTool)
 
 Piece = str | Image.Image
 
@@ -96,12 +92,11 @@ class Finished:
     @property
     def tools(self) -> list[ToolSpec]:
         """What prompts name."""
-        known = {tool.name: _spec(tool) for tool in _TOOLS}
         noted = {spec.name: spec for spec in noted_tools(self.run)}
         names = self.recipe.export.tools
         if names is None:
-            return list(noted.values()) or [known["python"]]
-        return [noted.get(name, known[name]) for name in names]
+            return list(noted.values()) or [tool_spec("python")]
+        return [noted.get(name) or tool_spec(name) for name in names]
 
     def imitations(self, split: str) -> Iterator[Sample]:
         """Conversations to learn from."""
@@ -215,7 +210,3 @@ def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[Sequence[dic
             batch = []
     if batch:
         yield batch
-
-
-def _spec(tool: type[PythonTool | SearchTool | ImageSearchTool | OpenPageTool]) -> ToolSpec:
-    return ToolSpec(name=tool.name, description=tool.description, parameters=dict(tool.parameters))

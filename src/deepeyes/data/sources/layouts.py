@@ -19,9 +19,10 @@ from deepeyes.core.actions import Action
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.results import Observation
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable
-from deepeyes.core.trace import Observation, Trace, Turn, Verdict, trace_id
+from deepeyes.core.trace import Trace, Turn, Verdict, trace_id
 from deepeyes.data.item import Item, Unfit
 from deepeyes.data.sources.fields import item_id, plain, texts, value_at
 from deepeyes.data.sources.images import load_pictures

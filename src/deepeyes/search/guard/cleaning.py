@@ -46,7 +46,7 @@ def _plain(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
-def one_line(text: str, max_chars: int | None = None) -> str:
+def clean_line(text: str, max_chars: int | None = None) -> str:
     """`clean` text without line breaks."""
     flat = " ".join(clean(text).split())
     if max_chars is not None and len(flat) > max_chars:

@@ -169,7 +169,7 @@ def contamination(
         found = [turn.observation for turn in trace.tool_turns if turn.observation]
         found = [each for each in found if each.tool in SEARCHING and each.status == "ok"]
         episodes, searched = episodes + 1, searched + bool(found)
-        matches = [benchmark.in_text(_results(each.stdout)) for each in found]
+        matches = [benchmark.in_text(_results(each.text)) for each in found]
         if images is not None:
             matches += [benchmark.in_picture(images.get(part.ref)) for each in found for part in each.images]
         if kept := tuple(dict.fromkeys(match for match in matches if match is not None)):
@@ -178,7 +178,7 @@ def contamination(
 
 
 def _results(told: str) -> str:
-    """What a search told, without the line before the first hit."""
+    """What a search found, without a line before the first hit: it may repeat what was asked."""
     first, _, rest = told.partition("\n")
     return told if first.startswith("1. ") else rest
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from deepeyes.search.base import Document, Hit, ImageSearch, PageReader, TextSearch
 from deepeyes.search.guard.blocklist import Blocklist
-from deepeyes.search.guard.cleaning import clean, one_line
+from deepeyes.search.guard.cleaning import clean, clean_line
 from deepeyes.search.guard.contamination import Benchmark, Match
 from deepeyes.search.pages.reader import not_read
 
@@ -76,17 +76,17 @@ class Guard:
         for hit in found:
             if k is not None and len(passed) >= k:
                 break
-            url = one_line(hit.url)[:_URL]
+            url = clean_line(hit.url)[:_URL]
             if self.blocklist.blocks(url):
                 self._note(Finding("blocked", url, query))
                 continue
             plain = replace(
                 hit,
-                title=one_line(hit.title, _TITLE),
+                title=clean_line(hit.title, _TITLE),
                 url=url,
                 snippet=clean(hit.snippet, _SNIPPET),
-                date=one_line(hit.date, 40),
-                source=one_line(hit.source, _TITLE),
+                date=clean_line(hit.date, 40),
+                source=clean_line(hit.source, _TITLE),
             )
             flags = self._flags(f"{plain.title}\n{plain.snippet}", hit.image, url, query)
             if flags and self.drop:
@@ -103,8 +103,8 @@ class Guard:
         if flags and self.drop:
             return not_read(page.url, "this page is not available here")
         return replace(
-            page, title=one_line(page.title, _TITLE), text=text, date=one_line(page.date, 40),
-            source=one_line(page.source, _URL),
+            page, title=clean_line(page.title, _TITLE), text=text, date=clean_line(page.date, 40),
+            source=clean_line(page.source, _URL),
         )  # fmt: skip
 
     def refuses(self, url: str) -> bool:

@@ -6,9 +6,13 @@ their order; it is a function of its arguments alone; the time is linear in the 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections import Counter
+from dataclasses import dataclass, replace
+
+from deepeyes.search.base import Document, PageReader
 
 _WORD = re.compile(r"[^\W_]+")
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -16,6 +20,22 @@ _STEM = 6
 _PIECE = 400
 _GAP = "\n[...]\n"
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s*(?=\S)")
+
+
+@dataclass(frozen=True)
+class Passages:
+    """The pages of a reader, each cut to what stands around a query. It closes nothing."""
+
+    reader: PageReader
+
+    async def passages(self, url: str, query: str, max_chars: int) -> Document | None:
+        """The page behind `url` with its text cut; None where there is no such page, one that says why where
+        it could not be read. Raises `SearchUnavailable` as the reader does.
+        """
+        page = await self.reader.read(url)
+        if page is None or not page.could_be_read:
+            return page
+        return replace(page, text=await asyncio.to_thread(passages, page.text, query, max_chars))
 
 
 def passages(text: str, query: str, budget: int = 4000) -> str:

@@ -15,15 +15,9 @@ from collections.abc import Callable
 from deepeyes.core.errors import ConfigError, InputError, boundary
 from deepeyes.core.retrying import RetryPolicy, TryAgain, retry
 from deepeyes.core.text import encodable
-from deepeyes.search.base import Document, SearchUnavailable
+from deepeyes.search.base import NOT_READ, Document, SearchUnavailable
 from deepeyes.search.pages.addresses import Resolver, system_resolver
 from deepeyes.search.pages.fetching import Fetched, Fetcher, FetchLimits, Problem
-from deepeyes.search.pages.passages import passages
-
-__all__ = ["NOT_READ", "WebReader", "not_read", "passages"]
-
-NOT_READ = "not read"
-"""The `source` of a document that stands for a page which could not be read."""
 
 _KINDS = ("text/", "application/xhtml+xml", "application/xml", "application/json")
 _RETRY = RetryPolicy(retries=1, first_wait=0.5, longest_wait=20.0, leave_if_longer=True)

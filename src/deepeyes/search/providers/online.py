@@ -17,7 +17,7 @@ from PIL import Image
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.search.base import Hit
-from deepeyes.search.guard.cleaning import one_line
+from deepeyes.search.guard.cleaning import clean_line
 from deepeyes.search.pages.fetching import Fetcher, FetchLimits
 from deepeyes.search.providers.adapter import (
     Adapter,
@@ -207,7 +207,7 @@ def identity(terms: Terms) -> dict[str, Any]:
 
 def tidy_query(query: str, most: int) -> str:
     """One line without control or invisible characters, cut at a word to `most` characters."""
-    words = one_line(query[: most * 8])
+    words = clean_line(query[: most * 8])
     if len(words) <= most:
         return words
     edge = words.rfind(" ", 0, most + 1)

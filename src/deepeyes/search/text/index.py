@@ -21,14 +21,15 @@ from typing import Any, Self
 import numpy as np
 
 from deepeyes.core.errors import StorageError, boundary
-from deepeyes.search.base import Document, Hit, SearchUnavailable
+from deepeyes.core.text import tidy
+from deepeyes.search.base import MAX_QUERY_CHARS, Document, Hit, SearchUnavailable
 from deepeyes.search.text.build import REMEDY, Manifest, build_engine, read_manifest, url_key
 from deepeyes.search.text.fusion import Scores, best, fused, lexical_scores, unexplained
 from deepeyes.search.text.lexical import Lexical, Matches, has_tantivy, open_lexical
 from deepeyes.search.text.snippets import coverage, snippet
 from deepeyes.search.text.store import Store
 from deepeyes.search.text.vectors import Encoder, Vectors, load_encoder, missing_parts
-from deepeyes.search.text.words import has_latin, query_words, tidy
+from deepeyes.search.text.words import has_latin, query_words
 
 BUILD_DENSE = "install 'deepeyes[search]' and build it again"
 DEPTH = 200
@@ -104,7 +105,7 @@ class TextIndex:
 
     def find(self, query: str, k: int = 5) -> tuple[Hit, ...]:
         """`search`, for callers without an event loop."""
-        query, k = tidy(query), max(0, min(k, MAX_HITS))
+        query, k = tidy(query, MAX_QUERY_CHARS), max(0, min(k, MAX_HITS))
         wanted = query_words(query)
         if not wanted or not k:
             return ()

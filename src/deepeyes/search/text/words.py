@@ -11,8 +11,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-MAX_QUERY_CHARS = 2000
-"""What is read of a query; the rest of a longer one says nothing that a search could use."""
+from deepeyes.core.text import tidy
+from deepeyes.search.base import MAX_QUERY_CHARS
+
 MAX_QUERY_WORDS = 64
 
 _FUNCTION_WORDS = """
@@ -32,13 +33,7 @@ _ALONE = re.compile(f"([{_UNSPACED}{_EMOJI}])")
 # Accents of Latin, Greek and Cyrillic letters; vowel signs, hamza and stretching of Arabic.
 _MARKS = re.compile("(?<=[a-z\u0370-\u058f])[\u0300-\u036f]+|[\u0640\u064b-\u065f\u0670]")
 _WORD = re.compile(f"[{_EMOJI}]|[^\\W_]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
-
-
-def tidy(query: str) -> str:
-    """A query without control characters and lone surrogates, single-spaced and cut to `MAX_QUERY_CHARS`."""
-    return " ".join(_CONTROL.sub(" ", query[: 2 * MAX_QUERY_CHARS]).split())[:MAX_QUERY_CHARS]
 
 
 def has_latin(text: str) -> bool:
@@ -63,7 +58,7 @@ def words(text: str) -> list[str]:
 
 def query_words(query: str) -> tuple[str, ...]:
     """The different words of a query, in order, at most `MAX_QUERY_WORDS`."""
-    return tuple(dict.fromkeys(words(tidy(query))))[:MAX_QUERY_WORDS]
+    return tuple(dict.fromkeys(words(tidy(query, MAX_QUERY_CHARS))))[:MAX_QUERY_WORDS]
 
 
 def telling(found: Sequence[str]) -> list[str]:

@@ -79,7 +79,7 @@ def is_sound(trace: Trace) -> bool:
     return right and all(
         turn.observation is not None
         and turn.observation.status == "ok"
-        and (turn.observation.images or turn.observation.stdout)
+        and (turn.observation.images or turn.observation.text)
         for turn in trace.tool_turns
     )
 

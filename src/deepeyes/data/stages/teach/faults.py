@@ -95,7 +95,7 @@ def _unused(turns: Sequence[Turn], place: int) -> bool:
     tree = turns[place].syntax_tree
     if tree is not None and all(isinstance(node, ast.Pass) for node in tree.body):
         return True
-    if seen.stdout.strip() or seen.images:
+    if seen.text.strip() or seen.images:
         return False
     if tree is None:
         return turns[place].code is None
@@ -136,7 +136,7 @@ def leaks(trace: Trace) -> bool:
         if any(_holds_any(text, unseen) for text in constants):
             return True
         if turn.observation is not None:
-            seen += " " + canonical(turn.observation.stdout)
+            seen += " " + canonical(turn.observation.text)
     return False
 
 

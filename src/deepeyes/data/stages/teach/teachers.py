@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 
 from deepeyes.core.images import VisionSpec
+from deepeyes.core.results import Observation
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item, Unfit
@@ -75,21 +76,34 @@ def is_supported(example: Example, trace: Trace) -> bool:
     """Whether the searches told what the teacher says they did: the thing's name in the title of the most
     alike picture, the facts in the pages found. A model cannot learn to say what nothing told it.
     """
-    found = {turn.observation.tool: turn.observation.stdout for turn in trace.tool_turns if turn.observation}
+    found = {turn.observation.tool: turn.observation for turn in trace.tool_turns if turn.observation}
     for step in example.steps:
-        if isinstance(step, Find) and step.shows not in _best(found.get("image_search", "")):
+        if isinstance(step, Find) and step.shows not in _best(found.get("image_search")):
             return False
         if isinstance(step, Ask):
-            pages = found.get("search", "").replace(",", "")
+            pages = _pages(found.get("search")).replace(",", "")
             shown = step.shows.replace(",", "")
             if shown not in pages and not all(part in pages for part in shown.split(" and ")):
                 return False
     return True
 
 
-def _best(listed: str) -> str:
-    """The line of the first hit."""
-    return next((line for line in listed.splitlines() if line.startswith("1. ")), "")
+def _best(seen: Observation | None) -> str:
+    """The title of the first hit (its line, in traces written before hits were kept)."""
+    if seen is None:
+        return ""
+    if seen.hits is not None:
+        return seen.hits[0].title if seen.hits else ""
+    return next((line for line in seen.stdout.splitlines() if line.startswith("1. ")), "")
+
+
+def _pages(seen: Observation | None) -> str:
+    """Titles and snippets, which every dialect tells."""
+    if seen is None:
+        return ""
+    if seen.hits is not None:
+        return "\n".join(f"{hit.title}\n{hit.snippet}" for hit in seen.hits)
+    return seen.stdout
 
 
 def _world_place(task: Task) -> tuple[str, str, int, int]:

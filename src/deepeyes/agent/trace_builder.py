@@ -1,14 +1,14 @@
 """The episode in flight: what has happened so far, ready to become a Trace at any moment.
 
-What always holds: pictures get their names here and nowhere else, in order of appearance, so `image_3` is
-the same picture in the model's context, in the sandbox and in the trace; limits on pictures and text are
-applied here.
+What always holds: images get their names here and nowhere else, in order of appearance, so `image_3` is the
+same image in the model's context, in the sandbox and in the trace; limits on images and on what a tool wrote
+are applied here.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,16 +18,22 @@ from deepeyes.core.actions import Action
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec, to_rgb
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.results import Hit, Observation, Page, SeenHit, ToolResult
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.text import cut_middle
-from deepeyes.core.trace import Observation, Trace, Turn, Usage, trace_id
+from deepeyes.core.trace import Trace, Turn, Usage, trace_id
 from deepeyes.models.base import Completion
-from deepeyes.tools.base import Episode, ToolResult
+from deepeyes.tools.base import Episode
+
+HITS, HIT_CHARS, PAGE_CHARS = 100, 4_000, 20_000
+"""What a trace keeps of one result: hits, characters of each of their texts, characters of a page. Dialects
+tell less; the limit on what is told is theirs to keep, since it counts their words.
+"""
 
 
 @dataclass
-class Record:
+class TraceBuilder:
     """Mutable; owned by one `run_episode`."""
 
     task: Task
@@ -51,7 +57,7 @@ class Record:
     def show(self, image: Image.Image, ref: ImageRef | None = None) -> ImagePart:
         """Give `image` the next name, keep it for sandbox and trace, and render the model's view of it.
 
-        `ref` is given for a picture that `images` holds already: naming it again would cost a hash of it.
+        `ref` is given for an image that `images` holds already: naming it again would cost a hash of it.
         """
         rgb = to_rgb(image)
         name = f"image_{len(self.episode.images) + 1}"
@@ -59,9 +65,10 @@ class Record:
         return ImagePart.of(name, rgb, ref or self.images.put(rgb), self.vision)
 
     def observe(self, tool: str, result: ToolResult) -> Observation:
-        """A tool's result within the limits, its pictures named."""
+        """A tool's result within the limits, its images named: its own first, then those of its hits."""
         room = max(0, min(self.limits.tool_images_per_turn, self.limits.tool_images - self.tool_images))
-        shown = tuple(self.show(image) for image in result.images[:room])
+        images = result.all_images
+        shown = tuple(self.show(image) for image in images[:room])
         self.tool_images += len(shown)
         return Observation(
             tool=tool,
@@ -69,8 +76,12 @@ class Record:
             stdout=cut_middle(result.stdout, self.limits.stdout_chars),
             stderr=cut_middle(result.stderr, self.limits.stderr_chars),
             images=shown,
-            dropped_images=result.dropped + len(result.images) - len(shown),
+            dropped_images=result.dropped + len(images) - len(shown),
             seconds=result.seconds,
+            hits=_seen(result.hits, [part.name for part in shown[len(result.images) :]]),
+            query=result.query[:HIT_CHARS],
+            searched_image=result.searched_image[:HIT_CHARS],
+            page=None if result.page is None else _bounded(result.page),
         )
 
     def add_turn(self, completion: Completion, action: Action, seconds: float) -> None:
@@ -145,6 +156,31 @@ class Record:
             tool_seconds=sum(turn.observation.seconds for turn in self.turns if turn.observation),
             notes=tuple(self.notes),
         )
+
+
+def _seen(hits: Sequence[Hit] | None, names: Sequence[str]) -> tuple[SeenHit, ...] | None:
+    """The hits as a trace keeps them. `names` are those of their images, of which there may be more."""
+    if hits is None:
+        return None
+    left = iter(names)
+    return tuple(
+        SeenHit(
+            title=hit.title[:HIT_CHARS],
+            url=hit.url[:HIT_CHARS],
+            snippet=hit.snippet[:HIT_CHARS],
+            date=hit.date[:HIT_CHARS],
+            source=hit.source[:HIT_CHARS],
+            score=float(hit.score),
+            image=next(left, "") if hit.image is not None else "",
+            flags=hit.flags,
+        )
+        for hit in hits[:HITS]
+    )
+
+
+def _bounded(page: Page) -> Page:
+    about = {name: getattr(page, name)[:HIT_CHARS] for name in ("url", "title", "date")}
+    return Page(**about, text=cut_middle(page.text, PAGE_CHARS))
 
 
 def _without_pixels(turn: Turn) -> Turn:

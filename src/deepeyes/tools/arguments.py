@@ -1,0 +1,305 @@
+"""Whether a model's arguments fit a tool's JSON schema, and what to tell it if they do not.
+
+What always holds: a schema that is broken, refers to something that is not in it or holds a pattern that
+could take forever is its author's mistake and is found when the check is made; arguments never raise,
+whatever they are; a check takes a bounded time and opens nothing; the sentence for the model names the
+argument, says what is wanted, is the same for the same arguments, and quotes next to nothing of what the
+model wrote.
+
+An argument that the schema does not name is refused unless the schema says otherwise (`additionalProperties`,
+or parts that only together say what is allowed): a misspelt name should be told, not dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from functools import cache
+from importlib import import_module
+from itertools import islice
+from typing import Any, cast
+
+from pydantic_core import SchemaError as PatternError
+from pydantic_core import SchemaValidator, core_schema
+
+from deepeyes.core.errors import ConfigError
+from deepeyes.core.text import MAX_DEPTH, one_line
+
+VALUES = 2_000
+"""Values in one call, those inside lists and objects included."""
+LARGEST = 1e300
+STEPS = 1_000
+"""References that are followed for one call: a schema that refers to itself in several places could else ask
+for exponentially many.
+"""
+_SHOWN = 10
+"""Allowed values, or names, that are told."""
+_OPEN = frozenset(
+    (
+        *("additionalProperties", "patternProperties", "unevaluatedProperties", "dependentSchemas"),
+        *("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef"),
+    )
+)
+"""Where a schema has one of these, its `properties` are not all that it allows."""
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+_WANTED = {
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "exclusiveMinimum": "must be more than {}",
+    "exclusiveMaximum": "must be less than {}",
+    "multipleOf": "must be a multiple of {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minItems": "must have at least {} items",
+    "maxItems": "must have at most {} items",
+    "minProperties": "must have at least {} fields",
+    "maxProperties": "must have at most {} fields",
+    "uniqueItems": "must not hold the same item twice",
+    "pattern": "must match the pattern {}",
+    "const": "must be {}",
+}
+
+_followed: ContextVar[list[int]] = ContextVar("_followed")
+
+
+class _TooMuch(Exception):
+    """More references were followed than a check may."""
+
+
+class ArgumentCheck:
+    """The check of one tool's arguments. Raises `ConfigError` for a schema that cannot be used."""
+
+    def __init__(self, tool: str, schema: Mapping[str, Any]) -> None:
+        closed = schema if schema.keys() & _OPEN else {**schema, "additionalProperties": False}
+        try:
+            self._validator = _validator(dict(closed))
+        except _Unusable as problem:
+            raise ConfigError(
+                f"the parameters of the tool {tool!r} are no JSON schema that can be checked ({problem})",
+                "mend them: an object with type, properties and required, all in one place",
+            ) from problem
+
+    def problem(self, arguments: Mapping[str, Any]) -> str:
+        """What is wrong with `arguments`, in a sentence; empty if they fit."""
+        problem = _unbearable(arguments)
+        if problem:
+            return problem
+        token = _followed.set([0])
+        try:
+            errors: list[Any] = list(islice(self._validator.iter_errors(dict(arguments)), VALUES))
+        except (_TooMuch, RecursionError):
+            return "the arguments are nested in too complicated a way: send simpler ones."
+        finally:
+            _followed.reset(token)
+        return _sentence(min(errors, key=_rank)) if errors else ""
+
+
+def _unbearable(arguments: Mapping[str, Any]) -> str:
+    """Why arguments are not even looked at; empty for ordinary ones."""
+    stack: list[tuple[Any, int]] = [(arguments, 0)]
+    values = 0
+    while stack:
+        value, depth = stack.pop()
+        values += 1
+        if values > VALUES:
+            return f"the arguments hold more than {VALUES:,} values: send fewer."
+        if depth > MAX_DEPTH:
+            return f"the arguments are nested more than {MAX_DEPTH} levels deep: send flatter ones."
+        if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
+            return "the arguments hold a number that is too large or none at all: send ordinary ones."
+        if isinstance(value, Mapping):
+            value = list(islice(cast("Mapping[str, Any]", value).values(), VALUES))
+        if isinstance(value, list | tuple):
+            stack += [(one, depth + 1) for one in cast("Sequence[Any]", value)[:VALUES]]
+    return ""
+
+
+# ---- what is told
+
+
+def _rank(error: Any) -> int:
+    """A missing argument first, then one that there is not, then the order of the schema."""
+    if error.absolute_path or error.validator not in ("required", "additionalProperties"):
+        return 2
+    return 0 if error.validator == "required" else 1
+
+
+def _sentence(error: Any) -> str:
+    place, keyword, wanted = _place(error.absolute_path), error.validator, error.validator_value
+    if keyword == "required":
+        missing = next(name for name in wanted if name not in error.instance)
+        named = repr(one_line(str(missing), 60))
+        return f"{place} lacks the field {named}." if place else f"the argument {named} is missing."
+    if keyword == "additionalProperties":
+        known = _listed(one_line(str(name), 60) for name in error.schema.get("properties", {})) or "none"
+        if not place:
+            return f"it has no such argument (known: {known})."
+        return f"{place} has a field that does not belong there (known: {known})."
+    subject = place or "the whole of the arguments"
+    if keyword == "type":
+        return f"{subject} must be of type {_types([wanted])}."
+    if keyword == "enum":
+        return f"{subject} must be one of {_listed(map(_value, wanted))}."
+    if keyword in _WANTED:
+        return f"{subject} {_WANTED[keyword].format(_value(wanted))}."
+    if keyword in ("anyOf", "oneOf") and error.context:
+        return _alternatives(error, subject)
+    if keyword is None:  # the schema `false`
+        return f"{place or 'an argument that was given'} must be left out."
+    return f"{subject} does not fit what the tool asks of it ({keyword})."
+
+
+def _alternatives(error: Any, subject: str) -> str:
+    """Nothing fits: the types, if that is all the alternatives differ in, else the nearest miss."""
+    inner = error.context
+    if all(one.validator == "type" and one.absolute_path == error.absolute_path for one in inner):
+        return f"{subject} must be of type {_types([one.validator_value for one in inner])}."
+    nearest = min(inner, key=lambda one: (-len(one.absolute_path), one.validator == "type"))
+    return f"{subject} fits none of the forms it may have; of the nearest, {_sentence(nearest)}"
+
+
+def _place(path: Iterable[str | int]) -> str:
+    """The argument that a path leads to, such as `the argument 'boxes[2].label'`; empty for all of them."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{one_line(step, 40)}" for step in path)
+    return f"the argument {one_line(text.lstrip('.'), 100)!r}" if text else ""
+
+
+def _types(wanted: Sequence[Any]) -> str:
+    names = [name for one in wanted for name in ([one] if isinstance(one, str) else one)]
+    return " or ".join(dict.fromkeys(map(str, names)))
+
+
+def _value(value: Any) -> str:
+    """A value of the schema, as JSON."""
+    return one_line(json.dumps(value, ensure_ascii=False), 60)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    every = list(texts)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more
+
+
+# ---- the checker
+
+
+class _Unusable(Exception):
+    """Why a schema cannot be used, in a few words."""
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    """A validator for `schema` (of the draft it names, else 2020-12). Raises `_Unusable`."""
+    jsonschema: Any = import_module("jsonschema")
+    specifications: Any = import_module("jsonschema_specifications").REGISTRY
+    draft: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        draft.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        where = _place(error.absolute_path).removeprefix("the argument ")
+        raise _Unusable(one_line(f"{where + ': ' if where else ''}{error.message}", 200)) from error
+    if schema.get("type") != "object":
+        raise _Unusable("its type is not object")
+    _check_parts(schema, draft, specifications)
+    keywords = _keywords(draft.VALIDATORS, jsonschema.ValidationError)
+    return jsonschema.validators.extend(draft, keywords)(schema, registry=specifications)
+
+
+def _check_parts(schema: dict[str, Any], draft: Any, registry: Any) -> None:
+    """Raises `_Unusable` for references that lead out of the schema and for patterns that are refused."""
+    dialect = draft.META_SCHEMA["$schema"]
+    specification: Any = import_module("referencing.jsonschema").specification_with(dialect)
+    unresolvable: Any = import_module("referencing.exceptions").Unresolvable
+    root = specification.create_resource(schema)
+    parts = [(root, registry.resolver_with_root(root))]
+    seen: set[int] = set()
+    while parts:
+        part, resolver = parts.pop()
+        contents: Any = part.contents
+        if isinstance(contents, bool) or id(contents) in seen:
+            continue
+        seen.add(id(contents))
+        fields = cast("dict[str, Any]", contents)
+        _check_patterns(fields)
+        for keyword in _REFERENCES:
+            if keyword in fields:
+                try:
+                    found = resolver.lookup(fields[keyword])
+                except unresolvable as error:
+                    raise _Unusable(f"{_value(fields[keyword])} is not in it") from error
+                parts.append((specification.create_resource(found.contents), found.resolver))
+        parts += [(inner, resolver.in_subresource(inner)) for inner in part.subresources()]
+
+
+def _check_patterns(fields: dict[str, Any]) -> None:
+    patterns = cast("dict[str, Any]", fields.get("patternProperties", {}))
+    if patterns and "unevaluatedProperties" in fields:
+        raise _Unusable("unevaluatedProperties beside patternProperties")
+    for pattern in (*patterns, *([fields["pattern"]] if "pattern" in fields else [])):
+        try:
+            _matcher(pattern)
+        except PatternError as error:
+            reason = "is too large, or looks around or back, which can take forever"
+            raise _Unusable(f"the pattern {_value(pattern)} {reason}") from error
+
+
+@cache
+def _matcher(pattern: str) -> SchemaValidator:
+    """Finds a pattern in a text in linear time (Rust's engine), which Python's `re` does not promise."""
+    return SchemaValidator(core_schema.str_schema(pattern=pattern))
+
+
+def _keywords(given: Mapping[str, Any], failure: Any) -> dict[str, Any]:
+    """The keywords that are checked otherwise than by the library: patterns and equal items in linear time,
+    names that are not known in their order, references no more than `STEPS` times.
+    """
+
+    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(instance, str) and not _matcher(wanted).isinstance_python(instance):
+            yield failure("pattern")
+
+    def unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
+        if wanted and isinstance(instance, list):
+            items = [json.dumps(item, sort_keys=True) for item in cast("list[Any]", instance)]
+            if len(set(items)) < len(items):
+                yield failure("uniqueItems")
+
+    def pattern_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        for name, value in _fields(instance):
+            for each, inner in wanted.items():
+                if _matcher(each).isinstance_python(name):
+                    yield from validator.descend(value, inner, path=name, schema_path=each)
+
+    def additional_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        for name, value in _fields(instance):
+            patterns = schema.get("patternProperties", ())
+            known = name in schema.get("properties", ())
+            if known or any(_matcher(each).isinstance_python(name) for each in patterns):
+                continue
+            if isinstance(wanted, dict):
+                yield from validator.descend(value, wanted, path=name)
+            elif not wanted:
+                yield failure("additionalProperties")
+
+    def counted(follow: Any) -> Any:
+        def reference(*arguments: Any) -> Iterator[Any]:
+            steps = _followed.get()
+            steps[0] += 1
+            if steps[0] > STEPS:
+                raise _TooMuch
+            yield from follow(*arguments) or ()
+
+        return reference
+
+    return {
+        "pattern": pattern,
+        "uniqueItems": unique_items,
+        "patternProperties": pattern_properties,
+        "additionalProperties": additional_properties,
+        **{keyword: counted(given[keyword]) for keyword in _REFERENCES if keyword in given},
+    }
+
+
+def _fields(instance: Any) -> list[tuple[str, Any]]:
+    return list(cast("dict[str, Any]", instance).items()) if isinstance(instance, dict) else []
