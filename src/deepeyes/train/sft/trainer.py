@@ -14,7 +14,8 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from deepeyes.core.errors import ConfigError, ModelError, boundary
 from deepeyes.models.nano.model import NAMES, WEIGHTS
