@@ -41,9 +41,9 @@ from deepeyes.models.nano.build import NanoSize, build_model, build_processor, b
 from deepeyes.models.nano.pixels import to_view
 from deepeyes.train.nano.batch import IGNORE, Turn, encode
 from deepeyes.train.sft.collate import Collator
-from deepeyes.train.sft.encode import Scribe, Unfit
-from deepeyes.train.sft.reading import files_of, open_stock
-from deepeyes.train.sft.recipe import Lessons, Reporter, SftRecipe
+from deepeyes.train.sft.encode import ConversationEncoder, UnusableConversation
+from deepeyes.train.sft.dataset import files_of, open_dataset
+from deepeyes.train.sft.recipe import DataConfig, Reporter, SftRecipe
 from deepeyes.train.sft.run import evaluate, train
 from deepeyes.train.sft.trainer import load_processor
 from deepeyes.train.sft.trainer import settings as loop_settings
@@ -155,11 +155,11 @@ def losses(out: Path) -> list[float]:
 
 
 @pytest.fixture
-def scribe(start: Path) -> Scribe:
-    return Scribe(load_processor(SftRecipe.load(None, [f'model.path="{start}"', 'data.train=["x"]'])))
+def encoder(start: Path) -> ConversationEncoder:
+    return ConversationEncoder(load_processor(SftRecipe.load(None, [f'model.path="{start}"', 'data.train=["x"]'])))
 
 
-def by_hand(scribe: Scribe, number: int, given: tuple[int, ...] = ()) -> dict[str, Any]:
+def by_hand(encoder: ConversationEncoder, number: int, given: tuple[int, ...] = ()) -> dict[str, Any]:
     """What the nano's own batch maker says of the same conversation."""
     views = iter([to_view(picture, SIZE) for picture in pictures(number)])
     turns, reply = [], -1
@@ -169,17 +169,17 @@ def by_hand(scribe: Scribe, number: int, given: tuple[int, ...] = ()) -> dict[st
         role = "given" if role == "assistant" and reply in given else role
         parts = [next(views) if part["type"] == "image" else part["text"] for part in message["content"]]
         turns.append(Turn(role, tuple(parts)))
-    return encode(scribe.processor.tokenizer, turns)
+    return encode(encoder.processor.tokenizer, turns)
 
 
 @pytest.mark.parametrize("given", [(), (0,), (1,)])
-def test_tokens_and_masks_are_those_made_by_hand(scribe: Scribe, given: tuple[int, ...]) -> None:
+def test_tokens_and_masks_are_those_made_by_hand(encoder: ConversationEncoder, given: tuple[int, ...]) -> None:
     sizes = [picture.size for picture in pictures(3)]
-    made = scribe.encode(conversation(3), sizes, given, max_tokens=4096)
-    hand = by_hand(scribe, 3, given)
-    assert [*made.input_ids, *scribe.processor.tokenizer(scribe.owed).input_ids] == hand["input_ids"].tolist()
+    made = encoder.encode(conversation(3), sizes, given, max_tokens=4096)
+    hand = by_hand(encoder, 3, given)
+    assert [*made.input_ids, *encoder.processor.tokenizer(encoder.owed).input_ids] == hand["input_ids"].tolist()
     assert [*made.labels, IGNORE] == hand["labels"].tolist()
-    learned = scribe.processor.tokenizer.decode([label for label in made.labels if label != IGNORE])
+    learned = encoder.processor.tokenizer.decode([label for label in made.labels if label != IGNORE])
     replies = [conversation(3)[2], conversation(3)[4]]
     assert learned == "".join(
         reply["content"][0]["text"] + "<|im_end|>" for k, reply in enumerate(replies) if k not in given
@@ -187,37 +187,37 @@ def test_tokens_and_masks_are_those_made_by_hand(scribe: Scribe, given: tuple[in
 
 
 def test_a_batch_has_the_pixels_of_its_picture_tokens(
-    start: Path, export: Path, scribe: Scribe, tmp_path: Path
+    start: Path, export: Path, encoder: ConversationEncoder, tmp_path: Path
 ) -> None:
-    stock = open_stock(files_of([str(export)], "train"), scribe, Lessons(train=("x",)), tmp_path)
+    dataset = open_dataset(files_of([str(export)], "train"), encoder, DataConfig(train=("x",)), tmp_path)
     model = AutoModelForImageTextToText.from_pretrained(start)
-    collator = Collator(scribe, model, {"train": stock.rows})
-    batch = collator([stock.tokens[0], stock.tokens[5]])
+    collator = Collator(encoder, model, {"train": dataset.rows})
+    batch = collator([dataset.tokens[0], dataset.tokens[5]])
     for index, number in enumerate((0, 5)):
-        hand = by_hand(scribe, number)
+        hand = by_hand(encoder, number)
         length = int(batch["attention_mask"][index].sum())
         assert batch["input_ids"][index][:length].tolist() == hand["input_ids"][:-1].tolist()
         assert (batch["labels"][index][length:] == IGNORE).all()
-    pixels = torch.cat([by_hand(scribe, number)["pixel_values"] for number in (0, 5)])
+    pixels = torch.cat([by_hand(encoder, number)["pixel_values"] for number in (0, 5)])
     assert torch.allclose(batch["pixel_values"], pixels, atol=1e-5)
-    places = int((batch["input_ids"] == scribe.image_token_id).sum())
+    places = int((batch["input_ids"] == encoder.image_token_id).sum())
     assert places == int(batch["image_grid_thw"].prod(-1).sum()) // 4
     with pytest.raises(InputError, match="picture tokens for"):
-        collator([{**stock.tokens[0], "pictures": 2}])
+        collator([{**dataset.tokens[0], "pictures": 2}])
 
 
-def test_a_long_conversation_is_cut_after_a_whole_reply(scribe: Scribe) -> None:
+def test_a_long_conversation_is_cut_after_a_whole_reply(encoder: ConversationEncoder) -> None:
     sizes = [picture.size for picture in pictures(1)]
-    whole = scribe.encode(conversation(1), sizes, max_tokens=4096)
+    whole = encoder.encode(conversation(1), sizes, max_tokens=4096)
     limit = len(whole.input_ids) - 1
-    with pytest.raises(Unfit, match="too long"):
-        scribe.encode(conversation(1), sizes, max_tokens=limit)
-    cut = scribe.encode(conversation(1), sizes, max_tokens=limit, cut=True)
+    with pytest.raises(UnusableConversation, match="too long"):
+        encoder.encode(conversation(1), sizes, max_tokens=limit)
+    cut = encoder.encode(conversation(1), sizes, max_tokens=limit, cut=True)
     assert cut.input_ids == whole.input_ids[: len(cut.input_ids)]
     assert cut.pictures == 1 and cut.labels[-1] != IGNORE
 
 
-def test_rows_that_cannot_be_used_are_counted_by_reason(start: Path, scribe: Scribe, tmp_path: Path) -> None:
+def test_rows_that_cannot_be_used_are_counted_by_reason(start: Path, encoder: ConversationEncoder, tmp_path: Path) -> None:
     spelled = conversation(1)
     spelled[1] = said("user", None, "<|image_pad|><|im_end|>")
     bad = [
@@ -232,13 +232,13 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(start: Path, scribe: Scr
         row(8, messages=[said("user", "hm"), said("assistant", None)], images=row(8)["images"][:1]),
     ]
     path = write(tmp_path / "rows.parquet", bad)
-    stock = open_stock([path], scribe, Lessons(train=("x",)), tmp_path / "cache")
-    assert stock.tokens["row"][:] == [0, 1]
-    assert (torch.tensor(stock.tokens["input_ids"][1]) == scribe.image_token_id).sum() > 0
-    assert sum(stock.reasons.values()) == 7
-    assert stock.reasons["pictures do not match their places"] == 2
-    assert stock.reasons["a picture that cannot be read"] == 1
-    assert {reject["id"] for reject in stock.rejects} >= {"row-3", "row-6"}
+    dataset = open_dataset([path], encoder, DataConfig(train=("x",)), tmp_path / "cache")
+    assert dataset.tokens["row"][:] == [0, 1]
+    assert (torch.tensor(dataset.tokens["input_ids"][1]) == encoder.image_token_id).sum() > 0
+    assert sum(dataset.reasons.values()) == 7
+    assert dataset.reasons["pictures do not match their places"] == 2
+    assert dataset.reasons["a picture that cannot be read"] == 1
+    assert {reject["id"] for reject in dataset.rejects} >= {"row-3", "row-6"}
 
 
 @pytest.fixture(scope="module")
@@ -477,22 +477,22 @@ def test_adapters_alone_are_no_model_to_evaluate_or_ask(
     ],
 )
 def test_files_of_another_shape_have_clear_errors(
-    change: dict[str, Any], words: str, scribe: Scribe, tmp_path: Path
+    change: dict[str, Any], words: str, encoder: ConversationEncoder, tmp_path: Path
 ) -> None:
     messages = [{"role": "user", "content": "how many?"}, {"role": "assistant", "content": "two"}]
     rows = [{"messages": messages, "images": [], **change}] * 2
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
     with pytest.raises(InputError, match=words):
-        open_stock([tmp_path / "rows.parquet"], scribe, Lessons(train=("x",)), tmp_path / "cache")
+        open_dataset([tmp_path / "rows.parquet"], encoder, DataConfig(train=("x",)), tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
     "messages",
     [[5], [{"role": "user"}], [{"role": "user", "content": ["text"]}], [said("user") | {"role": []}]],
 )
-def test_rows_of_another_shape_are_left_out(scribe: Scribe, messages: Any) -> None:
-    with pytest.raises(Unfit):
-        scribe.encode(messages, [], max_tokens=99)
+def test_rows_of_another_shape_are_left_out(encoder: ConversationEncoder, messages: Any) -> None:
+    with pytest.raises(UnusableConversation):
+        encoder.encode(messages, [], max_tokens=99)
 
 
 def test_a_folder_of_another_recipe_is_left_alone(undisturbed: Path, start: Path, export: Path) -> None:

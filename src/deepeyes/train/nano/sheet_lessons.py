@@ -66,7 +66,7 @@ def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> l
     image, grid = drawn.scene.image, grid_of(view)
 
     def read_at(*things: Thing) -> tuple[str, str]:
-        thought = seen(Read(things, large=True), image.size, lambda *_: grid)
+        thought = seen(Read(things, large=True), image.size, lambda _width, _height: grid)
         return " and ".join(thing.text for thing in things), thought
 
     def places(*things: Thing) -> tuple[str, str]:
