@@ -85,11 +85,9 @@ def open_dataset(
     )
     dataset = EncodedDataset(kept.select(good).remove_columns("reason"), rows, rejects)
     if not good:
-        counted = (
-            ", ".join(f"{reason}: {count}" for reason, count in dataset.reasons.items()) or "it is empty"
-        )
+        counted = ", ".join(f"{reason}: {count}" for reason, count in dataset.reasons.items())
         raise InputError(
-            f"no conversation in {files[0]} can be learned from ({counted})",
+            f"no conversation in {files[0]} can be learned from ({counted or 'it is empty'})",
             f"see what is in it: deepeyes data inspect {files[0]}",
         )
     return dataset

@@ -84,7 +84,7 @@ class ConversationEncoder:
         replies that are not to be imitated.
 
         Raises:
-            UnusableConversation: what it is has no reply to learn, or is too long, or its pictures do not match.
+            UnusableConversation: it has no reply to learn, or is too long, or its images do not match.
         """
         try:
             said = [_message(message) for message in messages]
@@ -111,9 +111,8 @@ class ConversationEncoder:
         if len(done.input_ids) > max_tokens and not cut:
             raise UnusableConversation("too long")
         if best is None or all(label == IGNORE for label in best.labels):
-            raise UnusableConversation(
-                "too long" if len(done.input_ids) > max_tokens else "no reply to learn from"
-            )
+            long = len(done.input_ids) > max_tokens
+            raise UnusableConversation("too long" if long else "no reply to learn from")
         return best
 
     def _ask(self, done: Encoded, messages: Sequence[Message], sizes: Sequence[Size], *, first: bool) -> None:
