@@ -30,7 +30,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return world_tokenizer()
 
 
-def test_labels_are_the_assistants_tokens_and_their_end(tokenizer) -> None:
+def test_labels_are_the_assistants_tokens_and_their_end(tokenizer: PreTrainedTokenizerFast) -> None:
     lesson = draw_lesson(random.Random(1), SIZE, "train")
     row = encode(tokenizer, lesson.messages)
     learned = row["input_ids"][row["labels"] != IGNORE]
@@ -57,7 +57,9 @@ def talk() -> list[ChatMessage]:
     ]
 
 
-def test_a_message_without_loss_reads_as_the_assistants_and_is_not_learned(tokenizer) -> None:
+def test_a_message_without_loss_reads_as_the_assistants_and_is_not_learned(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     row = encode(tokenizer, talk())
     read = tokenizer.decode(row["input_ids"].tolist())
     assert read.count("<|im_start|>assistant\n") == 2 and NO_LOSS not in read
@@ -67,7 +69,7 @@ def test_a_message_without_loss_reads_as_the_assistants_and_is_not_learned(token
     assert set(row["replies"].tolist()) == {-1, 0}, "it is not counted among the replies"
 
 
-def test_images_stand_where_they_came_and_are_their_views(tokenizer) -> None:
+def test_images_stand_where_they_came_and_are_their_views(tokenizer: PreTrainedTokenizerFast) -> None:
     shown = [part for message in talk() for part in message.parts if isinstance(part, Image.Image)]
     row = encode(tokenizer, talk())
     grids = row["image_grid_thw"].tolist()
@@ -80,7 +82,7 @@ def test_images_stand_where_they_came_and_are_their_views(tokenizer) -> None:
     assert pieces[1].endswith("Output:\n") and pieces[3].partition("<|vision_end|>")[2].startswith("image_2")
 
 
-def test_padding_is_not_learned_and_changes_nothing_before_it(tokenizer) -> None:
+def test_padding_is_not_learned_and_changes_nothing_before_it(tokenizer: PreTrainedTokenizerFast) -> None:
     joint = JointLoss(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.0).eval()
     long, short = encode(tokenizer, talk()), encode(tokenizer, talk()[:2] + talk()[-1:])
     alone = collate_conversations(tokenizer, [short], joint.dense.model)
@@ -104,7 +106,7 @@ def test_a_microbatch_weighs_as_much_as_it_has_labels() -> None:
     assert microbatch_weights(parts[:1]) == [1.0]
 
 
-def test_images_cost_as_many_tokens_as_they_have_cells(tokenizer) -> None:
+def test_images_cost_as_many_tokens_as_they_have_cells(tokenizer: PreTrainedTokenizerFast) -> None:
     model = build_model(tokenizer, SIZE, 0)
     pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     lessons = [draw_lesson(random.Random(seed), SIZE, "train") for seed in range(6)]
@@ -117,7 +119,7 @@ def test_images_cost_as_many_tokens_as_they_have_cells(tokenizer) -> None:
     assert first[1].unique().numel() * first[2].unique().numel() == first.shape[1], "rows and columns"
 
 
-def test_a_batch_in_parts_has_the_gradient_of_the_whole(tokenizer) -> None:
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(tokenizer: PreTrainedTokenizerFast) -> None:
     torch.manual_seed(0)
     joint = JointLoss(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.0)
     rows = [encode(tokenizer, draw_lesson(random.Random(seed), SIZE, "train").messages) for seed in range(4)]

@@ -64,7 +64,7 @@ def test_a_large_number_is_labelled_with_its_digits_and_the_colours_it_is_asked_
         assert (kind["colour"] == IGNORE).any() and (kind["char"] >= 0).all()
 
 
-def test_the_dense_loss_falls_on_one_batch(tokenizer) -> None:
+def test_the_dense_loss_falls_on_one_batch(tokenizer: PreTrainedTokenizerFast) -> None:
     torch.set_num_threads(1)
     module = DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer)
     rows = [draw_dense(random.Random(seed), SIZE, "train") for seed in range(4)]

@@ -29,7 +29,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.mark.parametrize("first", ("assistant", NO_LOSS))
-def test_the_loss_is_the_mean_over_the_words_that_are_to_be_learned(tokenizer, first: str) -> None:
+def test_the_loss_is_the_mean_over_the_words_that_are_to_be_learned(
+    tokenizer: PreTrainedTokenizerFast, first: str
+) -> None:
     joint = JointLoss(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.0)
     replies = ("<code>\nlook(3, 1)\n</code>", "<answer>red</answer>")
     told = [ChatMessage(role, (text,)) for role, text in zip((first, "assistant"), replies, strict=True)]
@@ -47,7 +49,7 @@ def test_the_loss_is_the_mean_over_the_words_that_are_to_be_learned(tokenizer, f
     assert float(joint(**batch)[0]) == pytest.approx(sum(losses) / len(losses), abs=1e-4)
 
 
-def test_the_cells_weigh_as_much_as_the_stage_says(tokenizer) -> None:
+def test_the_cells_weigh_as_much_as_the_stage_says(tokenizer: PreTrainedTokenizerFast) -> None:
     dense = DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer)
     drawn = (draw_lesson(random.Random(seed), SIZE, "train") for seed in range(60))
     lesson = next(lesson for lesson in drawn if "says" in lesson.kinds)
@@ -56,7 +58,7 @@ def test_the_cells_weigh_as_much_as_the_stage_says(tokenizer) -> None:
     assert half - words == pytest.approx(5 * (tenth - words), rel=1e-3) and tenth > words + 0.1
 
 
-def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
+def test_lessons_without_a_scene_have_a_finite_loss(tokenizer: PreTrainedTokenizerFast) -> None:
     joint = JointLoss(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.3)
     drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
     sheet = next(lesson for lesson in drawn if lesson.kinds[0] == "crop")
@@ -70,7 +72,9 @@ def test_lessons_without_a_scene_have_a_finite_loss(tokenizer) -> None:
     assert torch.isfinite(loss)
 
 
-def test_a_trace_without_labels_changes_nothing_in_the_loss_on_a_lessons_cells(tokenizer) -> None:
+def test_a_trace_without_labels_changes_nothing_in_the_loss_on_a_lessons_cells(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     joint = JointLoss(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.5)
     drawn = (draw_lesson(random.Random(seed), SIZE, "validation") for seed in range(60))
     lesson = next(lesson for lesson in drawn if "says" in lesson.kinds)
@@ -85,7 +89,9 @@ def test_a_trace_without_labels_changes_nothing_in_the_loss_on_a_lessons_cells(t
     assert torch.allclose(alone, beside, atol=1e-4)
 
 
-def test_exact_match_is_one_for_a_model_that_knows_and_counts_by_kind(tokenizer) -> None:
+def test_exact_match_is_one_for_a_model_that_knows_and_counts_by_kind(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     joint = JointLoss(DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer), 0.1)
     turns = (
         ChatMessage("user", ("Where is the sign?",)),
