@@ -48,8 +48,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from transformers.utils import logging
 
     from deepeyes.train.sft.collate import Collator
-    from deepeyes.train.sft.encode import Scribe
-    from deepeyes.train.sft.reading import open_stock
+    from deepeyes.train.sft.dataset import open_dataset
+    from deepeyes.train.sft.encode import ConversationEncoder
     from deepeyes.train.sft.recipe import SftRecipe
     from deepeyes.train.sft.trainer import load_model, load_processor, make_trainer, settings
 
@@ -65,13 +65,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             f"pace.workers={options.workers}", "pace.save_every=100000",
         ],
     )  # fmt: skip
-    scribe = Scribe(load_processor(recipe))
-    stock = open_stock(
-        [conversations(folder / "train.parquet", 4 * options.batch)], scribe, recipe.data, folder
+    encoder = ConversationEncoder(load_processor(recipe))
+    dataset = open_dataset(
+        [conversations(folder / "train.parquet", 4 * options.batch)], encoder, recipe.data, folder
     )
     ours, bare = load_model(recipe), load_model(recipe)
-    collator = Collator(scribe, ours, {"train": stock.rows})
-    rows = [stock.tokens[number] for number in range(len(stock.tokens))]
+    collator = Collator(encoder, ours, {"train": dataset.rows})
+    rows = [dataset.tokens[number] for number in range(len(dataset.tokens))]
     batches = [collator(rows[at : at + options.batch]) for at in range(0, len(rows), options.batch)]
     optimizer = torch.optim.AdamW(bare.parameters(), lr=1e-5)
     bare.train()
@@ -112,7 +112,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         profile = Profile()
     config = settings(recipe, folder, 1, evaluates=False)
     config.disable_tqdm, config.save_strategy = True, "no"
-    trainer = make_trainer(recipe, config, ours, scribe.processor, collator, stock.tokens, None, folder)
+    trainer = make_trainer(recipe, config, ours, encoder.processor, collator, dataset.tokens, None, folder)
     trainer.add_callback(Turns())
     load = os.getloadavg()[0]
     trainer.train()
@@ -160,10 +160,15 @@ def conversations(path: Path, count: int) -> Path:
             said("assistant", f"<think>Now it can be read.</think>\n<answer>{number * 37}</answer>"),
         ]  # fmt: skip
         images = [{"bytes": png(picture), "path": None} for picture in shown]
-        rows.append({"messages": talk, "images": images, "given_turns": [], "id": str(number)})
+        rows.append({"messages": talk, "images": images, "masked_turns": [], "id": str(number)})
     text: Any = Value("string")
     messages: Any = List({"role": text, "content": List({"type": text, "text": text})})
-    columns = {"messages": messages, "images": List(Image()), "given_turns": List(Value("int32")), "id": text}
+    columns = {
+        "messages": messages,
+        "images": List(Image()),
+        "masked_turns": List(Value("int32")),
+        "id": text,
+    }
     Dataset.from_list(rows, features=Features(columns)).to_parquet(str(path))
     return path
 

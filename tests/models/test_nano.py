@@ -8,36 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nano_fixtures import SIZE, world_tokenizer
 from PIL import Image
 
 from deepeyes.core.errors import ContextOverflow, ModelError
 from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
-from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_processor, build_tokenizer
+from deepeyes.models.nano.build import CELL, build_model, build_processor
 from deepeyes.models.nano.engine import Engine
 from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
 from deepeyes.models.nano.pixels import patchify, to_view
 from deepeyes.models.registry import resolve_model
-from deepeyes.train.nano.corpus import corpus
 
-SIZE = NanoSize(
-    hidden=64,
-    layers=2,
-    heads=2,
-    kv_heads=1,
-    ffn=96,
-    vision_hidden=32,
-    vision_depth=2,
-    vision_heads=1,
-    vision_ffn=64,
-)
 VISION = VisionSpec(factor=CELL, min_pixels=SIZE.min_tokens * CELL**2, max_pixels=SIZE.max_tokens * CELL**2)
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return build_tokenizer(corpus(rounds=300))
+    return world_tokenizer()
 
 
 @pytest.fixture

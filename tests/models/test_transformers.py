@@ -18,29 +18,16 @@ from deepeyes.models.registry import resolve_model
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer
-from deepeyes.models.transformers import TransformersModel, render
+from nano_fixtures import save_tiny
 
-SIZE = NanoSize(
-    hidden=64,
-    layers=2,
-    heads=2,
-    kv_heads=1,
-    ffn=96,
-    vision_hidden=32,
-    vision_depth=2,
-    vision_heads=1,
-    vision_ffn=64,
-)
+from deepeyes.models.transformers import TransformersModel, render
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hf")
-    tokenizer = build_tokenizer(["what does the sign say? <think> red 42 </think>"] * 50, vocab_size=400)
-    build_model(tokenizer, SIZE, 0).save_pretrained(path)
-    build_processor(tokenizer, SIZE).save_pretrained(path)
-    return path
+    return save_tiny(
+        tmp_path_factory.mktemp("hf"), ["what does the sign say? <think> red 42 </think>"] * 50, 400
+    )
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def nano(
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
-    command = [sys.executable, "-m", "deepeyes.train.nano.recipe", str(recipe), "--out", str(out)]
+    command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
     command += ["--install"] if install else []
     command += ["--ablation", ablation] if ablation else []
     _call(command, out)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from deepeyes.core.errors import ConfigError, boundary
 
@@ -40,7 +41,7 @@ class Config(BaseModel):
 
     def dump(self) -> str:
         """The resolved configuration as TOML."""
-        return to_toml(self.model_dump(mode="json", exclude_none=True))
+        return to_toml(self.model_dump(mode="json", exclude_none=True, by_alias=True))
 
     def digest(self) -> str:
         """Sixteen hex digits over all values, defaults included."""
@@ -131,14 +132,18 @@ def _explain(config: type[BaseModel], error: ValidationError) -> ConfigError:
 
 
 def _fields(config: type[BaseModel], path: list[str]) -> set[str]:
-    """Field names of the (nested) config at `path`."""
+    """Names of the fields of the (nested) config at `path`, as they are written in a file."""
     here: type[BaseModel] = config
     for key in path:
-        field = here.model_fields.get(key)
+        field = _written(here).get(key)
         if field is None:
             continue
         candidates = (field.annotation, *get_args(field.annotation))
         nested = [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if nested:
             here = nested[0]
-    return set(here.model_fields)
+    return set(_written(here))
+
+
+def _written(config: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in config.model_fields.items()}

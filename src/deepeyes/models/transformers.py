@@ -45,7 +45,7 @@ class TransformersModel:
         self.processor = processor
         self.prompt = prompt
         self.vision = vision
-        self.turn_end = _turn_end(processor)
+        self.turn_end = turn_end(processor)
         self.lock = asyncio.Lock()
 
     @classmethod
@@ -242,8 +242,8 @@ _DUMMY = [
 ]
 
 
-def _turn_end(processor: Any) -> str:
-    """What the template writes after the words of a reply."""
+def turn_end(processor: Any) -> str:
+    """What the chat template writes after the words of a reply, such as `<|im_end|>` and a newline."""
     return str(processor.apply_chat_template(_DUMMY, tokenize=False)).rpartition("@@")[2]
 
 
@@ -273,7 +273,7 @@ def do_without_torchvision() -> None:
     leave that out.
     """
     import transformers
-    from transformers.utils import is_torchvision_available
+    from transformers.utils.import_utils import is_torchvision_available
 
     if is_torchvision_available():
         return

@@ -1,110 +1,102 @@
-"""The nano model's stages from an empty folder to weights that answer, in small."""
+"""The nano recipe: its defaults decide what comes out, and its mistakes are told before anything starts."""
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
-from deepeyes.core.config import to_toml
 from deepeyes.core.errors import ConfigError
-from deepeyes.models.registry import resolve_model
-from deepeyes.train.nano import recipe as nano
-from deepeyes.train.nano.recipe import Recipe, install, run, shareable
+from deepeyes.train.nano.recipe import (
+    ColdStartConfig,
+    JointStageConfig,
+    NanoRecipe,
+    StageConfig,
+    TraceConfig,
+    shareable,
+)
+
+SHIPPED = Path("recipes/nano/nano.toml")
+STAGE = {
+    "steps": 7, "batch": 64, "lr": 2e-3, "muon": 3.0, "vision_lr": 1.0, "warmup": 100, "decay": 0.4,
+    "weight_decay": 0.01, "clip": 1.0, "ema": 0.998, "reuse": 1, "evaluate_every": 500, "save_every": 60,
+}  # fmt: skip
 
 
-def small(**changes: Any) -> Recipe:
-    """The shipped recipe, far too small to learn anything."""
-    values = tomllib.loads(Path("recipes/nano/nano.toml").read_text())
-    values["size"] |= {"hidden": 64, "layers": 1, "heads": 2, "kv_heads": 1, "ffn": 64}
-    values["size"] |= {"vision_hidden": 32, "vision_depth": 1, "vision_heads": 1, "vision_ffn": 32}
-    for stage in ("dense", "copy", "base", "cold"):
-        values[stage] |= {"steps": 2, "batch": 2, "warmup": 1, "reuse": 1}
-    values["cold"] |= {
-        "shares": {"tiny": 0.4, "direct": 0.4},
-        "ablations": {"look": ["tiny"]},
-        "ablation_steps": 2,
-    }
-    values["traces"] = {"shard": 10, "examples": {"tiny": 10, "direct": 10}}
-    return Recipe.model_validate(values | changes)
+def test_the_defaults_are_those_that_the_weights_were_made_with() -> None:
+    joint = {**STAGE, "dense_weight": 0.1}
+    cold = {**joint, "shares": {"a": 1.0}, "ablations": {}, "ablation_steps": 800}
+    assert list(StageConfig(steps=7).model_dump().items()) == list(STAGE.items()), "in this order, too"
+    assert list(JointStageConfig(steps=7).model_dump().items()) == list(joint.items())
+    assert list(ColdStartConfig(steps=7, shares={"a": 1}).model_dump().items()) == list(cold.items())
+    assert TraceConfig(examples={"a": 1}).shard == 50
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("nano")
-    run(small(), out)
-    return out
+@pytest.mark.parametrize(
+    ("stage", "changed"),
+    [
+        ("dense", {"steps": 5500, "lr": 1e-3, "decay": 0.8, "reuse": 3}),
+        ("copy_", {"steps": 350, "warmup": 50, "decay": 0.3, "dense_weight": 0.0, "evaluate_every": 175}),
+        ("base", {"steps": 4800, "lr": 8e-4, "decay": 0.85, "reuse": 2, "dense_weight": 0.3}),
+        (
+            "cold",
+            {
+                "steps": 2400,
+                "lr": 8e-4,
+                "warmup": 50,
+                "decay": 0.8,
+                "vision_lr": 0.6,
+                "dense_weight": 0.05,
+                "ablation_steps": 700,
+            },
+        ),
+    ],
+)
+def test_the_shipped_recipe_says_the_same_as_ever(stage: str, changed: dict[str, Any]) -> None:
+    resolved = getattr(NanoRecipe.load(SHIPPED), stage).model_dump(exclude={"shares", "ablations"})
+    assert resolved == {**resolved, **STAGE, "batch": 32, **changed}
 
 
-def held_out(folder: Path) -> dict[str, float]:
-    lines = [json.loads(line) for line in (folder / "curves.jsonl").read_text().splitlines()]
-    return [line["held_out"] for line in lines if "held_out" in line][-1]
+def test_the_shipped_cold_start_has_every_family_and_lessons_beside_them() -> None:
+    recipe = NanoRecipe.load(SHIPPED)
+    assert recipe.cold.shares.keys() == recipe.traces.examples.keys() == set(recipe.cold.ablations["all"])
+    assert sum(recipe.cold.shares.values()) == pytest.approx(0.62)
 
 
-def test_every_stage_leaves_a_checkpoint_and_what_it_reaches(made: Path) -> None:
-    for stage in ("dense", "copy", "base", "cold"):
-        assert (made / stage / "model.safetensors").exists() and held_out(made / stage)
-        assert not (made / stage / "checkpoint.pt").exists()
-    assert set(held_out(made / "cold")) == {"tiny", "direct"}
-    assert len((made / "traces" / "tiny-000000.jsonl").read_text().splitlines()) == 10
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("copy.warmp=3", "unknown key copy.warmp: did you mean warmup"),
+        ("size.hiden=3", "unknown key size.hiden: did you mean hidden"),
+        ("cold.share={}", "unknown key cold.share: did you mean shares"),
+        ("dense.steps=many", "dense.steps = 'many' is not valid"),
+        ("copi={}", "unknown key copi: did you mean copy"),
+    ],
+)
+def test_mistakes_are_told_with_what_was_meant(override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        NanoRecipe.load(SHIPPED, [override])
+    assert "\n" not in str(caught.value)
 
 
-def test_what_is_done_is_not_done_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for stage in ("run_dense", "run_lessons", "run_cold"):
-        monkeypatch.setattr(nano, stage, lambda *_: pytest.fail("done already"))
-    run(small(), made)
+def test_a_recipe_that_was_written_down_is_the_same_again(tmp_path: Path) -> None:
+    recipe = NanoRecipe.load(SHIPPED, ["copy.steps=9"])
+    (tmp_path / "again.toml").write_text(recipe.dump())
+    assert NanoRecipe.load(tmp_path / "again.toml") == recipe and recipe.copy_.steps == 9
 
 
-def test_an_ablation_lies_beside_the_others(made: Path) -> None:
-    run(small(), made, "look")
-    assert (made / "cold-look" / "model.safetensors").exists()
-    with pytest.raises(ConfigError, match="no ablation 'hear'"):
-        run(small(), made, "hear")
-
-
-def test_the_stages_of_another_recipe_are_not_taken_for_its_own(made: Path) -> None:
-    with pytest.raises(ConfigError, match="traces was made by another recipe"):
-        run(small(seed=9), made)
-    longer = small()
-    longer = longer.model_copy(update={"base": longer.base.model_copy(update={"steps": 3})})
-    with pytest.raises(ConfigError, match="base was made by another recipe"):
-        run(longer, made)
-
-
-def test_a_stage_is_done_when_its_weights_are_whole(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed while it writes them, it goes on from its last checkpoint."""
-    cold = made / "cold"
-    (cold / "model.safetensors").rename(cold / "kept")
-
-    class Killed(Exception):
-        pass
-
-    def dies(*_: Any) -> None:
-        raise Killed
-
-    monkeypatch.setattr(nano, "build_processor", dies)
-    with pytest.raises(Killed):
-        run(small(), made)
-    assert not (cold / "model.safetensors").exists() and not list(cold.glob("tmp*"))
-    monkeypatch.undo()
-    run(small(), made)
-    again, before = load_file(cold / "model.safetensors"), load_file(cold / "kept")
-    assert all(torch.equal(again[name], before[name]) for name in before)
-
-
-def test_installed_weights_are_loaded_by_name(made: Path, tmp_path: Path) -> None:
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text(to_toml(small().model_dump(by_alias=True)))
-    for stage in ("base", "cold"):
-        (tmp_path / "weights" / stage).mkdir(parents=True)
-    install(recipe, made, tmp_path / "weights")
-    assert (tmp_path / "weights" / "cold" / "recipe.toml").exists()
-    assert resolve_model(f"nano:{tmp_path / 'weights' / 'cold'}").name.startswith("nano")
-
-
-@pytest.mark.parametrize(("most", "number"), [(0, 1), (1, 1), (2, 2), (7, 2), (64, 2)])
+@pytest.mark.parametrize(("most", "number"), [(0, 1), (1, 1), (2, 2), (7, 4), (64, 32)])
 def test_processes_share_every_batch(most: int, number: int) -> None:
-    assert shareable(small(), most) == number
+    assert shareable(NanoRecipe.load(SHIPPED), most) == number
+
+
+def test_every_stage_has_a_say_in_how_many_processes_there_are() -> None:
+    for stage in ("dense", "copy", "base", "cold"):
+        assert shareable(NanoRecipe.load(SHIPPED, [f"{stage}.batch=30"]), 64) == 2
+
+
+def test_an_ablation_sees_as_much_of_its_families_as_one_on_all() -> None:
+    plan = ColdStartConfig(steps=9, batch=10, shares={"a": 0.2, "b": 0.4, "c": 0.2}, ablation_steps=1000)
+    less, whole = plan.only(("a", "b")), plan.only(("a", "b", "c"))
+    assert (less.steps, whole.steps) == (750, 1000) and whole.shares == pytest.approx(plan.shares)
+    for family in ("a", "b"):
+        assert less.steps * less.shares[family] == pytest.approx(whole.steps * whole.shares[family])

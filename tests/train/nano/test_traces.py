@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from deepeyes.agent.agent import Agent
 from deepeyes.analysis.crops import contains, find_crop
@@ -15,6 +18,8 @@ from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
 from deepeyes.tools.base import Episode, Tool, ToolResult, ToolSet
 from deepeyes.tools.python import PythonTool
+from deepeyes.train.nano import traces
+from deepeyes.train.nano.batch import NO_LOSS
 from deepeyes.train.nano.traces import is_sound, replies_for, teach, write_shard
 from deepeyes.world.families import make_example
 from deepeyes.world.teacher import Reply
@@ -59,13 +64,52 @@ async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
     conversations = torch.load(tmp_path / "tiny.pt", weights_only=True)
     roles = [role for role, _ in conversations[0]]
     assert roles[:2] == ["system", "user"] and roles[-2:] == ["user", "assistant"] and len(roles) in (5, 7)
-    assert set(roles[2::2]) <= {"assistant", "given"}
+    assert set(roles[2::2]) <= {"assistant", NO_LOSS}
     picture = conversations[0][1][1][0]
     assert picture.dtype == torch.uint8 and picture.shape[0] % 28 == 0 and picture.shape[2] == 3
-    traces = [Trace.model_validate_json(line) for line in (tmp_path / "tiny.jsonl").read_text().splitlines()]
-    assert all(trace.verdict is not None and trace.verdict.score == 1 for trace in traces)
+    lines = (tmp_path / "tiny.jsonl").read_text().splitlines()
+    verdicts = [Trace.model_validate_json(line).verdict for line in lines]
+    assert len(verdicts) == 2 and all(verdict is not None and verdict.score == 1 for verdict in verdicts)
     direct = torch.load(tmp_path / "direct.pt", weights_only=True)
     assert [role for role, _ in direct[0]] == ["system", "user", "assistant"]
+
+
+async def test_looks_that_are_off_on_purpose_are_kept_without_loss(tmp_path: Path) -> None:
+    """A shard has the role of every turn as the teacher marked it."""
+    roles: list[list[str]] = []
+    marked: list[list[str]] = []
+    async with Sandbox.start() as sandbox:
+        tools = ToolSet([PythonTool(sandbox)])
+        for index in range(10):
+            path = tmp_path / f"{index}.pt"
+            assert await write_shard(path, "tiny", "validation", 0, [index], tools, VISION) == (1, 1)
+            (conversation,) = torch.load(path, weights_only=True)
+            roles.append([role for role, _ in conversation if role not in ("system", "user")])
+            replies = replies_for(make_example("tiny", "validation", 0, index), VISION)
+            marked.append([NO_LOSS if reply.given else "assistant" for reply in replies])
+    assert roles == marked and {role for turns in roles for role in turns} == {NO_LOSS, "assistant"}
+
+
+async def test_what_is_left_out_of_a_shard_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = traces.is_sound
+    monkeypatch.setattr(traces, "is_sound", lambda trace: real(trace) and not trace.task.id.endswith("1"))
+    async with Sandbox.start() as sandbox:
+        tools = ToolSet([PythonTool(sandbox)])
+        counted = await write_shard(tmp_path / "x.pt", "direct", "train", 0, range(3), tools, VISION)
+    assert counted == (2, 3) and len(torch.load(tmp_path / "x.pt", weights_only=True)) == 2
+    assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 2
+
+
+def test_shards_of_before_are_read_as_those_of_now() -> None:
+    view = torch.arange(28 * 56 * 3, dtype=torch.uint8).view(28, 56, 3)
+    for role in ("given", NO_LOSS):
+        message = traces.as_message(role, ["look", view])
+        assert message.role == NO_LOSS and message.parts[0] == "look"
+        assert isinstance(message.parts[1], Image.Image) and message.parts[1].size == (56, 28)
+        assert torch.equal(torch.from_numpy(np.array(message.parts[1])), view)
+    assert traces.as_message("assistant", ["x"]).role == "assistant"
 
 
 class Told:

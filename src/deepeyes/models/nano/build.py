@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     PreTrainedTokenizerFast,
@@ -21,8 +20,9 @@ from transformers import (
     Qwen2_5_VLProcessor,
     Qwen2VLImageProcessorPil,
 )
-from transformers.utils import is_torchvision_available
+from transformers.utils.import_utils import is_torchvision_available
 
+from deepeyes.core.config import Config
 from deepeyes.core.files import write_atomic
 
 SPECIAL = (
@@ -54,10 +54,8 @@ glyph.
 """
 
 
-class NanoSize(BaseModel):
-    """Widths and depths; `max_tokens` is the most visual tokens a picture may cost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class NanoSize(Config):
+    """Widths and depths; `max_tokens` is the most visual tokens an image may cost."""
 
     vocabulary: int = 768
     hidden: int = 128

@@ -22,7 +22,7 @@ class SlotCache:
         shape = (
             config.num_hidden_layers,
             rows,
-            config.num_key_value_heads,
+            config.num_key_value_heads or config.num_attention_heads,
             length,
             config.hidden_size // config.num_attention_heads,
         )

@@ -11,13 +11,15 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLTextConfig
 
 from deepeyes.core.sampling import Sampling
 
+from .build import MERGE
 from .cache import SlotCache, positions
 from .sampler import distribution
 
@@ -81,9 +83,8 @@ class Engine:
         self.tokenizer = tokenizer
         self.length = length
         self.image_token = int(model.config.image_token_id)
-        self.end = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
-        self._merge = int(model.config.vision_config.spatial_merge_size)
-        self._cache = SlotCache(model.config.get_text_config(), rows, length)
+        self.end = cast("int", tokenizer.convert_tokens_to_ids("<|im_end|>"))
+        self._cache = SlotCache(cast("Qwen2_5_VLTextConfig", model.config.get_text_config()), rows, length)
         self._held = torch.zeros(rows, dtype=torch.long)
         self._next = torch.zeros(rows, dtype=torch.long)
         special = [token for token, added in tokenizer.added_tokens_decoder.items() if added.special]
@@ -160,7 +161,7 @@ class Engine:
                 self._met[row] = False
             begin = int(self._next[row])
             places[:, index, :size], after = positions(
-                request.ids, request.grids, begin, self.image_token, self._merge
+                request.ids, request.grids, begin, self.image_token, MERGE
             )
             self._next[row] = after
             self._met[row, chunks[index]] = True
@@ -242,7 +243,7 @@ class Engine:
         return False
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode([token for token in tokens if token != self.end])
+        return str(self.tokenizer.decode([token for token in tokens if token != self.end]))
 
 
 def _tell(request: Request, text: str) -> None:

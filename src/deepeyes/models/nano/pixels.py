@@ -13,6 +13,11 @@ from deepeyes.core.images import view_size
 
 from .build import CELL, MERGE, PATCH, NanoSize
 
+FRAMES = 2
+"""The tower takes images in pairs of video frames; an image is its own pair."""
+PATCH_VALUES = 3 * FRAMES * PATCH**2
+"""Numbers in one patch."""
+
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 _STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 
@@ -35,12 +40,10 @@ def grid_of(view: Image.Image) -> tuple[int, int]:
 
 
 def patchify(view: Image.Image) -> tuple[torch.Tensor, tuple[int, int, int]]:
-    """Patches (patches, 3*2*14*14) of an RGB view and its grid (1, rows, columns) in patches."""
+    """Patches (patches, PATCH_VALUES) of an RGB view and its grid (1, rows, columns) in patches."""
     pixels = (np.asarray(view, np.float32) / 255 - _MEAN) / _STD
     rows, columns = view.height // PATCH, view.width // PATCH
     blocks = pixels.reshape(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
     blocks = blocks.transpose(0, 3, 1, 4, 6, 2, 5)  # block row, block column, row, column, channel, y, x
-    blocks = np.repeat(
-        blocks[:, :, :, :, :, None], 2, axis=5
-    )  # one frame twice: the tower expects pairs of frames
+    blocks = np.repeat(blocks[:, :, :, :, :, None], FRAMES, axis=5)
     return torch.from_numpy(np.ascontiguousarray(blocks.reshape(rows * columns, -1))), (1, rows, columns)

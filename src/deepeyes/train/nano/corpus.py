@@ -1,5 +1,7 @@
 """The text the nano tokenizer is made from: every wording of the world and its teachers, in the dialect's own
 frame, and what searches tell.
+
+What always holds: the text is a function of the seed and the number of rounds.
 """
 
 import random
@@ -11,7 +13,7 @@ from deepeyes.world.palette import COLOURS
 from deepeyes.world.scene import ASPECTS, SHAPES
 from deepeyes.world.strings import ALPHABET, draw_string
 
-from .reading import draw_reading
+from .reading_lessons import draw_reading
 
 PLANNED = ("chart", "table", "geometry", "search", "integration")
 

@@ -1,14 +1,15 @@
-"""Vision warm-up: what stands in every cell of a picture, which the renderer knows for free.
+"""Vision warm-up: what stands in every cell of an image, which the renderer knows for free.
 
 A cell is the square of the view that becomes one visual token. The tower learns to put into that token's
 vector, in the directions of the very word embeddings the language model will have to say: the character, the
 colour of the sign, the kind of shape; and through small linear maps: which character of the string this is,
-the ink, the number of dots, the place within the cell, the cell's own row and column. One picture gives some
+the ink, the number of dots, the place within the cell, the cell's own row and column. One image gives some
 fifty labels where a question gives one, which is what makes a vision model from nothing possible on two
-cores.
+cores. What always holds: an image and its labels are a function of the random state alone.
 """
 
 import random
+from typing import cast
 
 import torch
 from torch import nn
@@ -40,10 +41,33 @@ LABELS: dict[str, tuple[str, ...]] = {
 """Label kind -> the words of its classes; class 0 of every kind is "nothing here", class k the k-th word."""
 
 VARIANTS = 64
-"""Backgrounds kept by size: five aspect ratios, two sizes, with and without shapes."""
+"""Different backgrounds of each size and kind. With five aspect ratios, three long sides (448, 672 and 896
+pixels) and 448 once more without shapes that makes 1,280 images, most of what `background_variant` keeps in
+memory (1,600); each of them comes turned over as well.
+"""
 
 SHEETS = ("chart", "table", "geometry")
-"""Families whose pictures are sheets with numbers."""
+"""Families whose images are sheets with numbers."""
+
+SHEET_SHARE, FILLED_SHARE, TINY_SHARE = 0.25, 0.53, 0.14
+"""Shares of the images that are sheets, that are full of signs to read, and that have tiny signs among
+clutter; the rest show shapes. Reading takes longest to learn, so most images are full of characters.
+"""
+SIDE, WIDE_SIDE = 448, 672
+"""Long sides, in pixels, of scenes and of those with tiny signs, which are shown smaller than drawn."""
+TINY_SIGNS = (2, 8)
+"""Fewest and most tiny signs in a scene."""
+
+READABLE = 0.9
+"""Height in cells up to which a string cannot be read: nothing to learn there but noise."""
+NOTHING_WEIGHT = 0.2
+"""Weight in the loss of the class "nothing here", which most cells have in most kinds: at full weight a tower
+that sees nothing anywhere would already do well.
+"""
+WORD_STD = 0.3
+"""Standard deviation of fresh word vectors, which are the classes of the aligned kinds: with the 0.02 that
+Transformers draws them with, all their logits would begin almost equal.
+"""
 
 ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
 """Kinds read straight off the token's vector; the others go through a linear map of their own."""
@@ -52,23 +76,26 @@ ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
 def draw_dense(
     rng: random.Random, size: NanoSize, split: str
 ) -> tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]:
-    """A picture for the warm-up: patches, grid in patches, and labels (cells, kinds), -1 where a kind is not
-    asked.
+    """An image for the warm-up: patches (patches, values), grid in patches, and labels (cells, kinds), -100
+    where a kind is not asked.
     """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
-    if choice < 0.25:
+    if choice < SHEET_SHARE:
         scene = family_named(rng.choice(SHEETS)).draw(rng, split).scene
         view = to_view(scene.image, size)
         return *patchify(view), label_sheet(scene, grid_of(view))
-    if choice < 0.78:
-        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS)
+    filled = choice < SHEET_SHARE + FILLED_SHARE
+    tiny = not filled and choice < SHEET_SHARE + FILLED_SHARE + TINY_SHARE
+    side = WIDE_SIDE if tiny else SIDE
+    scene = empty_scene(
+        rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS, shapes=filled or tiny
+    )
+    if filled:
         fill_with_signs(rng, split, scene)
-    elif choice < 0.92:
-        scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
-        draw_tiny_signs(rng, split, scene, rng.randint(2, 8))
+    elif tiny:
+        draw_tiny_signs(rng, split, scene, rng.randint(*TINY_SIGNS))
     else:
-        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, variants=VARIANTS, shapes=False)
         draw_shape_question(rng, scene)
     view = to_view(soften(rng, scene).image, size)
     patches, grid = patchify(view)
@@ -76,7 +103,10 @@ def draw_dense(
 
 
 def fill_with_signs(rng: random.Random, split: str, scene: Scene) -> None:
-    """Rows of signs over the whole picture: twice as many characters to learn from as signs strewn about."""
+    """Rows of signs over the whole image: twice as many characters to learn from as signs strewn about.
+
+    Signs are 1.5 to 2.2 units high (a unit is about a cell) and stand two pixels to 0.4 units apart.
+    """
     y = rng.uniform(2, 0.4 * scene.unit)
     while y + 1.5 * scene.unit < scene.image.height:
         height = min(scene.unit * rng.uniform(1.5, 2.2), scene.image.height - y - 2)
@@ -116,14 +146,14 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
         for order, (char, box) in enumerate(thing.glyphs):
             gx, gy = cell((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
             at = min(int(gy), rows - 1), min(int(gx), columns - 1)
-            if bottom - top > 0.9:  # a smaller string cannot be read: nothing to learn but noise
+            if bottom - top > READABLE:
                 labels[(*at, kinds["char"])] = ALPHABET.index(char) + 1
                 labels[(*at, kinds["order"])] = order + 1
                 covered.append(at)
-        if thing.ink and bottom - top > 0.9:
+        if thing.ink and bottom - top > READABLE:
             for at in covered:
                 labels[(*at, kinds["ink"])] = COLOURS.index(thing.ink) + 1
-        if thing.dots and bottom - top > 0.9:
+        if thing.dots and bottom - top > READABLE:
             most = len(LABELS["dots"])
             labels[i, j, kinds["dots"]] = thing.dots if thing.dots <= most else IGNORE
         for at in covered:
@@ -165,7 +195,7 @@ class DenseWarmup(nn.Module):
     def forward(
         self, pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, labels: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Pictures and labels (cells of all pictures, kinds) -> loss () and accuracy by kind."""
+        """Images and labels (cells of all images, kinds) -> loss () and accuracy by kind."""
         features = self.model.model.visual(pixel_values, grid_thw=image_grid_thw).pooler_output
         return self.score(features, labels)
 
@@ -175,7 +205,7 @@ class DenseWarmup(nn.Module):
         """Vectors (cells, hidden) and labels (cells, kinds) -> loss (), and accuracy on the labelled cells by
         kind.
         """
-        embedding = self.model.get_input_embeddings().weight
+        embedding = word_vectors(self.model)
         loss = features.new_zeros(())
         metrics: dict[str, torch.Tensor] = {}
         for column, (kind, words) in enumerate(self.words.items()):
@@ -186,12 +216,17 @@ class DenseWarmup(nn.Module):
             if not bool((target >= 0).any()):
                 continue
             weight = torch.ones(len(words) + 1, device=logits.device)
-            weight[0] = 0.2
+            weight[0] = NOTHING_WEIGHT
             loss = loss + cross_entropy(logits, target, weight)
             there = target > 0
             if bool(there.any()):
                 metrics[kind] = (logits.argmax(-1)[there] == target[there]).float().mean()
         return loss, metrics
+
+
+def word_vectors(model: Qwen2_5_VLForConditionalGeneration) -> torch.Tensor:
+    """The model's word embeddings (vocabulary, hidden), which are its output layer too."""
+    return cast("nn.Embedding", model.get_input_embeddings()).weight
 
 
 def _one_token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:

@@ -1,30 +1,31 @@
 """The one training loop of the nano model's stages: many processes, resumable at any step, curves on disk.
 
-What always holds: the data of a step is a function of (stage, step, rank) alone, so a killed run that resumes
-sees what it would have seen; a checkpoint is written beside its place and renamed; weights are averaged over
-steps (EMA) and the average is what a stage hands on. Processes are joined by torch.distributed (`torchrun`),
-on CPU through gloo. Batches are drawn beside the training, by as many processes as there are cores.
+What always holds: the data of a step is a function of (stage, step, rank) alone and all state is in the
+checkpoint, so a killed run that resumes comes to the same weights and the same curve; a checkpoint is written
+beside its place and renamed; weights are averaged over steps (EMA) and the average is what a stage hands on.
+Processes are joined by torch.distributed (`torchrun`), on CPU through gloo. Batches are drawn beside the
+training, by as many processes as there are cores.
 """
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
-from pydantic import BaseModel, ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.files import rewrite
 
-Tensors = dict[str, torch.Tensor]
+from .batch import Tensors, microbatch_weights
+from .distributed import meet, own_cores, rank_and_world, share_gradients
+from .recipe import StageConfig
+
 Draw = Callable[[int, int], list[Tensors]]
 """(step, samples) -> the step's batch, in parts that are run one after the other: rows of like length go
 together."""
@@ -33,60 +34,26 @@ BLOCK = 256
 """Batches that are kept to be learned from again, in the same order, before new ones are drawn."""
 MOST_DRAWING = 16
 """Most processes that draw beside one that learns: each keeps some files open for every batch it is ahead."""
-
-
-class Plan(BaseModel):
-    """How long and how fast a stage learns."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int
-    batch: int = 64
-    """Samples a step over all processes."""
-    lr: float = 2e-3
-    """Peak learning rate of AdamW; `muon` times that for the hidden matrices, `vision_lr` times for the
-    vision tower.
-    """
-    muon: float = 3.0
-    vision_lr: float = 1.0
-    warmup: int = 100
-    """Steps of linear rise."""
-    decay: float = 0.4
-    """The last share of the steps, over which the rate falls along a cosine to a fiftieth."""
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.998
-    reuse: int = 1
-    """How often a drawn batch is learned from: drawing pictures takes half of the time of a small model."""
-    evaluate_every: int = 500
-    save_every: int = 60
-    """Seconds between checkpoints."""
-
-
-def rank_and_world() -> tuple[int, int]:
-    """This process's number and how many there are; (0, 1) outside `torchrun`."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def own_cores() -> int:
-    """How many of the machine's cores are this process's share; at least one."""
-    return max(1, len(os.sched_getaffinity(0)) // rank_and_world()[1])
-
-
-def meet() -> None:
-    """Wait until every process of the run is here; nothing to wait for outside `torchrun`."""
-    if rank_and_world()[1] == 1:
-        return
-    if not dist.is_initialized():
-        timeout = timedelta(hours=2)  # a process may wait for another that makes traces
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=timeout)
-    dist.barrier()
+LOG_EVERY = 50
+"""Steps between lines of the curves."""
+SMOOTH = 0.98
+"""What a curve keeps of itself at each step: single batches differ too much to be read."""
+RATE_FLOOR = 0.02
+"""The share of the peak rate at which the fall ends, so that the last steps still teach something."""
+EMA_WARMUP = 20
+"""The average over steps keeps (n + 1) / (n + 20) after n steps until that exceeds `ema`: with a constant
+`ema` it would hold on to the weights that the stage began with.
+"""
+BETAS = (0.9, 0.98)
+"""Of AdamW. The second is below the usual 0.999: stages of a few thousand steps need a memory of squared
+gradients that is much shorter than they are.
+"""
 
 
 def train_stage(
     module: nn.Module,
     draw: Draw,
-    plan: Plan,
+    plan: StageConfig,
     folder: Path,
     *,
     evaluate: Callable[[], dict[str, float]] | None = None,
@@ -111,40 +78,37 @@ def train_stage(
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     checkpoint = folder / "checkpoint.pt"
     folder.mkdir(parents=True, exist_ok=True)
-    start = _resume(checkpoint, module, optimizers, average, device)
+    start, smooth = _resume(checkpoint, module, optimizers, average, device)
+    if rank == 0:
+        _forget(folder, start)
     saved = time.monotonic()
-    smooth: dict[str, float] = {}
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"), disable=rank > 0,
     ) as progress:  # fmt: skip
         bar = progress.add_task(title, total=plan.steps, completed=start, note="")
         for step, drawn in enumerate(batches(draw, plan, start), start):
-            for part, share in zip(drawn, shares(drawn), strict=True):
+            measured: Tensors = {}
+            for part, weight in zip(drawn, microbatch_weights(drawn), strict=True):
                 loss, metrics = module(**{name: _moved(value, device) for name, value in part.items()})
-                (share * loss).backward()
-            _share_gradients(module, world)
+                (weight * loss).backward()
+                measured = {"loss": loss.detach(), **metrics}  # curves show the last part: the longest rows
+            share_gradients(module, world)
             torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = group["peak"] * rate(step, plan)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-            _average(average, module, min(plan.ema, (step + 1) / (step + 20)))
-            for name, value in {"loss": loss.detach(), **metrics}.items():
-                smooth[name] = 0.98 * smooth.get(name, float(value)) + 0.02 * float(value)
+            _average(average, module, min(plan.ema, (step + 1) / (step + EMA_WARMUP)))
+            for name, value in measured.items():
+                smooth[name] = SMOOTH * smooth.get(name, float(value)) + (1 - SMOOTH) * float(value)
             progress.update(
                 bar, advance=1, note=" ".join(f"{k} {v:.3f}" for k, v in list(smooth.items())[:3])
             )
-            if rank == 0 and ((step + 1) % 50 == 0):
-                _log(
-                    folder,
-                    {
-                        "step": step + 1,
-                        "time": round(time.time()),
-                        **{k: round(v, 4) for k, v in smooth.items()},
-                    },
-                )
+            if rank == 0 and (step + 1) % LOG_EVERY == 0:
+                curve = {name: round(value, 4) for name, value in smooth.items()}
+                _log(folder, {"step": step + 1, "time": round(time.time()), **curve})
             if evaluate and (step + 1) % plan.evaluate_every == 0 and step + 1 < plan.steps:
                 if rank == 0:
                     module.eval()
@@ -152,7 +116,7 @@ def train_stage(
                     module.train()
                 meet()
             if rank == 0 and time.monotonic() - saved > plan.save_every:
-                _save(checkpoint, module, optimizers, average, step + 1)
+                _save(checkpoint, module, optimizers, average, step + 1, smooth)
                 saved = time.monotonic()
     module.load_state_dict(average)
     module.eval()
@@ -179,7 +143,7 @@ class _Drawn(Dataset[list[Tensors]]):
         return [{name: _narrow(value) for name, value in part.items()} for part in parts]
 
 
-def batches(draw: Draw, plan: Plan, start: int) -> Iterator[list[Tensors]]:
+def batches(draw: Draw, plan: StageConfig, start: int) -> Iterator[list[Tensors]]:
     """The batches of all steps from `start` on, drawn ahead by this process's share of the cores.
 
     Blocks of `BLOCK` batches come `plan.reuse` times before the next block is drawn.
@@ -215,22 +179,15 @@ def _moved(value: torch.Tensor, device: torch.device) -> torch.Tensor:
     return value.float() if value.is_floating_point() else value
 
 
-def shares(parts: list[Tensors]) -> list[float]:
-    """How much of the labels each part of a batch holds: the sum of means is then the mean over all."""
-    if len(parts) == 1:
-        return [1.0]
-    counts = [int((part["labels"] >= 0).sum()) for part in parts]
-    return [count / sum(counts) for count in counts]
-
-
-def rate(step: int, plan: Plan) -> float:
+def rate(step: int, plan: StageConfig) -> float:
     """The learning rate of `step` as a share of the peak: a linear rise, a plateau, a cosine fall."""
     rise = min(1.0, (step + 1) / plan.warmup)
     left = (plan.steps - step) / max(1.0, plan.steps * plan.decay)
-    return rise * (1.0 if left >= 1 else 0.02 + 0.98 * (0.5 - 0.5 * math.cos(math.pi * left)))
+    fall = 1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * left)
+    return rise * (RATE_FLOOR + (1 - RATE_FLOOR) * fall)
 
 
-def _optimizers(module: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+def _optimizers(module: nn.Module, plan: StageConfig) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embeddings, norms, biases and the patch projection."""
     matrices: dict[float, list[nn.Parameter]] = {}
     others: dict[float, list[nn.Parameter]] = {}
@@ -252,27 +209,8 @@ def _optimizers(module: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
         weight_decay=plan.weight_decay,
         adjust_lr_fn="match_rms_adamw",
     )
-    adamw = torch.optim.AdamW(
-        groups(others, 1.0), lr=plan.lr, betas=(0.9, 0.98), weight_decay=plan.weight_decay
-    )
+    adamw = torch.optim.AdamW(groups(others, 1.0), lr=plan.lr, betas=BETAS, weight_decay=plan.weight_decay)
     return [muon, adamw]
-
-
-def _share_gradients(module: nn.Module, world: int) -> None:
-    if world == 1:
-        return
-    gradients = [
-        p.grad if p.grad is not None else torch.zeros_like(p) for p in module.parameters() if p.requires_grad
-    ]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= world
-    offset = 0
-    for parameter, gradient in zip(
-        [p for p in module.parameters() if p.requires_grad], gradients, strict=True
-    ):
-        parameter.grad = flat[offset : offset + gradient.numel()].view_as(gradient)
-        offset += gradient.numel()
 
 
 @torch.no_grad()
@@ -283,13 +221,19 @@ def _average(average: Tensors, module: nn.Module, keep: float) -> None:
 
 
 def _save(
-    path: Path, module: nn.Module, optimizers: list[torch.optim.Optimizer], average: Tensors, step: int
+    path: Path,
+    module: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    average: Tensors,
+    step: int,
+    smooth: dict[str, float],
 ) -> None:
     state = {
         "module": module.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "average": average,
         "step": step,
+        "smooth": smooth,
     }
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
@@ -302,15 +246,24 @@ def _resume(
     optimizers: list[torch.optim.Optimizer],
     average: Tensors,
     device: torch.device,
-) -> int:
+) -> tuple[int, dict[str, float]]:
+    """Load a checkpoint, if there is one, in place; the number of steps done and the smoothed curve."""
     if not path.exists():
-        return 0
+        return 0, {}
     state = torch.load(path, map_location=device, weights_only=True)
     module.load_state_dict(state["module"])
     for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     average.update(state["average"])
-    return int(state["step"])
+    return int(state["step"]), dict(state.get("smooth", {}))  # older checkpoints have none
+
+
+def _forget(folder: Path, start: int) -> None:
+    """Take out of the curves what was logged after the step that a resumed run starts at."""
+    path = folder / "curves.jsonl"
+    if path.exists():
+        lines = [line for line in path.read_text("utf-8").splitlines() if line.endswith("}")]
+        rewrite(path, (line for line in lines if json.loads(line)["step"] <= start))
 
 
 def _log(folder: Path, record: dict[str, Any]) -> None:

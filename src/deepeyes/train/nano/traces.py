@@ -4,6 +4,7 @@ what came out right is kept.
 Shards are written whole and renamed, so a killed run goes on with the first shard that is missing; which
 examples a shard holds depends on its number alone. A shard keeps pictures at the size the model saw (that is
 all training needs; the full pictures follow from the task's id), and its traces beside it as JSON Lines.
+Looks that are off on purpose are in a shard with the role `NO_LOSS` (in older shards "given").
 """
 
 from collections.abc import Sequence, Set
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.files import write_atomic
@@ -26,9 +28,14 @@ from deepeyes.world.families import Example, make_example
 from deepeyes.world.tasks import to_task
 from deepeyes.world.teacher import Reply
 
-Conversation = list[tuple[str, list[str | torch.Tensor]]]
-"""Messages in order: role, and text or views (height, width, 3; uint8). The role "given" is the assistant's
-where it is not to be imitated."""
+from .batch import NO_LOSS, ChatMessage
+
+StoredMessage = tuple[str, list[str | torch.Tensor]]
+"""Role, and text or views (height, width, 3; uint8) in order."""
+StoredConversation = list[StoredMessage]
+
+_OLD_NO_LOSS = "given"
+"""What `NO_LOSS` was called in shards of before."""
 
 
 async def write_shard(
@@ -43,7 +50,7 @@ async def write_shard(
     it, and write what is right to `path`; (kept, tried).
     """
     kept: list[Trace] = []
-    conversations: list[Conversation] = []
+    conversations: list[StoredConversation] = []
     for index in indices:
         images = ImageStore(None)
         example = make_example(family, split, seed, index)
@@ -51,8 +58,8 @@ async def write_shard(
         trace = await teach(example, replies, agent, images)
         if is_sound(trace) and is_supported(example, trace):
             kept.append(trace)
-            given = {turn for turn, reply in enumerate(replies) if reply.given}
-            conversations.append(conversation_of(trace, images, given))
+            masked = {turn for turn, reply in enumerate(replies) if reply.given}
+            conversations.append(conversation_of(trace, images, masked))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     torch.save(conversations, temporary)
@@ -84,16 +91,22 @@ def is_sound(trace: Trace) -> bool:
     )
 
 
-def conversation_of(trace: Trace, images: ImageStore, given: Set[int] = frozenset()) -> Conversation:
-    """The trace as training reads it; `images` holds its pictures. Turns `given` are not to be imitated."""
-    messages: Conversation = []
+def conversation_of(trace: Trace, images: ImageStore, masked: Set[int] = frozenset()) -> StoredConversation:
+    """The trace as training reads it, its pixels from `images`. The turns `masked` are not to be imitated."""
+    messages: StoredConversation = []
     for number, turn in enumerate(trace.turns):
         for message in turn.sent:
             shown = message.with_pixels(images)
             messages.append((message.role, [_content(part) for part in shown.parts]))
-        messages.append(("given" if number in given else "assistant", [turn.text]))
+        messages.append((NO_LOSS if number in masked else "assistant", [turn.text]))
     return messages
 
 
 def _content(part: TextPart | ImagePart) -> str | torch.Tensor:
     return torch.from_numpy(np.array(part.pixels)) if isinstance(part, ImagePart) else part.text
+
+
+def as_message(role: str, parts: Sequence[str | torch.Tensor]) -> ChatMessage:
+    """A stored message with its views as images; older shards are read too."""
+    shown = tuple(part if isinstance(part, str) else Image.fromarray(part.numpy()) for part in parts)
+    return ChatMessage(NO_LOSS if role == _OLD_NO_LOSS else role, shown)

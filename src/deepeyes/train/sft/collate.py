@@ -16,18 +16,18 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 
 from deepeyes.core.errors import InputError
-from deepeyes.train.sft.encode import IGNORE, Scribe
-from deepeyes.train.sft.reading import picture
+from deepeyes.train.sft.dataset import picture
+from deepeyes.train.sft.encode import IGNORE, ConversationEncoder
 
 
 class Collator:
-    """A data collator for one model's inputs, with its pictures from `rows` (`Stock.rows`)."""
+    """A data collator for one model's inputs, with its pictures from `rows` (`EncodedDataset.rows`)."""
 
-    def __init__(self, scribe: Scribe, model: Any, stocks: dict[str, Dataset]) -> None:
-        self.scribe = scribe
-        self.stocks = stocks
+    def __init__(self, encoder: ConversationEncoder, model: Any, datasets: dict[str, Dataset]) -> None:
+        self.encoder = encoder
+        self.datasets = datasets
         self.typed = "mm_token_type_ids" in inspect.signature(type(model).forward).parameters
-        tokenizer = scribe.processor.tokenizer
+        tokenizer = encoder.processor.tokenizer
         self.pad = int(
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         )
@@ -43,13 +43,13 @@ class Collator:
             "labels": self._padded(rows, "labels", IGNORE),
             "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
         }
-        places = ids == self.scribe.image_token_id
+        places = ids == self.encoder.image_token_id
         if self.typed:
             batch["mm_token_type_ids"] = places.int()
         views = [self._view(cell) for row in rows for cell in self._cells(row)]
         cells = 0
         if views:
-            images = self.scribe.processor.image_processor
+            images = self.encoder.processor.image_processor
             made = images(images=views, do_resize=False, return_tensors="pt")
             batch.update(pixel_values=made["pixel_values"], image_grid_thw=made["image_grid_thw"])
             cells = int(made["image_grid_thw"].prod(-1).sum()) // images.merge_size**2
@@ -63,10 +63,10 @@ class Collator:
     def _cells(self, row: dict[str, Any]) -> list[Any]:
         if not row["pictures"]:
             return []
-        return self.stocks[row.get("split", "train")][int(row["row"])]["images"][: int(row["pictures"])]
+        return self.datasets[row.get("split", "train")][int(row["row"])]["images"][: int(row["pictures"])]
 
     def _view(self, cell: Any) -> Any:
-        return self.scribe.vision.view(picture(cell))
+        return self.encoder.vision.view(picture(cell))
 
     def _padded(self, rows: Sequence[dict[str, Any]], column: str, value: int) -> torch.Tensor:
         return pad_sequence(

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 CURVES, PLOT, MARK = "curves.jsonl", "loss.png", "complete"
 
 
-class Chronicle(TrainerCallback):
+class MetricsCallback(TrainerCallback):
     """Writes `curves.jsonl` and marks checkpoints; on one process of a run."""
 
     def __init__(self, out: Path) -> None:

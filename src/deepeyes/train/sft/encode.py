@@ -3,7 +3,7 @@
 What always holds: a conversation is rendered by the model's own chat template in the same pieces as in
 `models/transformers.py` (what is put to the model, what it replies), and each piece is tokenized by itself;
 so the mask is known from the construction, nothing is searched for in text. Learned are the words of a reply
-and its end token, unless the turn is given. A picture is as many picture tokens as its view has cells.
+and its end token, unless the turn is masked. A picture is as many picture tokens as its view has cells.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from deepeyes.core.errors import ModelError
 from deepeyes.core.images import ImageRef
 from deepeyes.core.messages import ImagePart, Message, TextPart
 from deepeyes.dialects.neutralise import neutralise_special
-from deepeyes.models.transformers import TransformersModel, render, vision_of
+from deepeyes.models.transformers import render, turn_end, vision_of
 
 IGNORE = -100
 Size = tuple[int, int]
 _NOWHERE = ImageRef(sha256="0" * 64, width=1, height=1)
 
 
-class Unfit(Exception):
+class UnusableConversation(Exception):
     """A conversation that cannot be learned from; the text is the reason, a few words to count it by."""
 
 
@@ -39,8 +39,8 @@ class Encoded:
     pictures: int = 0
 
 
-class Scribe:
-    """Writes conversations down in the tokens of one model, given its processor."""
+class ConversationEncoder:
+    """Turns conversations into the tokens of one model, by its processor."""
 
     def __init__(self, processor: Any, max_pixels: int | None = None) -> None:
         images = getattr(processor, "image_processor", None)
@@ -53,11 +53,12 @@ class Scribe:
             raise ModelError("the model has no chat template", "start from an instruction-tuned checkpoint")
         self.processor = processor
         self.vision = vision_of(processor, max_pixels)
-        turn_end = TransformersModel("", None, processor, vision=self.vision).turn_end
-        end = processor.tokenizer.eos_token or turn_end
-        self.ended = end if turn_end.startswith(end) else turn_end
-        """What a model writes to end its reply; `owed` is what the template writes after that."""
-        self.owed = turn_end[len(self.ended) :]
+        closing = turn_end(processor)
+        end = processor.tokenizer.eos_token or closing
+        self.ended = end if closing.startswith(end) else closing
+        """What a model writes to end its reply, such as `<|im_end|>`."""
+        self.owed = closing[len(self.ended) :]
+        """What the template writes after that, such as a newline: it comes before the next message."""
 
     @cached_property
     def image_token_id(self) -> int:
@@ -74,23 +75,24 @@ class Scribe:
         self,
         messages: Sequence[Mapping[str, Any]],
         sizes: Sequence[Size],
-        given: Sequence[int] = (),
+        masked: Sequence[int] = (),
         *,
         max_tokens: int,
         cut: bool = False,
     ) -> Encoded:
-        """One conversation; `sizes` are its pictures' (width, height), `given` its replies not to imitate.
+        """One conversation; `sizes` are its pictures' (width, height), `masked` the numbers of its
+        replies that are not to be imitated.
 
         Raises:
-            Unfit: what it is has no reply to learn, or is too long, or its pictures do not match.
+            UnusableConversation: it has no reply to learn, or is too long, or its images do not match.
         """
         try:
             said = [_message(message) for message in messages]
         except (KeyError, TypeError, AttributeError, ValueError):
-            raise Unfit("messages of another shape") from None
+            raise UnusableConversation("messages of another shape") from None
         placeholders = sum(len(message.images) for message in said)
         if placeholders != len(sizes):
-            raise Unfit("pictures do not match their places")
+            raise UnusableConversation("pictures do not match their places")
         done, waiting = Encoded(), list[Message]()
         best: Encoded | None = None
         reply = 0
@@ -99,27 +101,28 @@ class Scribe:
                 waiting.append(message)
                 continue
             if message.images:
-                raise Unfit("a picture in a reply")
+                raise UnusableConversation("a picture in a reply")
             self._ask(done, waiting, sizes, first=reply == 0)
-            self._reply(done, message.text, learn=reply not in given)
+            self._reply(done, message.text, learn=reply not in masked)
             if len(done.input_ids) > max_tokens:
                 break
             best = Encoded(list(done.input_ids), list(done.labels), done.pictures)
             waiting, reply = [], reply + 1
         if len(done.input_ids) > max_tokens and not cut:
-            raise Unfit("too long")
+            raise UnusableConversation("too long")
         if best is None or all(label == IGNORE for label in best.labels):
-            raise Unfit("too long" if len(done.input_ids) > max_tokens else "no reply to learn from")
+            long = len(done.input_ids) > max_tokens
+            raise UnusableConversation("too long" if long else "no reply to learn from")
         return best
 
     def _ask(self, done: Encoded, messages: Sequence[Message], sizes: Sequence[Size], *, first: bool) -> None:
         if first and not any(message.role == "user" for message in messages):
-            raise Unfit("it does not begin with a question")
+            raise UnusableConversation("it does not begin with a question")
         text = ("" if first else self.owed) + render(self.processor, messages, first=first)
         pieces = text.split(self.processor.image_token)
         shown = sum(len(message.images) for message in messages)
         if len(pieces) - 1 != shown:
-            raise Unfit("text spells out a picture token")
+            raise UnusableConversation("text spells out a picture token")
         whole = pieces[0]
         for piece, size in zip(pieces[1:], sizes[done.pictures : done.pictures + shown], strict=True):
             width, height = self.vision.view_size(*size)
@@ -141,7 +144,7 @@ def _message(message: Mapping[str, Any]) -> Message:
     """A row's message as the template is given it; its pictures stand for places only."""
     role, content = message["role"], message["content"]
     if role not in ("system", "user", "assistant", "tool"):
-        raise Unfit(f"a message of the role {role!r}")
+        raise UnusableConversation(f"a message of the role {role!r}")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
     parts: list[TextPart | ImagePart] = []
     for block in blocks:
@@ -150,5 +153,5 @@ def _message(message: Mapping[str, Any]) -> Message:
         elif block["type"] == "text":
             parts.append(TextPart(text=neutralise_special(block["text"] or "")))
         else:
-            raise Unfit(f"a block of the type {block['type']!r}")
+            raise UnusableConversation(f"a block of the type {block['type']!r}")
     return Message(role=role, parts=tuple(parts))

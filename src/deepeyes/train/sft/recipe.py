@@ -20,7 +20,7 @@ from deepeyes.core.errors import ConfigError
 Reporter = Literal["none", "tensorboard", "trackio", "wandb"]
 
 
-class Start(Config):
+class ModelConfig(Config):
     """The model to start from."""
 
     path: str
@@ -32,7 +32,7 @@ class Start(Config):
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
 
 
-class Lessons(Config):
+class DataConfig(Config):
     """What to learn from: exports of `deepeyes data export --format trl`, or parquet files like theirs."""
 
     train: tuple[str, ...] = Field(min_length=1)
@@ -48,7 +48,7 @@ class Lessons(Config):
     """Refused: see `checked`."""
 
 
-class Learn(Config):
+class OptimConfig(Config):
     """How long and how fast."""
 
     epochs: float = Field(default=3.0, gt=0)
@@ -68,7 +68,7 @@ class Learn(Config):
     """`auto` is bf16 on a GPU and fp32 without one."""
 
 
-class Lora(Config):
+class AdapterConfig(Config):
     """Low-rank adapters in place of all weights; `rank = 0` is none."""
 
     rank: int = Field(default=0, ge=0)
@@ -80,7 +80,7 @@ class Lora(Config):
     """Also write the model with the adapters merged in, which `hf:` loads."""
 
 
-class Pace(Config):
+class RuntimeConfig(Config):
     """What decides speed, memory and what is seen of a run, not what is learned."""
 
     per_device: int = Field(default=1, ge=1)
@@ -99,7 +99,7 @@ class Pace(Config):
     report_to: Reporter = "none"
 
 
-class Evaluation(Config):
+class EvaluationConfig(Config):
     """What is run when training is done."""
 
     command: tuple[str, ...] = ()
@@ -114,12 +114,12 @@ class SftRecipe(Config):
     """One TOML file."""
 
     title: str = "supervised training"
-    model: Start
-    data: Lessons
-    learn: Learn = Learn()
-    lora: Lora = Lora()
-    pace: Pace = Pace()
-    evaluation: Evaluation = Evaluation()
+    model: ModelConfig
+    data: DataConfig
+    learn: OptimConfig = OptimConfig()
+    lora: AdapterConfig = AdapterConfig()
+    pace: RuntimeConfig = RuntimeConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     @property
     def identity(self) -> str:

@@ -30,8 +30,8 @@ from deepeyes.core.files import write_atomic
 from deepeyes.models.nano.build import save_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
-from deepeyes.train.sft.encode import Scribe
-from deepeyes.train.sft.reading import Stock, files_of, mark_of, open_stock, write_rejects
+from deepeyes.train.sft.dataset import EncodedDataset, files_of, mark_of, open_dataset, write_rejects
+from deepeyes.train.sft.encode import ConversationEncoder
 from deepeyes.train.sft.recipe import SftRecipe
 from deepeyes.train.sft.trainer import (
     half_precision,
@@ -70,25 +70,25 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
             return dict(json.loads((out / FINISHED).read_text("utf-8")))
     config = settings(recipe, out, state.num_processes, evaluates=bool(held_out))
     processor = load_processor(recipe)
-    scribe = Scribe(processor, recipe.model.max_pixels)
+    encoder = ConversationEncoder(processor, recipe.model.max_pixels)
     with state.main_process_first():
-        stocks = {
-            split: open_stock(some, scribe, recipe.data, out / "cache", recipe.pace.prepare)
+        datasets = {
+            split: open_dataset(some, encoder, recipe.data, out / "cache", recipe.pace.prepare)
             for split, some in (("train", files), ("validation", held_out))
             if some
         }
     model = load_model(recipe)
     rows = {
-        split: stock.tokens.add_column("split", [split] * len(stock.tokens))
-        for split, stock in stocks.items()
+        split: dataset.tokens.add_column("split", [split] * len(dataset.tokens))
+        for split, dataset in datasets.items()
     }
-    collator = Collator(scribe, model, {split: stock.rows for split, stock in stocks.items()})
+    collator = Collator(encoder, model, {split: dataset.rows for split, dataset in datasets.items()})
     trainer = make_trainer(
         recipe, config, model, processor, collator, rows["train"], rows.get("validation"), out
     )
     if state.is_main_process:
         _claim(recipe, identity, out, fresh)
-        write_rejects(out / REJECTS, list(stocks.items()))
+        write_rejects(out / REJECTS, list(datasets.items()))
     state.wait_for_everyone()
     checkpoint = newest_checkpoint(out / CHECKPOINTS)
     began = time.monotonic()
@@ -102,7 +102,7 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
     _write_model(recipe, trainer, processor, out)
     if state.is_main_process:
         plot(out, recipe.title)
-        finished = _summary(recipe, trainer, stocks, out, time.monotonic() - began)
+        finished = _summary(recipe, trainer, datasets, out, time.monotonic() - began)
         write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
     state.wait_for_everyone()
     return dict(json.loads((out / FINISHED).read_text("utf-8")))
@@ -191,7 +191,7 @@ def _nano(processor: Any) -> bool:
 
 
 def _summary(
-    recipe: SftRecipe, trainer: Any, stocks: dict[str, Stock], out: Path, seconds: float
+    recipe: SftRecipe, trainer: Any, datasets: dict[str, EncodedDataset], out: Path, seconds: float
 ) -> dict[str, Any]:
     last = {key: value for line in curves(out) for key, value in line.items()}
     return {
@@ -199,8 +199,8 @@ def _summary(
         "identity": recipe.identity,
         "steps": trainer.state.global_step,
         "epochs": round(float(trainer.state.epoch or 0), 3),
-        "conversations": {split: len(stock.tokens) for split, stock in stocks.items()},
-        "left_out": {split: stock.reasons for split, stock in stocks.items()},
+        "conversations": {split: len(dataset.tokens) for split, dataset in datasets.items()},
+        "left_out": {split: dataset.reasons for split, dataset in datasets.items()},
         "loss": last.get("loss"),
         "held_out_loss": last.get("eval_loss"),
         "seconds": round(seconds, 1),

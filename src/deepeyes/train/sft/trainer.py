@@ -6,6 +6,7 @@ they are read; TRL is given token ids and labels and prepares nothing itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from deepeyes.core.errors import ConfigError, ModelError, boundary
 from deepeyes.models.nano.model import NAMES, WEIGHTS
 from deepeyes.models.transformers import do_without_torchvision
-from deepeyes.train.sft.curves import Chronicle
+from deepeyes.train.sft.curves import MetricsCallback
 from deepeyes.train.sft.recipe import SftRecipe
 
 _UNLOADABLE = (OSError, ValueError, ImportError, KeyError, RuntimeError)
@@ -122,8 +124,6 @@ def settings(recipe: SftRecipe, out: Path, processes: int, *, evaluates: bool) -
 
 def adapters(recipe: SftRecipe, model: Any) -> LoraConfig | None:
     """The adapters, if the recipe wants any. Raises `ConfigError` if they would be nowhere."""
-    import re
-
     lora = recipe.lora
     if not lora.rank:
         return None
@@ -138,7 +138,7 @@ def adapters(recipe: SftRecipe, model: Any) -> LoraConfig | None:
         raise ConfigError(f"lora.targets = {lora.targets!r} names no module", "see model.named_modules()")
     return LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,
+        lora_alpha=lora.alpha,  # pyright: ignore[reportArgumentType]  # a scale, which need not be whole
         lora_dropout=lora.dropout,
         target_modules=lora.targets,
         task_type="CAUSAL_LM",
@@ -180,5 +180,5 @@ def make_trainer(
         eval_dataset=validation,
         processing_class=processor,
         peft_config=adapters(recipe, model),
-        callbacks=[Chronicle(out)],
+        callbacks=[MetricsCallback(out)],
     )

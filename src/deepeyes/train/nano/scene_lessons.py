@@ -1,12 +1,12 @@
-"""Lessons for the base model: one picture, several questions about it, answered at once and without tools.
+"""Lessons on scenes: signs to read, tiny signs to find, shapes to count, answered at once and without tools.
 
-Asking three or four things about each picture costs little more than asking one, because the picture is most
-of the tokens. Tiny signs are asked about as well: where they are, which can be seen, and sometimes what they
-say, which cannot, so that the model without tools gives its best guess in the right form.
+Asking three things about each image costs little more than asking one, because the image is most of the
+tokens. Tiny signs are asked about as well: where they are, which can be seen, and sometimes what they say,
+which cannot, so that the model without tools gives its best guess in the right form. What always holds: an
+answer follows from what is drawn, and the labels say what stands in every cell.
 """
 
 import random
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -27,20 +27,36 @@ from deepeyes.world.plan import Tally, seen
 from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, soften
 from deepeyes.world.teacher import SEEN, answer, place
 
-from .batch import Turn
-from .dense import VARIANTS, label_cells
-from .reading import draw_line, draw_reading
-from .sheets import draw_sheet, unlabelled
+from .batch import ChatMessage, Exchange
+from .dense import SIDE, VARIANTS, WIDE_SIDE, label_cells
 
-SHEET, PAGE = 0.16, 0.3
-"""Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes."""
+SIGN_SHARE, TINY_SHARE = 0.3, 0.12
+"""Shares of the scenes with large signs and with tiny ones; the rest are on shapes, which take longest to
+learn to count.
+"""
 
 QUESTIONS = 3
 """Most lessons have so many: lessons of one length waste no time on padding."""
 
+SIDES = (SIDE, SIDE, 2 * SIDE)
+"""Long sides of images with large signs, drawn from evenly: letters drawn larger and shown smaller look
+different.
+"""
 
-SIDES = (448, 448, 896)
-"""Long sides of pictures with large signs: letters drawn larger and shown smaller look different."""
+HEIGHTS = (1.5, 2.3)
+"""Heights of large signs, in units."""
+
+SIGNS = (1, 1, 2, 3, 4, 5)
+"""How many signs, large or tiny, drawn from evenly: alone, a sign need not be named by its colour."""
+
+NAMED_ALONE = 0.6
+"""Share of the questions that name a sign by its colour although there is no other."""
+
+BLIND = 0.3
+"""Share of the tiny signs of which it is asked what they say."""
+
+FULL_SIDES = (1100, 1600)
+"""Long sides of the images that the agent is asked about: lessons tell sizes as if they were such."""
 
 DOTS, DOTTED = 7, 0.35
 """Most dots on a large sign, as many as on those that are looked at in crops, and the share of signs with
@@ -48,10 +64,7 @@ dots, which take longer to count than strings to read.
 """
 
 COUNTED = 0.9
-"""Share of the pictures of shapes with up to five of a kind: to count them is what a model learns last."""
-
-COPIED = 8
-"""Names and numbers in a line that is to be copied."""
+"""Share of the images of shapes with up to five of a kind: to count them is what a model learns last."""
 
 
 class Asked(NamedTuple):
@@ -63,85 +76,61 @@ class Asked(NamedTuple):
     thought: str = SEEN
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A conversation; the kind of each of its answers; the labels of the picture's cells (cells, kinds)."""
-
-    turns: tuple[Turn, ...]
-    kinds: tuple[str, ...]
-    cells: torch.Tensor
-
-
-def draw_copy(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """A long line of names and numbers, to be said again. Nothing but this teaches to copy: where it is the
-    only lesson a fresh model can do it after some 250 batches, among other lessons it does not after 1,000.
-    """
-    kind, asked, told = draw_line(rng, split, COPIED)
-    return Lesson((asked, told), (kind,), unlabelled(0))
-
-
-def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """A lesson on a scene, on a sheet, or in reading."""
-    choice = rng.random()
-    if choice >= SHEET + PAGE:
-        return _draw_scene(rng, size, split)
-    if choice < SHEET:
-        said, cells = draw_sheet(rng, size, split)
-    else:
-        said, cells = draw_reading(rng, split), unlabelled(0)
-    turns = tuple(turn for _, asked, told in said for turn in (asked, told))
-    return Lesson(turns, tuple(kind for kind, _, _ in said), cells)
-
-
-def _draw_scene(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """Signs to read, tiny signs to find, or shapes. "blind" is what is asked about a sign too small to
-    read.
+def draw_scene(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange], torch.Tensor]:
+    """Signs to read, tiny signs to find, or shapes, and the labels of the image's cells (cells, kinds).
+    "blind" is what is asked about a sign too small to read.
     """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
     more: list[Asked] = []
-    if choice < 0.3:
+    if choice < SIGN_SHARE:
         side = rng.choice(SIDES)
         scene = empty_scene(rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS)
-        for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
-            draw_big_sign(rng, split, scene, (1.5, 2.3), DOTS, DOTTED)
+        for _ in range(rng.choice(SIGNS)):
+            draw_big_sign(rng, split, scene, HEIGHTS, DOTS, DOTTED)
         about = [(sign, _about(rng, scene, sign)) for sign in scene.things]
         questions = [asked for _, asked in about]
         more = [_where(rng, scene, sign, size) for sign in scene.things]
         more += [_besides(rng, scene, sign, asked.kind) for sign, asked in about if sign.text]
-    elif choice < 0.42:
-        scene = empty_scene(rng, split, long_side=(672, 672), aspect=aspect, variants=VARIANTS)
-        draw_tiny_signs(rng, split, scene, rng.choice((1, 1, 2, 3, 4, 5)))
+    elif choice < SIGN_SHARE + TINY_SHARE:
+        scene = empty_scene(rng, split, long_side=(WIDE_SIDE, WIDE_SIDE), aspect=aspect, variants=VARIANTS)
+        draw_tiny_signs(rng, split, scene, rng.choice(SIGNS))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
-        blind = [sign for sign in scene.things if rng.random() < 0.3]
+        blind = [sign for sign in scene.things if rng.random() < BLIND]
         more = [_about(rng, scene, sign)._replace(kind="blind") for sign in blind]
     else:
-        scene = empty_scene(rng, split, long_side=(448, 448), aspect=aspect, shapes=False, variants=VARIANTS)
+        scene = empty_scene(
+            rng, split, long_side=(SIDE, SIDE), aspect=aspect, shapes=False, variants=VARIANTS
+        )
         draw_shape_question(rng, scene, COUNTED)
         questions, more = _about_shapes(rng, scene, size)
     rng.shuffle(questions)
     rng.shuffle(more)
-    questions = [*questions, *more][:QUESTIONS]
     view = to_view(soften(rng, scene).image, size)
-    turns: list[Turn] = []
-    for asked in questions:
-        header = () if turns else (view, header_line(rng, scene, view.size))
-        told = answer(asked.thought, asked.text)
-        turns += [Turn("user", (*header, asked.question)), Turn("assistant", (told,))]
-    return Lesson(tuple(turns), tuple(asked.kind for asked in questions), label_cells(scene, grid_of(view)))
+    said: list[Exchange] = []
+    for asked in [*questions, *more][:QUESTIONS]:
+        header = () if said else (view, header_line(rng, scene, view.size))
+        told = ChatMessage("assistant", (answer(asked.thought, asked.text),))
+        said.append(Exchange(asked.kind, ChatMessage("user", (*header, asked.question)), told))
+    return said, label_cells(scene, grid_of(view))
 
 
 def header_line(rng: random.Random, scene: Scene, shown: tuple[int, int]) -> str:
-    """The line that the brief dialect puts under a picture, with the size the picture would have had at full
+    """The line that the brief dialect puts under an image, with the size the image would have had at full
     size.
     """
-    scale = rng.randint(1100, 1600) / max(scene.image.size)
+    scale = rng.randint(*FULL_SIDES) / max(scene.image.size)
     width, height = round(scene.image.width * scale), round(scene.image.height * scale)
     return f"image_1 {width}x{height} as {shown[0]}x{shown[1]}\n"
 
 
+def _name(rng: random.Random, scene: Scene, sign: Thing) -> str:
+    by_colour = len(scene.things) > 1 or rng.random() < NAMED_ALONE
+    return phrases.name_of(rng, sign.colour if by_colour else None)
+
+
 def _about(rng: random.Random, scene: Scene, sign: Thing) -> Asked:
-    named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
+    named = _name(rng, scene, sign)
     return Asked(*ask_about_sign(rng, sign, named))
 
 
@@ -164,14 +153,14 @@ def _about_shapes(rng: random.Random, scene: Scene, size: NanoSize) -> tuple[lis
 
 def _besides(rng: random.Random, scene: Scene, sign: Thing, asked: str) -> Asked:
     """What was not asked yet about a sign with text: its string, or the colour of its writing."""
-    named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
+    named = _name(rng, scene, sign)
     if asked == "says":
         return Asked("colour", phrases.ask(rng, phrases.INK, it=named), sign.ink)
     return Asked("says", phrases.ask(rng, phrases.SAYS, it=named), sign.text)
 
 
 def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> Asked:
-    named = phrases.name_of(rng, sign.colour if len(scene.things) > 1 or rng.random() < 0.6 else None)
+    named = _name(rng, scene, sign)
     shown = scene.image.size
     return Asked(
         "where", phrases.ask(rng, phrases.WHERE, it=named), place(sign, shown, cells_of(size)(*shown))
@@ -179,5 +168,5 @@ def _where(rng: random.Random, scene: Scene, sign: Thing, size: NanoSize) -> Ask
 
 
 def cells_of(size: NanoSize) -> ViewSize:
-    """In how many cells the model sees a picture."""
+    """In how many cells the model sees an image of a given width and height."""
     return lambda width, height: grid_of(to_view(Image.new("1", (width, height)), size))

@@ -1,5 +1,8 @@
 """Lessons on charts, tables and figures: where the numbers stand that a question is about, and what they say
-when they are large or one looks closely; and on scenes with a picture in them: where it is.
+when they are large or one looks closely; and on scenes with an image in them: where it is.
+
+What always holds: only what can be read at the size the model sees is asked for at once, but for a "blind"
+guess now and then.
 """
 
 import random
@@ -16,32 +19,33 @@ from deepeyes.world.plan import Cut, Read, seen
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, place
 
-from .batch import IGNORE, Turn
+from .batch import IGNORE, ChatMessage, Exchange
 from .dense import LABELS, SHEETS, label_sheet
 
-SCENE = 0.15
-"""Share of the scenes with a picture."""
+SCENE_SHARE = 0.15
+"""Share of the scenes with an image in them."""
 OFTEN = (2, 4, 3)
 """How often a sheet is of each of `SHEETS`: in tables it takes longest to learn to find a number."""
+CROP_SHARE = 0.35
+"""Share of the sheets with small numbers that are shown in crops, as after a look."""
+BLIND = 0.2
+"""Share of the sheets whose last question asks for the answer itself, to be guessed in the right form."""
 ASKED = 3
 """Questions about one sheet."""
 NUMBERS = ("Which numbers?", "Read the numbers.", "Which numbers matter?", "What are the numbers?")
 PLACES = ("Where to look?", "Where are the numbers?", "Which places matter?", "Where must one look?")
 
-Said = list[tuple[str, Turn, Turn]]
-"""What was asked for, the question and the answer."""
-
 
 def unlabelled(cells: int) -> torch.Tensor:
-    """Labels (cells, kinds) of pictures that nobody labelled."""
+    """Labels (cells, kinds) of images that nobody labelled."""
     return torch.full((cells, len(LABELS)), IGNORE)
 
 
-def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[Said, torch.Tensor]:
+def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange], torch.Tensor]:
     """A sheet, what its numbers say or where they are, and the labels of its cells; or crops of it and what
-    they say, or a scene with a picture, without labels.
+    they say, or a scene with an image in it, without labels.
     """
-    if rng.random() < SCENE:
+    if rng.random() < SCENE_SHARE:
         drawn = family_named("integration").draw(rng, split)
         view = to_view(drawn.scene.image, size)
         target = next(step.thing for step in drawn.steps if isinstance(step, Cut))
@@ -49,20 +53,20 @@ def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[Said, to
         return _whole(rng, drawn, Read((target,)), view), unlabelled(columns * rows)
     drawn = family_named(rng.choices(SHEETS, OFTEN)[0]).draw(rng, split)
     read = next(step for step in drawn.steps if isinstance(step, Read))
-    if not read.large and rng.random() < 0.35:
+    if not read.large and rng.random() < CROP_SHARE:
         return _crops(rng, drawn, size)
     view = to_view(drawn.scene.image, size)
     return _whole(rng, drawn, read, view), label_sheet(drawn.scene, grid_of(view))
 
 
-def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> Said:
+def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> list[Exchange]:
     """The numbers that the sheet's own question is about, those of single things, and now and then a guess at
     the answer.
     """
     image, grid = drawn.scene.image, grid_of(view)
 
     def read_at(*things: Thing) -> tuple[str, str]:
-        thought = seen(Read(things, large=True), image.size, lambda *_: grid)
+        thought = seen(Read(things, large=True), image.size, lambda _width, _height: grid)
         return " and ".join(thing.text for thing in things), thought
 
     def places(*things: Thing) -> tuple[str, str]:
@@ -80,31 +84,34 @@ def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> S
             questions.append((kinds[2], phrases.ask(rng, kinds[3], it=thing.name), *tell(thing)))
     rng.shuffle(questions)
     questions = questions[:ASKED]
-    if rng.random() < 0.2:
+    if rng.random() < BLIND:
         questions[-1] = ("blind", drawn.question, drawn.answer, SEEN)
-    said: Said = []
+    said: list[Exchange] = []
     for kind, question, text, thought in questions:
         header = () if said else (view, told_size(1, image, view))
-        said.append((kind, Turn("user", (*header, question)), Turn("assistant", (answer(thought, text),))))
+        asked = ChatMessage("user", (*header, question))
+        said.append(Exchange(kind, asked, ChatMessage("assistant", (answer(thought, text),))))
     return said
 
 
-def _crops(rng: random.Random, drawn: Drawn, size: NanoSize) -> tuple[Said, torch.Tensor]:
-    said: Said = []
+def _crops(rng: random.Random, drawn: Drawn, size: NanoSize) -> tuple[list[Exchange], torch.Tensor]:
+    said: list[Exchange] = []
     cells = 0
     things = [thing for thing in drawn.scene.things if thing.text]
     for number, thing in enumerate(rng.sample(things, min(ASKED, len(things))), start=1):
         crop = crop_around(rng, drawn.scene.image, thing, size)
         view = to_view(crop, size)
         question = phrases.ask(rng, phrases.SAYS, it="the number")
-        asked = Turn("user", (view, told_size(number, crop, view), question))
-        said.append(("crop", asked, Turn("assistant", (answer(SEEN, thing.text),))))
+        asked = ChatMessage("user", (view, told_size(number, crop, view), question))
+        said.append(Exchange("crop", asked, ChatMessage("assistant", (answer(SEEN, thing.text),))))
         cells += grid_of(view)[0] * grid_of(view)[1]
     return said, unlabelled(cells)
 
 
 def crop_around(rng: random.Random, image: Image.Image, thing: Thing, size: NanoSize) -> Image.Image:
-    """The window of the teacher's looks around `thing`, a little off, all of it within."""
+    """The window of the teacher's looks around `thing`, a little off, all of it within: two thirds of the way
+    from a random window that holds it to the one it stands in the middle of.
+    """
     grid = grid_of(to_view(image, size))
     u, v = image.width / grid[0], image.height / grid[1]
     width, height = WINDOW[0] * u, WINDOW[1] * v
@@ -117,5 +124,5 @@ def crop_around(rng: random.Random, image: Image.Image, thing: Thing, size: Nano
 
 
 def told_size(number: int, image: Image.Image, view: Image.Image) -> str:
-    """The line that the brief dialect puts under a picture."""
+    """The line that the brief dialect puts under an image."""
     return f"image_{number} {image.width}x{image.height} as {view.width}x{view.height}\n"

@@ -1,8 +1,8 @@
-"""Teaching the whole model to speak: loss on the assistant's tokens, and, beside it, on the cells of the
-pictures.
+"""Teaching the whole model to speak: one loss of the assistant's tokens and of the cells of the images.
 
 The vision labels of the warm-up stay on while the language model learns to use them, at a fraction of their
-weight: they cost nothing, because the pictures are encoded anyway, and keep the two in one language.
+weight: they cost nothing, because the images are encoded anyway, and keep the two in one language. What
+always holds: the loss is the mean over the labelled tokens plus `dense_weight` times the loss on the cells.
 """
 
 import re
@@ -13,12 +13,14 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast
 
-from .batch import IGNORE
+from .batch import IGNORE, Tensors
 from .dense import DenseWarmup
-from .loop import Tensors
+
+NEAR = 0.3
+"""Cells by which the answer to "where" may be off on either side and still counts as near."""
 
 
-class Speak(nn.Module):
+class JointLoss(nn.Module):
     """`dense.model` as a language model over conversations; forward gives the loss and how much of it is
     speech.
     """
@@ -45,7 +47,7 @@ class Speak(nn.Module):
         return self.dense.model.lm_head(self.hidden(batch))
 
     def forward(self, **batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """A collated batch, with or without `cells` (all pictures' cells, kinds) -> loss () and metrics."""
+        """A collated batch, with or without `cells` (all images' cells, kinds) -> loss () and metrics."""
         labels = batch["labels"][:, 1:]
         learned = labels != IGNORE  # most tokens are read only: nobody asks what follows them
         logits = self.dense.model.lm_head(self.hidden(batch)[:, :-1][learned])
@@ -59,16 +61,16 @@ class Speak(nn.Module):
 
 
 @torch.no_grad()
-def exactness(
-    speak: Speak, tokenizer: PreTrainedTokenizerFast, batch: Tensors, kinds: Sequence[Sequence[str]]
+def teacher_forced_exact_match(
+    joint: JointLoss, tokenizer: PreTrainedTokenizerFast, batch: Tensors, kinds: Sequence[Sequence[str]]
 ) -> dict[str, float]:
     """Share of replies that are right to the last token when each token is given the right ones before it, by
-    kind.
+    kind; `kinds` names every reply of every row.
 
     For a reply that is right so far this is what greedy decoding would say, so the shares are those of greedy
-    decoding. "near" is the share of "where" answers within 0.3 cells on both sides.
+    decoding. "near" is the share of "where" answers within `NEAR` cells on both sides.
     """
-    best = speak.logits(batch).argmax(-1)[:, :-1].cpu()
+    best = joint.logits(batch).argmax(-1)[:, :-1].cpu()
     labels, replies = batch["labels"][:, 1:], batch["replies"][:, 1:]
     right: dict[str, list[float]] = {}
     for row, row_kinds in enumerate(kinds):
@@ -77,13 +79,13 @@ def exactness(
             said, meant = best[row][at], labels[row][at]
             right.setdefault(kind, []).append(float(bool((said == meant).all())))
             if kind == "where":
-                near = _near(tokenizer.decode(said.tolist()), tokenizer.decode(meant.tolist()))
-                right.setdefault("near", []).append(near)
+                texts = (str(tokenizer.decode(tokens.tolist())) for tokens in (said, meant))
+                right.setdefault("near", []).append(float(_is_near(*texts)))
     return {kind: round(sum(values) / len(values), 4) for kind, values in sorted(right.items())}
 
 
-def _near(said: str, meant: str, within: float = 0.3) -> float:
-    numbers = [[float(number) for number in re.findall(r"\d\.\d", text)[-2:]] for text in (said, meant)]
-    if len(numbers[0]) != 2:
-        return 0.0
-    return float(all(abs(a - b) <= within + 1e-6 for a, b in zip(*numbers, strict=True)))
+def _is_near(said: str, meant: str) -> bool:
+    """Whether the last two numbers of both texts are nearly the same."""
+    (x, y) = ([float(number) for number in re.findall(r"\d\.\d", text)[-2:]] for text in (said, meant))
+    slack = NEAR + 1e-6  # numbers have one decimal: 0.3 apart is near, whatever floats make of it
+    return len(x) == 2 and all(abs(a - b) <= slack for a, b in zip(x, y, strict=True))

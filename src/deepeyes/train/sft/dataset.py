@@ -23,8 +23,8 @@ from PIL import UnidentifiedImageError
 
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import write_atomic
-from deepeyes.train.sft.encode import Scribe, Unfit
-from deepeyes.train.sft.recipe import Lessons
+from deepeyes.train.sft.encode import ConversationEncoder, UnusableConversation
+from deepeyes.train.sft.recipe import DataConfig
 
 _TOKENS = Features(
     {
@@ -36,13 +36,17 @@ _TOKENS = Features(
         "reason": Value("string"),
     }
 )
+_MASKED = ("masked_turns", "given_turns")
+"""Columns with the numbers of the replies that are not to be imitated: the name now, and that of older
+exports.
+"""
 _TAIL = 2**20
 _BAD_PICTURE = (OSError, UnidentifiedImageError, ValueError, Pictures.DecompressionBombError)
 
 
 @dataclass(frozen=True)
-class Stock:
-    """Conversations of one split: `tokens` those to learn from, `rows` all of them with their pictures."""
+class EncodedDataset:
+    """Conversations of one split: `tokens` those to learn from, `rows` all of them with their images."""
 
     tokens: Dataset
     rows: Dataset
@@ -54,20 +58,20 @@ class Stock:
         return dict(Counter(str(reject["reason"]) for reject in self.rejects))
 
 
-def open_stock(
-    files: Sequence[Path], scribe: Scribe, lessons: Lessons, cache: Path, processes: int = 1
-) -> Stock:
+def open_dataset(
+    files: Sequence[Path], encoder: ConversationEncoder, config: DataConfig, cache: Path, processes: int = 1
+) -> EncodedDataset:
     """Read, measure and tokenize `files`. Raises `InputError` where no row is left."""
     disable_progress_bars()
     cache.mkdir(parents=True, exist_ok=True)
     rows = _rows(files, cache)
-    key = [rows._fingerprint, scribe.digest, lessons.max_tokens, lessons.overlong]
+    key = [rows._fingerprint, encoder.digest, config.max_tokens, config.overlong, _MASKED]
     kept = rows.map(
         _work,
         with_indices=True,
         remove_columns=rows.column_names,
         features=_TOKENS,
-        fn_kwargs={"scribe": scribe, "max_tokens": lessons.max_tokens, "cut": lessons.overlong == "cut"},
+        fn_kwargs={"encoder": encoder, "max_tokens": config.max_tokens, "cut": config.overlong == "cut"},
         new_fingerprint=sha256(json.dumps(key).encode()).hexdigest()[:16],
         num_proc=processes if processes > 1 else None,
     )
@@ -79,14 +83,14 @@ def open_stock(
         for number, reason in enumerate(reasons)
         if reason
     )
-    stock = Stock(kept.select(good).remove_columns("reason"), rows, rejects)
+    dataset = EncodedDataset(kept.select(good).remove_columns("reason"), rows, rejects)
     if not good:
-        counted = ", ".join(f"{reason}: {count}" for reason, count in stock.reasons.items()) or "it is empty"
+        counted = ", ".join(f"{reason}: {count}" for reason, count in dataset.reasons.items())
         raise InputError(
-            f"no conversation in {files[0]} can be learned from ({counted})",
+            f"no conversation in {files[0]} can be learned from ({counted or 'it is empty'})",
             f"see what is in it: deepeyes data inspect {files[0]}",
         )
-    return stock
+    return dataset
 
 
 def files_of(places: Sequence[str], split: str, *, needed: bool = True) -> list[Path]:
@@ -127,10 +131,12 @@ def mark_of(files: Sequence[Path]) -> str:
     return found.hexdigest()[:16]
 
 
-def write_rejects(path: Path, stocks: Sequence[tuple[str, Stock]]) -> None:
+def write_rejects(path: Path, datasets: Sequence[tuple[str, EncodedDataset]]) -> None:
     """All rows left out, one JSON object a line."""
     lines = [
-        json.dumps({"split": split, **reject}) + "\n" for split, stock in stocks for reject in stock.rejects
+        json.dumps({"split": split, **reject}) + "\n"
+        for split, dataset in datasets
+        for reject in dataset.rejects
     ]
     write_atomic(path, "".join(lines).encode())
 
@@ -153,19 +159,30 @@ def _rows(files: Sequence[Path], cache: Path) -> Dataset:
         return rows.cast_column("images", List(Image(decode=False)))
 
 
-def _work(row: dict[str, Any], number: int, *, scribe: Scribe, max_tokens: int, cut: bool) -> dict[str, Any]:
+def _work(
+    row: dict[str, Any], number: int, *, encoder: ConversationEncoder, max_tokens: int, cut: bool
+) -> dict[str, Any]:
     try:
         sizes = [_size(cell) for cell in row["images"] or []]
-        given = row.get("given_turns") or []
-        if not isinstance(given, list) or not all(isinstance(turn, int) for turn in given):
-            raise Unfit("given_turns that are no list of numbers")
-        done = scribe.encode(row["messages"] or [], sizes, given, max_tokens=max_tokens, cut=cut)
-    except Unfit as unfit:
+        masked = _masked(row)
+        done = encoder.encode(row["messages"] or [], sizes, masked, max_tokens=max_tokens, cut=cut)
+    except UnusableConversation as unfit:
         nothing: dict[str, Any] = {"input_ids": [], "labels": [], "pictures": 0, "length": 0}
         return {**nothing, "row": number, "reason": str(unfit)}
     length = len(done.input_ids)
     known = {"input_ids": done.input_ids, "labels": done.labels, "pictures": done.pictures, "length": length}
     return {**known, "row": number, "reason": ""}
+
+
+def _masked(row: dict[str, Any]) -> list[int]:
+    for column in _MASKED:
+        turns = row.get(column)
+        if turns is None:
+            continue
+        if not isinstance(turns, list) or not all(isinstance(turn, int) for turn in turns):
+            raise UnusableConversation(f"{column} that are no list of numbers")
+        return turns
+    return []
 
 
 def _size(cell: Any) -> tuple[int, int]:
@@ -174,4 +191,4 @@ def _size(cell: Any) -> tuple[int, int]:
         seen.load()
         return seen.size
     except _BAD_PICTURE:
-        raise Unfit("a picture that cannot be read") from None
+        raise UnusableConversation("a picture that cannot be read") from None

@@ -1,7 +1,8 @@
 """Lessons in reading: a page's snippet as a search gives it, and a question that it answers.
 
 The snippets are of real pages of the training split, but every digit in them is drawn anew, the thing has
-another's name, country and kind: what is said must be read, it cannot be remembered.
+another's name, country and kind. What always holds: an answer stands in what was shown, and must be read
+there; it cannot be remembered.
 """
 
 import functools
@@ -15,13 +16,24 @@ from deepeyes.world.plan import ASK, call
 from deepeyes.world.real import Real, listed
 from deepeyes.world.teacher import SEEN, answer
 
-from .batch import Turn
+from .batch import ChatMessage, Exchange
 
 PAGES = 3
 """Questions of one lesson."""
 CHARS = (60, 200)
+"""Fewest and most characters of a snippet."""
+LEAD, TRAIL = 25, 10
+"""Fewest characters of a snippet before the fact and after it, where the page has so many."""
+LABEL_WITHIN = 80
+"""Characters before a value within which its label must stand, on pages that list facts."""
 LINE, TITLE, LOOKUP = 0.15, 0.2, 0.3
 """Shares of the lines to repeat, of the lists of titles and of the lookups; the rest are single snippets."""
+LINE_WORDS = (2, 5)
+"""Fewest and most names and numbers in a line to repeat among other questions."""
+NAMES, GROUPED = 0.6, 0.7
+"""Shares of a line's words that are names, and of its numbers that are whole and grouped by commas."""
+KNOWN_COUNTRY = 0.5
+"""Share of the countries in a page that are real ones; the others have made-up names."""
 BLENDED, ODD, WORDS, SMALL = 0.2, 0.2, 0.4, 0.4
 """Shares of the names that are made of two halves, of scraps and of words, and of those in small letters."""
 TITLES = ("Flag of {}", "Logo of {}", "Photograph of {}", "Drawing of {}", "{} in the periodic table")
@@ -40,60 +52,59 @@ class Page(NamedTuple):
     fact: str
 
 
-def draw_reading(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]:
-    """Snippets with a question each, searches from the picture's title to the fact, lists of titles whose
+def draw_reading(rng: random.Random, split: str) -> list[Exchange]:
+    """Snippets with a question each, searches from an image's title to the fact, lists of titles whose
     first names the thing, and lines to repeat: many words copied in one lesson are what teaches to copy a
     few.
     """
-    said: list[tuple[str, Turn, Turn]] = []
+    said: list[Exchange] = []
     while len(said) < PAGES:
         choice = rng.random()
         if choice < LINE:
-            said.append(draw_line(rng, split, rng.randint(2, 5)))
+            said.append(draw_line(rng, split, rng.randint(*LINE_WORDS)))
         elif choice < LINE + TITLE:
             name = _name(rng, split)
             asked = f"{_titles(rng, split, name)}{rng.choice(WHO)}"
-            said.append(("title", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, name),))))
+            said.append(_exchange("title", asked, answer(SEEN, name)))
         elif choice < LINE + TITLE + LOOKUP:
             said += _lookup(rng, split)
         else:
             page = _page(rng, split)
             question = phrases.ask(rng, WORDINGS, fact=page.lookup.asked, it=page.name)
-            told = answer(SEEN, page.fact)
-            said.append(("fact", Turn("user", (f"{page.text}{question}",)), Turn("assistant", (told,))))
+            said.append(_exchange("fact", f"{page.text}{question}", answer(SEEN, page.fact)))
     return said
 
 
-def _lookup(rng: random.Random, split: str) -> list[tuple[str, Turn, Turn]]:
-    """What a search's teacher does from the titles of the pictures on, about things that nobody knows."""
+def _lookup(rng: random.Random, split: str) -> list[Exchange]:
+    """What a search's teacher does from the titles of the images on, about things that nobody knows."""
     page = _page(rng, split)
     question = phrases.ask(rng, WORDINGS, fact=page.lookup.asked, it=NOUNS[page.kind])
     asked = f"{question}\nOutput:\n{_titles(rng, split, page.name)}"
     told = call(f"It is {page.name}. {ASK}", "search", query=f"{page.lookup.query} {page.name}")
     found = answer(f"It says {page.fact}.", page.fact)
-    return [
-        ("query", Turn("user", (asked,)), Turn("assistant", (told,))),
-        ("found", Turn("user", (f"Output:\n{page.text}",)), Turn("assistant", (found,))),
-    ]
+    return [_exchange("query", asked, told), _exchange("found", f"Output:\n{page.text}", found)]
 
 
 def _titles(rng: random.Random, split: str, name: str) -> str:
-    """Titles of pictures, the first of `name`."""
+    """Titles of images, the first of `name`."""
     names = enumerate((name, _name(rng, split)), start=1)
     return "".join(f"{number}. {rng.choice(TITLES).format(name)}\n" for number, name in names)
 
 
-def draw_line(rng: random.Random, split: str, words: int) -> tuple[str, Turn, Turn]:
+def draw_line(rng: random.Random, split: str, words: int) -> Exchange:
     """Names and numbers in no order, to be said again."""
-    drawn = (_name(rng, split) if rng.random() < 0.6 else _number(rng) for _ in range(words))
+    drawn = (_name(rng, split) if rng.random() < NAMES else _number(rng) for _ in range(words))
     line = " ".join(drawn)
-    asked = f"{line}\n{rng.choice(AGAIN)}"
-    return "line", Turn("user", (asked,)), Turn("assistant", (answer(SEEN, line),))
+    return _exchange("line", f"{line}\n{rng.choice(AGAIN)}", answer(SEEN, line))
+
+
+def _exchange(kind: str, asked: str, told: str) -> Exchange:
+    return Exchange(kind, ChatMessage("user", (asked,)), ChatMessage("assistant", (told,)))
 
 
 def _number(rng: random.Random) -> str:
     whole = rng.randrange(10 ** rng.randint(1, 6))
-    return f"{whole:,}" if rng.random() < 0.7 else f"{whole / 100:g}"
+    return f"{whole:,}" if rng.random() < GROUPED else f"{whole / 100:g}"
 
 
 def _page(rng: random.Random, split: str) -> Page:
@@ -114,7 +125,9 @@ def _page(rng: random.Random, split: str) -> Page:
         changed = str.maketrans("1234567890", "".join(digits))
         before, value, after = (part.translate(changed) for part in (before, value, after))
     if lookup.fact == "country":
-        value = rng.choice(listed("country", "train")).name if rng.random() < 0.5 else _name(rng, split)
+        value = (
+            rng.choice(listed("country", "train")).name if rng.random() < KNOWN_COUNTRY else _name(rng, split)
+        )
     if lookup.fact == "kind of":
         value = _name(rng, split).lower()
     if lookup.fact == "logo source":
@@ -141,15 +154,15 @@ def _window(rng: random.Random, thing: Real, fact: str) -> tuple[str, str, str] 
         for form in forms
         if form
         for match in re.finditer(rf"(?<![\d.,]){re.escape(form)}(?![\d]|[.,]\d)", text)
-        if label in text[max(match.start() - 80, 0) : match.start()].lower()
+        if label in text[max(match.start() - LABEL_WITHIN, 0) : match.start()].lower()
     ]
     if not spots:
         return None
     at, form = rng.choice(spots) if thing.kind == "monument" else spots[0]
     chars = rng.randint(*CHARS)
-    first = max(at - rng.randint(25, max(chars - 25, 26)), 0)
+    first = max(at - rng.randint(LEAD, max(chars - LEAD, LEAD + 1)), 0)
     first = text.find(" ", first) + 1 if first > 0 and text.find(" ", first) < at else first
-    last = min(first + max(chars, at + len(form) - first + 10), len(text))
+    last = min(first + max(chars, at + len(form) - first + TRAIL), len(text))
     return text[first:at], form, text[at + len(form) : last]
 
 

@@ -1,0 +1,65 @@
+"""Checkpoints of the nano model: what a stage leaves, what the next one starts from, what ships.
+
+What always holds: a stage's folder is an ordinary Transformers folder, and once `model.safetensors` is in it
+the stage is done, with everything else there before.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
+
+from deepeyes.models.nano.build import NanoSize, build_processor, processor_of, save_processor
+from deepeyes.models.nano.model import WEIGHTS
+
+from .dense import DenseWarmup
+from .joint_loss import JointLoss
+
+HEADS = Path("heads") / "vision.safetensors"
+"""Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
+
+Not beside it: servers load every `.safetensors` of the folder they are given.
+"""
+
+
+def load(folder: Path, dense_weight: float) -> tuple[JointLoss, PreTrainedTokenizerFast]:
+    """A stage's checkpoint, with its vision heads, ready to be taught further."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    dense = DenseWarmup(model, tokenizer)
+    dense.load_state_dict(load_file(folder / HEADS), strict=False)
+    return JointLoss(dense, dense_weight), tokenizer
+
+
+def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size: NanoSize) -> None:
+    """Write a checkpoint that the Auto classes load, and the vision heads below it; the model's weights come
+    last, and whole: they are what says that the stage is done.
+    """
+    heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        part = Path(folder)
+        (part / HEADS).parent.mkdir()
+        save_file(heads, part / HEADS)
+        save_processor(build_processor(tokenizer, size), part)
+        dense.model.save_pretrained(part)
+        (out / HEADS).parent.mkdir(exist_ok=True)
+        files = [path for path in part.rglob("*") if path.is_file()]
+        for path in sorted(files, key=lambda path: path.name == "model.safetensors"):
+            path.replace(out / path.relative_to(part))
+
+
+def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
+    """Put what the stages made where `nano` and `nano-base` are loaded from: bf16, with the recipe that made
+    it.
+    """
+    for stage in ("base", "cold"):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(out / stage)
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
+        model.save_pretrained(weights / stage)
+        images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
+        save_processor(processor_of(tokenizer, images), weights / stage)
+        for file in (recipe, out / stage / "curves.jsonl"):
+            shutil.copy(file, weights / stage / file.name)

@@ -1,0 +1,255 @@
+"""The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> copy -> base ->
+traces -> cold start.
+
+What always holds: a stage that has left its checkpoint is not run again; one that was killed goes on; what
+another recipe made is refused; nothing is learned from that a stage is measured on. All stages run under
+`torchrun` as well, with the same data for a rank whatever the others do.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from deepeyes.core.errors import ConfigError
+from deepeyes.core.files import write_atomic
+from deepeyes.core.images import VisionSpec
+from deepeyes.harness.search import WORLD
+from deepeyes.harness.setup import open_agent
+from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_tokenizer
+from deepeyes.models.scripted import ScriptedModel
+from deepeyes.world.families import searched
+
+from .batch import Tensors, collate_with_cells, encode, microbatches
+from .checkpoint import load, save
+from .corpus import corpus
+from .dense import WORD_STD, DenseWarmup, draw_dense, word_vectors
+from .distributed import meet, own_cores, rank_and_world
+from .joint_loss import teacher_forced_exact_match
+from .lesson import Lesson, draw_copy, draw_lesson
+from .loop import train_stage
+from .recipe import PACES, ColdStartConfig, JointStageConfig, NanoRecipe, TraceConfig
+from .sheet_lessons import unlabelled
+from .traces import StoredConversation, as_message, write_shard
+
+Sample = TypeVar("Sample")
+DrawLesson = Callable[[random.Random, NanoSize, str], Lesson]
+HELD_OUT = 25
+"""Most traces of a family that cold start is measured on, and does not learn from: at most a tenth."""
+DENSE_HELD_OUT, LESSONS_HELD_OUT = 200, 300
+"""Images and lessons of the validation split that the stages before it are measured on."""
+
+
+def run(recipe: NanoRecipe, out: Path, ablation: str = "") -> None:
+    """Run the stages that `out` does not hold yet; with an `ablation`, its cold start beside the others."""
+    if ablation and ablation not in recipe.cold.ablations:
+        raise ConfigError(
+            f"the recipe has no ablation {ablation!r}", f"it has {', '.join(recipe.cold.ablations) or 'none'}"
+        )
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("high" if torch.cuda.is_available() else "highest")
+    plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
+    last = out / (f"cold-{ablation}" if ablation else "cold")
+    claim_stages(recipe, plan, out, last)
+    dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
+    done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
+    if not any(done):
+        run_dense(recipe, dense)
+    if not any(done[1:]):
+        run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
+    if not done[2]:
+        run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
+    make_traces(recipe, out / "traces")
+    if not (last / "model.safetensors").exists():
+        run_cold(recipe, plan, out / "base", out / "traces", last)
+
+
+def claim_stages(recipe: NanoRecipe, cold: ColdStartConfig, out: Path, last: Path) -> None:
+    """Write into the folder of every stage what decides what it makes; raises `ConfigError` where another
+    recipe has made it. Checkpoints from elsewhere, which say nothing, are taken as they are.
+    """
+    made: dict[str, object] = {"seed": recipe.seed, "size": recipe.size.model_dump()}
+    _claim(out / "traces", {**made, "shard": recipe.traces.shard})
+    for stage, plan in (("dense", recipe.dense), ("copy", recipe.copy_), ("base", recipe.base)):
+        made[stage] = plan.model_dump(exclude=set(PACES))
+        _claim(out / stage, made)
+    made |= {"traces": recipe.traces.model_dump(), "cold": cold.model_dump(exclude=set(PACES))}
+    _claim(last, made)
+
+
+def _claim(folder: Path, made: dict[str, object]) -> None:
+    path, text = folder / "made.json", json.dumps(made, indent=1)
+    if path.exists() and path.read_text() != text:
+        raise ConfigError(
+            f"{folder} was made by another recipe",
+            "give that one, or another --out, or remove this folder and those of the stages after it",
+        )
+    if rank_and_world()[0] == 0 and not (folder / "model.safetensors").exists():
+        write_atomic(path, text.encode())
+
+
+def run_dense(recipe: NanoRecipe, out: Path) -> None:
+    """Stage 1: a fresh model whose vision tower knows what it sees."""
+    tokenizer = build_tokenizer(corpus(recipe.seed), recipe.size.vocabulary)
+    model = build_model(tokenizer, recipe.size, recipe.seed)
+    torch.nn.init.normal_(word_vectors(model), std=WORD_STD)
+    module = DenseWarmup(model, tokenizer)
+
+    def batch(rng: random.Random, samples: int, split: str) -> Tensors:
+        rows = [draw_dense(rng, recipe.size, split) for _ in range(samples)]
+        return {
+            "pixel_values": torch.cat([row[0] for row in rows]),
+            "image_grid_thw": torch.tensor([row[1] for row in rows]),
+            "labels": torch.cat([row[2] for row in rows]),
+        }
+
+    def draw(step: int, samples: int) -> list[Tensors]:
+        return [batch(random.Random(f"dense/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")]
+
+    @torch.no_grad()
+    def evaluate() -> dict[str, float]:
+        held_out = batch(random.Random("dense/held-out"), DENSE_HELD_OUT, "validation")
+        loss, metrics = module(**{name: value.to(model.device) for name, value in held_out.items()})
+        return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
+
+    finish = partial(save, out, module, tokenizer, recipe.size)
+    train_stage(module, draw, recipe.dense, out, evaluate=evaluate, finish=finish, title="dense")
+
+
+def run_lessons(
+    recipe: NanoRecipe, stage: str, plan: JointStageConfig, draw_one: DrawLesson, start: Path, out: Path
+) -> None:
+    """Stages 2 and 3: the model learns to speak, from one kind of lesson or from all."""
+    joint, tokenizer = load(start, plan.dense_weight)
+    model = joint.dense.model
+
+    def batch(
+        rng: random.Random, samples: int, split: str, parts: int
+    ) -> tuple[list[Tensors], list[tuple[str, ...]]]:
+        drawn = (draw_one(rng, recipe.size, split) for _ in range(samples))
+        rows = [(encode(tokenizer, lesson.messages), lesson.cells, lesson.kinds) for lesson in drawn]
+        rows.sort(key=lambda row: len(row[0]["input_ids"]))
+        tensors = [
+            collate_with_cells(tokenizer, [row[:2] for row in part], model)
+            for part in microbatches(rows, parts)
+        ]
+        return tensors, [kinds for _, _, kinds in rows]
+
+    def draw(step: int, samples: int) -> list[Tensors]:
+        rng = random.Random(f"{stage}/{recipe.seed}/{step}/{rank_and_world()[0]}")
+        return batch(rng, samples, "train", parts_of_a_batch())[0]
+
+    def evaluate() -> dict[str, float]:
+        (whole,), kinds = batch(random.Random("base/held-out"), LESSONS_HELD_OUT, "validation", parts=1)
+        return teacher_forced_exact_match(joint, tokenizer, whole, kinds)
+
+    finish = partial(save, out, joint.dense, tokenizer, recipe.size)
+    train_stage(joint, draw, plan, out, evaluate=evaluate, finish=finish, title=stage)
+
+
+def make_traces(recipe: NanoRecipe, out: Path) -> None:
+    """Stage 4: the teacher's traces, really executed, on every core; every process sees to its share of the
+    shards.
+    """
+    rank, world = rank_and_world()
+    missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard[0].exists()]
+    workers = min(len(missing), own_cores())
+    if workers > 1:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            shares = [missing[first::workers] for first in range(workers)]
+            list(pool.map(_teach_shards, [recipe] * workers, shares))
+    elif missing:
+        _teach_shards(recipe, missing)
+    meet()
+
+
+def _teach_shards(recipe: NanoRecipe, missing: Sequence[tuple[Path, str, range]]) -> None:
+    torch.set_num_threads(1)
+    limit = recipe.size.max_tokens * CELL**2
+    vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
+
+    learner = ScriptedModel([], prompt="brief", vision=vision)
+
+    async def work() -> None:
+        async with open_agent(learner, search=WORLD) as teacher:
+            alone = replace(teacher, tools=teacher.tools.only("python"))
+            for path, family, indices in missing:
+                # Where no search is needed there may be one all the same.
+                odd = indices.start // recipe.traces.shard % 2
+                agent = teacher if searched(family) or odd else alone
+                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, agent)
+                sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
+
+    asyncio.run(work())
+
+
+def shards(plan: TraceConfig, folder: Path) -> list[tuple[Path, str, range]]:
+    """Every shard's file, family and the numbers of its examples."""
+    return [
+        (folder / f"{family}-{first:06d}.pt", family, range(first, min(first + plan.shard, count)))
+        for family, count in plan.examples.items()
+        for first in range(0, count, plan.shard)
+    ]
+
+
+def run_cold(recipe: NanoRecipe, plan: ColdStartConfig, start: Path, traces: Path, out: Path) -> None:
+    """Stage 5: the base model learns from the traces which tool to use when, and how."""
+    joint, tokenizer = load(start, plan.dense_weight)
+    model = joint.dense.model
+    traces_of: dict[str, list[StoredConversation]] = {family: [] for family in plan.shares}
+    for path, family, _ in shards(recipe.traces, traces):
+        if family in traces_of:
+            traces_of[family] += torch.load(path, weights_only=True)
+    split = {family: split_held_out(kept) for family, kept in traces_of.items()}
+    families, weights = [*split, ""], [*plan.shares.values(), 1 - sum(plan.shares.values())]
+
+    def row(rng: random.Random) -> tuple[Tensors, torch.Tensor]:
+        family = rng.choices(families, weights)[0]
+        if not family:
+            lesson = draw_lesson(rng, recipe.size, "train")
+            return encode(tokenizer, lesson.messages), lesson.cells
+        return encoded(rng.choice(split[family][1]))
+
+    def encoded(conversation: StoredConversation) -> tuple[Tensors, torch.Tensor]:
+        row = encode(tokenizer, [as_message(role, parts) for role, parts in conversation])
+        return row, unlabelled(int((row["input_ids"] == model.config.image_token_id).sum()))
+
+    def draw(step: int, samples: int) -> list[Tensors]:
+        rng = random.Random(f"cold/{recipe.seed}/{step}/{rank_and_world()[0]}")
+        rows = sorted((row(rng) for _ in range(samples)), key=lambda row: len(row[0]["input_ids"]))
+        return [collate_with_cells(tokenizer, part, model) for part in microbatches(rows, parts_of_a_batch())]
+
+    def evaluate() -> dict[str, float]:
+        right: dict[str, float] = {}
+        for family, (held_out, _) in split.items():
+            if not held_out:
+                continue
+            batch = collate_with_cells(tokenizer, [encoded(conversation) for conversation in held_out], model)
+            kinds = [[family] * sum(role == "assistant" for role, _ in said) for said in held_out]
+            right |= teacher_forced_exact_match(joint, tokenizer, batch, kinds)
+        return right
+
+    finish = partial(save, out, joint.dense, tokenizer, recipe.size)
+    train_stage(joint, draw, plan, out, evaluate=evaluate, finish=finish, title="cold start")
+
+
+def split_held_out(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """(what a stage is measured on, what it learns from): no sample is in both, none in neither."""
+    apart = min(HELD_OUT, len(samples) // 10)
+    return samples[:apart], samples[apart:]
+
+
+def parts_of_a_batch() -> int:
+    """In how many parts a batch is run, each of rows of like length: little of it is padding then, which a
+    GPU hardly feels.
+    """
+    return 2 if torch.cuda.is_available() else 8

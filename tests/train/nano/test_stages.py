@@ -1,0 +1,264 @@
+"""The nano model's stages from an empty folder to weights that answer, in small."""
+
+import json
+import random
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from deepeyes.core.errors import ConfigError
+from deepeyes.models.registry import resolve_model
+from deepeyes.train.nano import checkpoint, stages
+from deepeyes.train.nano.__main__ import main
+from deepeyes.train.nano.batch import ChatMessage, Tensors
+from deepeyes.train.nano.checkpoint import install
+from deepeyes.train.nano.lesson import Lesson
+from deepeyes.train.nano.recipe import NanoRecipe
+from deepeyes.train.nano.stages import run
+
+
+def small(**changes: Any) -> NanoRecipe:
+    """The shipped recipe, far too small to learn anything."""
+    values = tomllib.loads(Path("recipes/nano/nano.toml").read_text())
+    values["size"] |= {"hidden": 64, "layers": 1, "heads": 2, "kv_heads": 1, "ffn": 64}
+    values["size"] |= {"vision_hidden": 32, "vision_depth": 1, "vision_heads": 1, "vision_ffn": 32}
+    for stage in ("dense", "copy", "base", "cold"):
+        values[stage] |= {"steps": 2, "batch": 2, "warmup": 1, "reuse": 1}
+    values["cold"] |= {
+        "shares": {"tiny": 0.4, "direct": 0.4},
+        "ablations": {"look": ["tiny"]},
+        "ablation_steps": 2,
+    }
+    values["traces"] = {"shard": 10, "examples": {"tiny": 10, "direct": 10}}
+    return NanoRecipe.model_validate(values | changes)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_to_draw() -> Iterator[None]:
+    """Of what a stage is measured on, and of the tokenizer's corpus."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "DENSE_HELD_OUT", 9)
+        patch.setattr(stages, "LESSONS_HELD_OUT", 30)
+        patch.setattr(stages, "corpus", partial(stages.corpus, rounds=300))
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("nano")
+    run(small(), out)
+    return out
+
+
+def held_out(folder: Path) -> dict[str, float]:
+    lines = [json.loads(line) for line in (folder / "curves.jsonl").read_text().splitlines()]
+    return [line["held_out"] for line in lines if "held_out" in line][-1]
+
+
+def test_every_stage_leaves_a_checkpoint_and_what_it_reaches(made: Path) -> None:
+    for stage in ("dense", "copy", "base", "cold"):
+        assert (made / stage / "model.safetensors").exists() and held_out(made / stage)
+        assert not (made / stage / "checkpoint.pt").exists()
+    assert set(held_out(made / "cold")) == {"tiny", "direct"}
+    assert len((made / "traces" / "tiny-000000.jsonl").read_text().splitlines()) == 10
+
+
+def test_what_is_done_is_not_done_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for stage in ("run_dense", "run_lessons", "run_cold"):
+        monkeypatch.setattr(stages, stage, lambda *_: pytest.fail("done already"))
+    run(small(), made)
+
+
+def test_an_ablation_lies_beside_the_others(made: Path) -> None:
+    run(small(), made, "look")
+    assert (made / "cold-look" / "model.safetensors").exists()
+    with pytest.raises(ConfigError, match="no ablation 'hear'"):
+        run(small(), made, "hear")
+
+
+def test_the_stages_of_another_recipe_are_not_taken_for_its_own(made: Path) -> None:
+    with pytest.raises(ConfigError, match="traces was made by another recipe"):
+        run(small(seed=9), made)
+    longer = small()
+    longer = longer.model_copy(update={"base": longer.base.model_copy(update={"steps": 3})})
+    with pytest.raises(ConfigError, match="base was made by another recipe"):
+        run(longer, made)
+
+
+def test_a_stage_is_done_when_its_weights_are_whole(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it writes them, it goes on from its last checkpoint."""
+    cold = made / "cold"
+    (cold / "model.safetensors").rename(cold / "kept")
+
+    class Killed(Exception):
+        pass
+
+    def dies(*_: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(checkpoint, "build_processor", dies)
+    with pytest.raises(Killed):
+        run(small(), made)
+    assert not (cold / "model.safetensors").exists() and not list(cold.glob("tmp*"))
+    monkeypatch.undo()
+    run(small(), made)
+    again, before = load_file(cold / "model.safetensors"), load_file(cold / "kept")
+    assert all(torch.equal(again[name], before[name]) for name in before)
+
+
+def test_installed_weights_are_loaded_by_name(made: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(small().dump())
+    for stage in ("base", "cold"):
+        (tmp_path / "weights" / stage).mkdir(parents=True)
+    install(recipe, made, tmp_path / "weights")
+    assert (tmp_path / "weights" / "cold" / "recipe.toml").exists()
+    assert resolve_model(f"nano:{tmp_path / 'weights' / 'cold'}").name.startswith("nano")
+
+
+class Stage:
+    """Stands for `train_stage`: keeps what a stage would draw and be measured by, and learns nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stages, "train_stage", self)
+
+    def __call__(
+        self,
+        module: Any,
+        draw: Callable[[int, int], list[Tensors]],
+        plan: Any,
+        out: Path,
+        *,
+        evaluate: Callable[[], dict[str, float]],
+        **_: Any,
+    ) -> None:
+        self.draw, self.evaluate = draw, evaluate
+
+
+def test_the_vision_warm_up_is_measured_on_the_validation_split_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits: list[str] = []
+    real = stages.draw_dense
+
+    def noted(rng: random.Random, size: Any, split: str) -> Any:
+        splits.append(split)
+        return real(rng, size, split)
+
+    monkeypatch.setattr(stages, "draw_dense", noted)
+    stage = Stage(monkeypatch)
+    stages.run_dense(small(), tmp_path)
+    first, again, other = (stage.draw(step, 2)[0]["labels"] for step in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert splits == ["train"] * 6
+    assert stage.evaluate() == stage.evaluate() and splits[6:] == ["validation"] * 18
+
+
+def test_lessons_are_measured_on_the_validation_split_alone(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits: list[str] = []
+
+    def noted(rng: random.Random, size: Any, split: str) -> Lesson:
+        splits.append(split)
+        return stages.draw_copy(rng, size, split)
+
+    stage = Stage(monkeypatch)
+    stages.run_lessons(small(), "copy", small().copy_, noted, made / "dense", tmp_path)
+    first, again, other = (stage.draw(step, 2) for step in (0, 0, 1))
+    assert torch.equal(first[0]["input_ids"], again[0]["input_ids"])
+    assert not torch.equal(first[-1]["input_ids"], other[-1]["input_ids"])
+    assert splits == ["train"] * 6
+    assert stage.evaluate() == stage.evaluate() and splits[6:] == ["validation"] * 60
+
+
+def test_cold_start_never_learns_from_the_traces_that_it_is_measured_on(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = stages.encode
+
+    def noted(tokenizer: Any, messages: list[ChatMessage]) -> Tensors:
+        view = next(part for part in messages[1].parts if not isinstance(part, str))
+        read.append(sha256(view.tobytes()).hexdigest())
+        return real(tokenizer, messages)
+
+    lessons: list[str] = []
+    monkeypatch.setattr(stages, "encode", noted)
+    lesson = scene_lesson()
+    monkeypatch.setattr(stages, "draw_lesson", lambda rng, size, split: lessons.append(split) or lesson)
+    stage = Stage(monkeypatch)
+    stages.run_cold(small(), small().cold, made / "base", made / "traces", tmp_path)
+    rows = sum(len(part["input_ids"]) for part in stage.draw(0, 120))
+    shown = sha256(lesson.messages[1].parts[0].tobytes()).hexdigest()
+    learned, read[:] = [one for one in read if one != shown], []
+    assert rows == 120 and set(lessons) == {"train"} and len(lessons) + len(learned) == 120
+    assert 10 < len(lessons) < 40, "a fifth of the samples are lessons"
+    assert set(stage.evaluate()) == {"tiny", "direct"}
+    assert len(read) == 2, "a tenth of each family"
+    assert not set(read) & set(learned) and len(set(read) | set(learned)) == 20, "every trace is one or other"
+
+
+def scene_lesson() -> Lesson:
+    shown = Image.new("RGB", (56, 56), "red")
+    messages = [("system", "s"), ("user", shown), ("assistant", "red")]
+    told = tuple(ChatMessage(role, (part,)) for role, part in messages)
+    return Lesson(told, ("colour",), stages.unlabelled(4))
+
+
+@pytest.mark.parametrize(("traces", "apart"), [(5, 0), (10, 1), (249, 24), (300, 25)])
+def test_at_most_a_tenth_of_the_traces_are_held_out(traces: int, apart: int) -> None:
+    held_out, learned = stages.split_held_out(range(traces))
+    assert [*held_out, *learned] == list(range(traces)) and len(held_out) == apart
+
+
+def test_what_a_stage_was_made_by_is_written_as_it_always_was(tmp_path: Path) -> None:
+    """So that a folder of before is known again."""
+    plan = small()
+    stages.claim_stages(plan, plan.cold, tmp_path, tmp_path / "cold")
+    size = {
+        "vocabulary": 2048, "hidden": 64, "layers": 1, "heads": 2, "kv_heads": 1, "ffn": 64,
+        "vision_hidden": 32, "vision_depth": 1, "vision_heads": 1, "vision_ffn": 32,
+        "max_tokens": 48, "min_tokens": 4,
+    }  # fmt: skip
+    stage = {"muon": 3.0, "vision_lr": 1.0, "warmup": 1}
+    rest = {"weight_decay": 0.01, "clip": 1.0, "ema": 0.998, "reuse": 1}
+    dense = {"steps": 2, "batch": 2, "lr": 0.001, **stage, "decay": 0.8, **rest}
+    copied = {"steps": 2, "batch": 2, "lr": 0.002, **stage, "decay": 0.3, **rest, "dense_weight": 0.0}
+    base = {"steps": 2, "batch": 2, "lr": 0.0008, **stage, "decay": 0.85, **rest, "dense_weight": 0.3}
+    cold = {"steps": 2, "batch": 2, "lr": 0.0008, **stage, "vision_lr": 0.6, "decay": 0.8, **rest}
+    cold |= {"dense_weight": 0.05, "shares": {"tiny": 0.4, "direct": 0.4}}
+    traces = {"examples": {"tiny": 10, "direct": 10}, "shard": 10}
+    made: dict[str, Any] = {"seed": 0, "size": size}
+    for folder, more in (
+        ("traces", {"shard": 10}),
+        ("dense", {"dense": dense}),
+        ("copy", {"dense": dense, "copy": copied}),
+        ("base", {"dense": dense, "copy": copied, "base": base}),
+        ("cold", {"dense": dense, "copy": copied, "base": base, "traces": traces, "cold": cold}),
+    ):
+        assert (tmp_path / folder / "made.json").read_text() == json.dumps({**made, **more}, indent=1)
+
+
+def test_the_command_runs_what_is_missing_and_tells_mistakes(made: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(small().dump())
+    arguments = ["--out", str(made), "--processes", "1"]
+    assert main([str(recipe), *arguments]) == 0
+    with pytest.raises(ConfigError, match="no ablation 'hear'"):
+        main([str(recipe), *arguments, "--ablation", "hear"])
+    recipe.write_text("[copy]\nwarmp = 3")
+    command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), *arguments]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == ConfigError.exit_code
+    assert told.stderr.strip() == "deepeyes.train.nano: unknown key copy.warmp: did you mean warmup?"
