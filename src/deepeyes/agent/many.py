@@ -18,7 +18,7 @@ from deepeyes.agent.loop import run_episode
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, TraceWriter, Verdict, trace_id
+from deepeyes.core.trace import EpisodeWriter, Trace, Verdict, trace_id
 from deepeyes.dialects.base import Dialect
 from deepeyes.models.base import ChatModel
 from deepeyes.tools.base import ToolSet
@@ -39,7 +39,7 @@ async def run_many(
     samples: int = 1,
     temperature: float = 0.0,
     concurrency: int = 8,
-    writer: TraceWriter | None = None,
+    writer: EpisodeWriter | None = None,
     grade: Grade | None = None,
     on_done: Callable[[Trace], None] | None = None,
     on_event: OnEvent | None = None,
@@ -102,7 +102,7 @@ def episode_seed(seed: int, task_id: str, sample: int) -> int:
 
 
 def _keep(
-    trace: Trace, *, writer: TraceWriter | None, store: ImageStore, grade: Grade | None, into: list[Trace]
+    trace: Trace, *, writer: EpisodeWriter | None, store: ImageStore, grade: Grade | None, into: list[Trace]
 ) -> None:
     if grade is not None and trace.stop_reason.is_result:
         trace = trace.graded(grade(trace.task, trace.answer))

@@ -23,6 +23,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.files import append_line, replaced_file
 
 Tensors = dict[str, torch.Tensor]
 Draw = Callable[[int, int], list[Tensors]]
@@ -291,9 +292,8 @@ def _save(
         "average": average,
         "step": step,
     }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with replaced_file(path) as part:
+        torch.save(state, part)
 
 
 def _resume(
@@ -314,5 +314,4 @@ def _resume(
 
 
 def _log(folder: Path, record: dict[str, Any]) -> None:
-    with (folder / "curves.jsonl").open("a") as file:
-        file.write(json.dumps(record) + "\n")
+    append_line(folder / "curves.jsonl", json.dumps(record).encode() + b"\n", sync=False)

@@ -3,22 +3,21 @@ cold start.
 
 Run as `python -m deepeyes.train.nano.recipe RECIPE --out DIR`. On a CPU it starts one process a core under
 `torchrun`; with a GPU it is one process. A stage that has left its checkpoint is not run again; one that was
-killed goes on; what another recipe made is refused.
+killed goes on; what another recipe made is refused, and so is a folder in which another run is at work.
 """
 
 import argparse
 import asyncio
-import json
 import math
 import os
 import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,8 +29,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
+from deepeyes.core.claim import claim, hold, refuse_other
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import replaced_folder, scratch_folder, sweep
 from deepeyes.core.images import VisionSpec
 from deepeyes.harness.search import BRIEF_CHARS, WORLD, open_engines
 from deepeyes.models.nano.build import (
@@ -134,18 +134,20 @@ def run(recipe: Recipe, out: Path, ablation: str = "") -> None:
     torch.set_float32_matmul_precision("high" if torch.cuda.is_available() else "highest")
     plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
     last = out / (f"cold-{ablation}" if ablation else "cold")
-    claim_stages(recipe, plan, out, last)
-    dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
-    done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
-    if not any(done):
-        run_dense(recipe, dense)
-    if not any(done[1:]):
-        run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
-    if not done[2]:
-        run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
-    make_traces(recipe, out / "traces")
-    if not (last / "model.safetensors").exists():
-        run_cold(recipe, plan, out / "base", out / "traces", last)
+    with hold(out) if rank_and_world()[0] == 0 else nullcontext():  # the first rank's lock is the run's
+        claim_stages(recipe, plan, out, last)
+        meet()
+        dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
+        done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
+        if not any(done):
+            run_dense(recipe, dense)
+        if not any(done[1:]):
+            run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
+        if not done[2]:
+            run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
+        make_traces(recipe, out / "traces")
+        if not (last / "model.safetensors").exists():
+            run_cold(recipe, plan, out / "base", out / "traces", last)
 
 
 def claim_stages(recipe: Recipe, cold: ColdPlan, out: Path, last: Path) -> None:
@@ -163,14 +165,12 @@ def claim_stages(recipe: Recipe, cold: ColdPlan, out: Path, last: Path) -> None:
 
 
 def _claim(folder: Path, made: dict[str, object]) -> None:
-    path, text = folder / "made.json", json.dumps(made, indent=1)
-    if path.exists() and path.read_text() != text:
-        raise ConfigError(
-            f"{folder} was made by another recipe",
-            "give that one, or another --out, or remove this folder and those of the stages after it",
-        )
-    if rank_and_world()[0] == 0 and not (folder / "model.safetensors").exists():
-        write_atomic(path, text.encode())
+    remedy = "give that recipe, or another --out, or remove this folder and those of the stages after it"
+    first = rank_and_world()[0] == 0
+    if first and folder.exists():
+        sweep(folder)
+    mine = first and not (folder / "model.safetensors").exists()
+    (claim if mine else refuse_other)(folder / "made.json", made, remedy=remedy)
 
 
 def run_dense(recipe: Recipe, out: Path) -> None:
@@ -352,8 +352,7 @@ def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size
     last, and whole: they are what says that the stage is done.
     """
     heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
-    with tempfile.TemporaryDirectory(dir=out) as folder:
-        part = Path(folder)
+    with scratch_folder(out / "model") as part:
         (part / HEADS).parent.mkdir()
         save_file(heads, part / HEADS)
         save_processor(build_processor(tokenizer, size), part)
@@ -377,11 +376,12 @@ def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
     for stage in ("base", "cold"):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(out / stage)
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
-        model.save_pretrained(weights / stage)
         images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
-        save_processor(processor_of(tokenizer, images), weights / stage)
-        for file in (recipe, out / stage / "curves.jsonl"):
-            shutil.copy(file, weights / stage / file.name)
+        with replaced_folder(weights / stage) as part:
+            model.save_pretrained(part)
+            save_processor(processor_of(tokenizer, images), part)
+            for file in (recipe, out / stage / "curves.jsonl"):
+                shutil.copy(file, part / file.name)
 
 
 def main() -> None:

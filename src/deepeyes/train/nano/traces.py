@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from deepeyes.agent.loop import run_episode
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import replaced_file, write_lines
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, TextPart
@@ -54,12 +54,9 @@ async def write_shard(
             kept.append(trace)
             given = {turn for turn, reply in enumerate(replies) if reply.given}
             conversations.append(conversation_of(trace, images, given))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(conversations, temporary)
-    lines = "".join(trace.model_dump_json() + "\n" for trace in kept)
-    write_atomic(path.with_suffix(".jsonl"), lines.encode())
-    temporary.replace(path)
+    write_lines(path.with_suffix(".jsonl"), (trace.model_dump_json() for trace in kept))
+    with replaced_file(path) as part:
+        torch.save(conversations, part)
     return len(kept), len(indices)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.files import replaced_file
 
 from .entity import Entity, check, fold
 
@@ -50,17 +51,10 @@ def write_shelf(path: Path, made: Iterable[tuple[Entity, Sequence[bytes]]], abou
         ValueError: an entity breaks what `entity.check` promises, or an id comes twice.
         StorageError: the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with boundary(StorageError, f"writing {path}", "free some space or choose another folder"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            with boundary(StorageError, f"writing {path}", _MEND, expected=sqlite3.OperationalError):
-                with closing(sqlite3.connect(partial, isolation_level=None)) as db:
-                    _fill(db, made, {"format": str(FORMAT), **about})
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with replaced_file(path) as part:
+        with boundary(StorageError, f"writing {path}", _MEND, expected=sqlite3.OperationalError):
+            with closing(sqlite3.connect(part, isolation_level=None)) as db:
+                _fill(db, made, {"format": str(FORMAT), **about})
 
 
 def _fill(
