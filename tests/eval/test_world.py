@@ -57,7 +57,7 @@ async def test_teacher_scores_full_marks_and_its_crops_hit(tmp_path: Path) -> No
     assert report["stop_reasons"] == {"answered": 6} and report["infrastructure_errors"] == 0
     json.dumps(report)
     other = plan.model_copy(update={"seed": 12})
-    with pytest.raises(ConfigError, match="another run"):
+    with pytest.raises(ConfigError, match=r"another run: .* differs in seed: choose another --trace"):
         await run_world(other, teacher(plan), ToolSet(), tmp_path)
 
 

@@ -24,15 +24,12 @@ def read_json_file(path: Path, remedy: str, error: type[DeepEyesError] = InputEr
 
 def read_json_lines(
     path: Path, remedy: str, error: type[DeepEyesError] = InputError
-) -> Iterator[tuple[str, Any]]:
-    """The values of a file with one a line, each with where it is ("line 3 of rows.jsonl"); blank lines hold
-    none.
-    """
+) -> Iterator[tuple[int, Any]]:
+    """The values of a file with one a line, each with the line's number; blank lines hold none."""
     with boundary(error, f"reading {path}", "give a UTF-8 file", expected=_BROKEN):
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    where = f"line {number} of {path}"
-                    with boundary(error, f"reading {where}", remedy, expected=_BROKEN):
+                    with boundary(error, f"reading line {number} of {path}", remedy, expected=_BROKEN):
                         value = json.loads(line)
-                    yield where, value
+                    yield number, value

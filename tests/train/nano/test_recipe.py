@@ -66,11 +66,11 @@ def test_an_ablation_lies_beside_the_others(made: Path) -> None:
 
 
 def test_the_stages_of_another_recipe_are_not_taken_for_its_own(made: Path) -> None:
-    with pytest.raises(ConfigError, match="traces was made by another recipe"):
+    with pytest.raises(ConfigError, match=r"traces holds another run: made.json in it differs in seed:"):
         run(small(seed=9), made)
     longer = small()
     longer = longer.model_copy(update={"base": longer.base.model_copy(update={"steps": 3})})
-    with pytest.raises(ConfigError, match="base was made by another recipe"):
+    with pytest.raises(ConfigError, match=r"base holds another run: made.json in it differs in base.steps:"):
         run(longer, made)
 
 

@@ -80,11 +80,13 @@ class RunFolder:
         """
         with boundary(StorageError, f"clearing {self.path}", "check the folder's permissions"):
             for name in ("stages", "episodes", IMAGES_FOLDER, self.benchmarks.name, "export"):
-                for folder, _, files in os.walk(self.path / name):
-                    for stale in files:
-                        if stale.endswith(".part"):  # of this version or an older one
-                            Path(folder, stale).unlink(missing_ok=True)
-                    sweep(Path(folder))
+                for place, folders, files in os.walk(self.path / name):
+                    sweep(Path(place))
+                    # What older versions left has other names.
+                    for stale in (name for name in files if name.endswith(".part")):
+                        Path(place, stale).unlink(missing_ok=True)
+                    for stale in (name for name in folders if name.startswith(".")):
+                        remove_folder(Path(place, stale))
             for stale in self.path.glob(".*.part"):
                 stale.unlink(missing_ok=True)
 

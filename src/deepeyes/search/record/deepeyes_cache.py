@@ -11,7 +11,6 @@ never guessed.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from typing import Any, cast
 
 from PIL import Image
 
-from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.errors import InputError
+from deepeyes.core.json_files import read_json_file
 from deepeyes.search.base import Hit
 from deepeyes.search.providers.thumbnails import shrink
 from deepeyes.search.record.recording import Recording, dump_hits, picture_key
@@ -60,9 +60,7 @@ def import_deepeyes_cache(
     those of `google_lens` without settings. Raises `InputError` if the file is not such a cache.
     """
     path = Path(cache)
-    unreadable = (OSError, ValueError, RecursionError)
-    with boundary(InputError, f"reading {path}", "give the JSON file of the cache", expected=unreadable):
-        entries: Any = json.loads(path.read_text("utf-8"))
+    entries: Any = read_json_file(path, "give the JSON file of the cache")
     if not isinstance(entries, dict):
         raise InputError(f"{path} is not an image-search cache", "give a JSON object of samples by id")
     folder = Path(root) if root is not None else path.parent
