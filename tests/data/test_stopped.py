@@ -119,7 +119,6 @@ def test_rows_written_down_again_are_removed_after_the_stages_that_name_them(tmp
         asyncio.run(curate(before, folder / "run", Crew()))
         there = RunFolder(folder / "run")
         assert len(list(there.traces(item.trace for item in there.final() if item.trace))) == 4
-        asyncio.run(curate(after, folder / "run", Crew()))
 
     def read(folder: Path) -> list[Any]:
         asyncio.run(curate(after, folder / "run", Crew()))

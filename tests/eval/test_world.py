@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from deepeyes.cli.main import main
-from deepeyes.core.errors import ConfigError, InputError
+from deepeyes.core.claim import hold
+from deepeyes.core.errors import ConfigError, InputError, StorageError
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Verdict, read_traces
@@ -59,6 +60,32 @@ async def test_teacher_scores_full_marks_and_its_crops_hit(tmp_path: Path) -> No
     other = plan.model_copy(update={"seed": 12})
     with pytest.raises(ConfigError, match=r"another run: .* differs in seed: choose another --trace"):
         await run_world(other, teacher(plan), ToolSet(), tmp_path)
+
+
+async def test_a_folder_in_which_another_run_is_at_work_is_left_alone(tmp_path: Path) -> None:
+    plan = WorldPlan(families=("direct",), split="validation", n=1, model="teacher")
+    model = ScriptedModel([], name="never asked")
+    with hold(tmp_path), pytest.raises(StorageError, match="another process is at work in .*wait for it"):
+        await run_world(plan, model, ToolSet(), tmp_path, fresh=True)
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_fresh_run_asks_all_anew_and_a_longer_one_what_is_missing(tmp_path: Path) -> None:
+    plan = WorldPlan(families=("direct",), split="validation", seed=11, n=2, model="teacher")
+    done: list[str] = []
+    for n, fresh in ((2, False), (3, False), (3, False), (2, True)):
+        now = plan.model_copy(update={"n": n})
+        traces = await run_world(
+            now,
+            ScriptedModel(["no"] * 9),
+            ToolSet(),
+            tmp_path,
+            fresh=fresh,
+            on_done=lambda t: done.append(t.id),
+        )
+        assert len(traces) == n
+    assert len(done) == 2 + 1 + 0 + 2 and WorldPlan.load(tmp_path / "plan.toml").n == 2
+    assert len(list(read_traces(tmp_path))) == 2
 
 
 def trace(number: int, **fields: object) -> Trace:
