@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,6 +187,31 @@ def test_processes_that_append_to_one_file_keep_each_others_lines(tmp_path: Path
         process.join(120)
     lines = path.read_bytes().split(b"\n")
     assert sorted(lines) == sorted([b""] + [str(n).encode() * 9_000 for n in range(3) for _ in range(200)])
+
+
+@pytest.mark.parametrize("act", [lambda path: append_line(path, b"next\n"), cut_torn_tail])
+def test_a_line_that_another_process_is_writing_is_not_cut(
+    tmp_path: Path, act: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "lines"
+    with path.open("ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(b"half")
+        thread = threading.Thread(target=act, args=(path,))
+        thread.start()
+        thread.join(0.2)
+        file.write(b" done\n")
+    thread.join(60)
+    assert path.read_bytes() in (b"half done\nnext\n", b"half done\n")
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    fill(tmp_path, {"it": b"old"})
+    for error, seen in ((ValueError, ValueError), (OSError, StorageError), (KeyboardInterrupt,) * 2):
+        with pytest.raises(seen), replaced_file(tmp_path / "it") as part:
+            part.write_bytes(b"half")
+            raise error
+        assert tree(tmp_path) == {"it": b"old"}
 
 
 def test_the_stops_of_these_tests_are_real(tmp_path: Path) -> None:

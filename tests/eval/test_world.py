@@ -65,7 +65,7 @@ async def test_teacher_scores_full_marks_and_its_crops_hit(tmp_path: Path) -> No
 async def test_a_folder_in_which_another_run_is_at_work_is_left_alone(tmp_path: Path) -> None:
     plan = WorldPlan(families=("direct",), split="validation", n=1, model="teacher")
     model = ScriptedModel([], name="never asked")
-    with hold(tmp_path), pytest.raises(StorageError, match="another process is at work in .*wait for it"):
+    with hold(tmp_path), pytest.raises(StorageError, match=r"another process is at work in .*wait for it"):
         await run_world(plan, model, ToolSet(), tmp_path, fresh=True)
     assert not list(tmp_path.iterdir())
 
@@ -73,15 +73,11 @@ async def test_a_folder_in_which_another_run_is_at_work_is_left_alone(tmp_path: 
 async def test_a_fresh_run_asks_all_anew_and_a_longer_one_what_is_missing(tmp_path: Path) -> None:
     plan = WorldPlan(families=("direct",), split="validation", seed=11, n=2, model="teacher")
     done: list[str] = []
+    model = ScriptedModel(["no"] * 9)
     for n, fresh in ((2, False), (3, False), (3, False), (2, True)):
         now = plan.model_copy(update={"n": n})
         traces = await run_world(
-            now,
-            ScriptedModel(["no"] * 9),
-            ToolSet(),
-            tmp_path,
-            fresh=fresh,
-            on_done=lambda t: done.append(t.id),
+            now, model, ToolSet(), tmp_path, fresh=fresh, on_done=lambda trace: done.append(trace.id)
         )
         assert len(traces) == n
     assert len(done) == 2 + 1 + 0 + 2 and WorldPlan.load(tmp_path / "plan.toml").n == 2

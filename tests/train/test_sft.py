@@ -30,20 +30,25 @@ from datasets import Dataset, Features, List, Value
 from datasets import Image as ImageColumn
 from pyarrow import parquet
 from safetensors.torch import load_file
+from stopping import at_every_step
 from transformers import AutoModelForImageTextToText
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from deepeyes.cli import train as verb
 from deepeyes.cli.main import main
-from deepeyes.core.errors import ConfigError, DeepEyesError, InputError, ModelError
+from deepeyes.core.claim import hold
+from deepeyes.core.errors import ConfigError, DeepEyesError, InputError, ModelError, StorageError
+from deepeyes.core.files import sweep
 from deepeyes.data.export.base import png
 from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer, save_processor
 from deepeyes.models.nano.pixels import to_view
 from deepeyes.train.nano.batch import IGNORE, Turn, encode
 from deepeyes.train.sft.collate import Collator
+from deepeyes.train.sft.curves import newest_checkpoint
 from deepeyes.train.sft.encode import Scribe, Unfit
 from deepeyes.train.sft.reading import files_of, open_stock
 from deepeyes.train.sft.recipe import Lessons, Reporter, SftRecipe
+from deepeyes.train.sft.run import _claim as claim_folder
 from deepeyes.train.sft.run import evaluate, train
 from deepeyes.train.sft.trainer import load_processor
 from deepeyes.train.sft.trainer import settings as loop_settings
@@ -500,6 +505,40 @@ def test_a_folder_of_another_recipe_is_left_alone(undisturbed: Path, start: Path
         train(recipe(start, export, "learn.steps=6", "learn.seed=1"), undisturbed)
     done = train(recipe(start, export, "learn.steps=6", "pace.save_every=5"), undisturbed)
     assert done["steps"] == 6
+
+
+def test_two_runs_in_one_folder_are_told_apart(start: Path, export: Path, tmp_path: Path) -> None:
+    with hold(tmp_path):
+        for fresh in (False, True):
+            with pytest.raises(StorageError, match="another process is at work in"):
+                train(recipe(start, export, "learn.steps=1"), tmp_path, fresh=fresh)
+    assert not list(tmp_path.iterdir())
+
+
+def test_beginning_again_is_whole_at_every_step(start: Path, export: Path, tmp_path: Path) -> None:
+    """Ended anywhere, a run has all of its checkpoint or none, and none is called finished without it."""
+    plan = recipe(start, export, "learn.steps=1")
+
+    def begin(folder: Path) -> None:
+        for name in (
+            "checkpoints/checkpoint-4/weights",
+            "checkpoints/checkpoint-4/complete",
+            "adapter/weights",
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("old")
+        (folder / "finished.json").write_text("{}")
+
+    def act(folder: Path) -> None:
+        sweep(folder)
+        claim_folder(plan, "mark", folder, fresh=True)
+
+    def look(folder: Path) -> None:
+        there = (folder / "checkpoints/checkpoint-4/weights").exists()
+        assert (newest_checkpoint(folder / "checkpoints") is not None) == there
+        assert not (folder / "finished.json").exists() or (there and (folder / "adapter/weights").exists())
+
+    assert at_every_step(act, look, tmp_path, begin=begin) > 10
 
 
 TRACKERS = [name for name in get_args(Reporter) if name != "none"]
