@@ -18,7 +18,9 @@ from pathlib import Path
 
 import PIL.features
 
+from deepeyes.core.claim import hold
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.files import write_atomic
 from deepeyes.world.pack.entity import Entity
 from deepeyes.world.pack.pack import (
     MANIFEST,
@@ -27,7 +29,6 @@ from deepeyes.world.pack.pack import (
     ShelfNote,
     data_folder,
     open_pack,
-    replace_bytes,
 )
 from deepeyes.world.pack.shelf import FORMAT, Shelf
 
@@ -112,44 +113,35 @@ def build_pack(name: str, out: Path, *, work: Path | None = None, progress: Prog
     Raises:
         PackageUnavailable: a package cannot be downloaded.
         InputError: a package is not the pinned one, or a drawing library is missing.
-        StorageError: a folder cannot be written.
+        StorageError: a folder cannot be written, or another process is building there.
     """
     tell = progress or (lambda _what, _done: None)
     work = work or data_folder() / "work"
     tools = _tools()
     shelves: list[tuple[Recipe, Path]] = []
-    _sweep(work / "shelves")
     ready: set[str] = set()
-    for recipe in RECIPES[name]:
-        path = work / "shelves" / f"{name}-{recipe.kind}-{_key(recipe, tools)[:16]}.sqlite"
-        if not path.is_file():
-            for pin in recipe.pins:
-                if pin.file not in ready:
-                    tell(f"getting {pin.name} ({pin.megabytes:g} MB)", 0)
-                    fetch(pin, work / "packages")
-                    ready.add(pin.file)
-            made = recipe.make(Packages(work / "packages"))
-            write_shelf(path, _counted(made, recipe.kind, tell), {"kind": recipe.kind})
-        shelves.append((recipe, path))
+    with hold(work / "shelves"):
+        for recipe in RECIPES[name]:
+            path = work / "shelves" / f"{name}-{recipe.kind}-{_key(recipe, tools)[:16]}.sqlite"
+            if not path.is_file():
+                for pin in recipe.pins:
+                    if pin.file not in ready:
+                        tell(f"getting {pin.name} ({pin.megabytes:g} MB)", 0)
+                        fetch(pin, work / "packages")
+                        ready.add(pin.file)
+                made = recipe.make(Packages(work / "packages"))
+                write_shelf(path, _counted(made, recipe.kind, tell), {"kind": recipe.kind})
+            shelves.append((recipe, path))
     tell("putting the pack together", 0)
-    with boundary(StorageError, f"writing to {out}", "choose a folder you may write to"):
-        out.mkdir(parents=True, exist_ok=True)
+    with hold(out), boundary(StorageError, f"writing to {out}", "choose a folder you may write to"):
         notes = tuple(_place(recipe, path, out) for recipe, path in shelves)
         sources = sorted({pin.title for recipe in RECIPES[name] for pin in recipe.pins})
         manifest = Manifest(format=FORMAT, name=name, shelves=notes, sources=tuple(sources), tools=tools)
-        replace_bytes(out / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
+        write_atomic(out / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), sync=True)
         for old in out.glob("*.sqlite"):
             if old.name not in {note.file for note in notes}:
                 old.unlink()
     return open_pack(name, out)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed builds left half written; the name ends with the number of the process."""
-    with boundary(StorageError, f"clearing {folder}", "choose another folder for work"):
-        for path in folder.glob(".*.sqlite.*"):
-            if not Path("/proc", path.suffix[1:]).exists():
-                path.unlink(missing_ok=True)
 
 
 def _counted(made: Iterator[Made], kind: str, tell: Progress) -> Iterator[Made]:
@@ -164,7 +156,7 @@ def _place(recipe: Recipe, path: Path, out: Path) -> ShelfNote:
     digest = sha256(data).hexdigest()
     file = f"{recipe.kind}-{digest[:8]}.sqlite"
     if not (out / file).is_file() or sha256((out / file).read_bytes()).hexdigest() != digest:
-        replace_bytes(out / file, data)
+        write_atomic(out / file, data, sync=True)
     shelf = Shelf(path)
     entities: list[Entity] = list(shelf.entities())
     shelf.close()

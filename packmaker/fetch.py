@@ -1,12 +1,11 @@
 """Gets pinned packages through their own clients and lets no other bytes in.
 
 What always holds: a file in the download folder is whole and has its pinned sha256; a download that was cut
-off leaves nothing behind but a hidden folder, which the next run clears.
+off leaves nothing behind but a hidden folder, which the next one clears.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from deepeyes.core.errors import InfrastructureError, InputError, StorageError, boundary
+from deepeyes.core.files import scratch_folder
 
 from .pins import Pin
 
@@ -36,23 +36,16 @@ def fetch(pin: Pin, folder: Path) -> Path:
     with boundary(StorageError, f"reading {path}", "choose another folder for downloads"):
         if path.is_file() and _sha256(path) == pin.sha256:
             return path
-    partial = folder / f".{pin.name}"
-    with boundary(StorageError, f"writing to {folder}", "free some space or choose another folder"):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    try:
-        _run(pin, partial)
-        with boundary(StorageError, f"reading {partial}"):
-            files = [file for file in partial.iterdir() if file.is_file()]
-            if len(files) != 1 or _sha256(files[0]) != pin.sha256:
-                got = f"sha256 {_sha256(files[0])}" if len(files) == 1 else f"{len(files)} files"
-                raise InputError(
-                    f"{pin.title} is not the pinned file ({got})",
-                    "look at what the registry changed; if it is good, put its hash into packmaker/pins.py",
-                )
-            files[0].replace(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with scratch_folder(path) as part:
+        _run(pin, part)
+        files = [file for file in part.iterdir() if file.is_file()]
+        if len(files) != 1 or _sha256(files[0]) != pin.sha256:
+            got = f"sha256 {_sha256(files[0])}" if len(files) == 1 else f"{len(files)} files"
+            raise InputError(
+                f"{pin.title} is not the pinned file ({got})",
+                "look at what the registry changed; if it is good, put its hash into packmaker/pins.py",
+            )
+        files[0].replace(path)
     return path
 
 

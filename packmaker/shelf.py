@@ -6,7 +6,6 @@ what is there is whole. Equal input gives equal bytes (with the same versions of
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from deepeyes.core.errors import StorageError, boundary
+from deepeyes.core.files import replaced_file
 from deepeyes.world.pack.entity import Entity, fold
 from deepeyes.world.pack.shelf import FORMAT, MEND, records
 
@@ -38,17 +38,10 @@ def write_shelf(path: Path, made: Iterable[tuple[Entity, Sequence[bytes]]], abou
         ValueError: an entity breaks what `check` promises, or an id comes twice.
         StorageError: the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with boundary(StorageError, f"writing {path}", "free some space or choose another folder"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            with boundary(StorageError, f"writing {path}", MEND, expected=sqlite3.OperationalError):
-                with closing(sqlite3.connect(partial, isolation_level=None)) as db:
-                    _fill(db, made, {"format": str(FORMAT), **about})
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with replaced_file(path) as part:
+        with boundary(StorageError, f"writing {path}", MEND, expected=sqlite3.OperationalError):
+            with closing(sqlite3.connect(part, isolation_level=None)) as db:
+                _fill(db, made, {"format": str(FORMAT), **about})
 
 
 def _fill(

@@ -9,7 +9,8 @@ from PIL import Image
 
 from deepeyes.agent.agent import Agent
 from deepeyes.cli.main import main
-from deepeyes.core.errors import ConfigError, InputError
+from deepeyes.core.claim import hold
+from deepeyes.core.errors import ConfigError, InputError, StorageError
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Verdict, read_traces
@@ -58,8 +59,30 @@ async def test_teacher_scores_full_marks_and_its_crops_hit(tmp_path: Path) -> No
     assert report["stop_reasons"] == {"answered": 6} and report["infrastructure_errors"] == 0
     json.dumps(report)
     other = plan.model_copy(update={"seed": 12})
-    with pytest.raises(ConfigError, match="another run"):
+    with pytest.raises(ConfigError, match=r"another run: .* differs in seed: choose another --trace"):
         await run_plan(other, Agent(teacher(plan)), tmp_path)
+
+
+async def test_a_folder_in_which_another_run_is_at_work_is_left_alone(tmp_path: Path) -> None:
+    plan = WorldPlan(families=("direct",), split="validation", n=1, model="teacher")
+    model = ScriptedModel([], name="never asked")
+    with hold(tmp_path), pytest.raises(StorageError, match=r"another process is at work in .*wait for it"):
+        await run_plan(plan, Agent(model), tmp_path, fresh=True)
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_fresh_run_asks_all_anew_and_a_longer_one_what_is_missing(tmp_path: Path) -> None:
+    plan = WorldPlan(families=("direct",), split="validation", seed=11, n=2, model="teacher")
+    done: list[str] = []
+    model = ScriptedModel(["no"] * 9)
+    for n, fresh in ((2, False), (3, False), (3, False), (2, True)):
+        now = plan.model_copy(update={"n": n})
+        traces = await run_plan(
+            now, Agent(model), tmp_path, fresh=fresh, on_done=lambda trace: done.append(trace.id)
+        )
+        assert len(traces) == n
+    assert len(done) == 2 + 1 + 0 + 2 and WorldPlan.load(tmp_path / "plan.toml").n == 2
+    assert len(list(read_traces(tmp_path))) == 2
 
 
 def trace(number: int, **fields: object) -> Trace:

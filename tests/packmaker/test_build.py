@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from stopping import at_every_step
 
+from deepeyes.core.claim import hold
 from deepeyes.core.errors import InputError, StorageError
 from deepeyes.world.pack import open_pack
 from deepeyes.world.pack.entity import Entity, Fact
@@ -65,13 +67,11 @@ def test_finished_shelves_are_used_again(toys: None, tmp_path: Path) -> None:
 
 
 def test_what_a_killed_build_left_is_cleared(toys: None, tmp_path: Path) -> None:
-    left = tmp_path / "work" / "shelves" / ".permissive-toy-0.sqlite.99999999"
-    busy = left.with_name(f".permissive-toy-0.sqlite.{os.getpid()}")
+    left = tmp_path / "work" / "shelves" / f".permissive-toy-0.sqlite.{'0' * 16}.part"
     left.parent.mkdir(parents=True)
-    for path in (left, busy):
-        path.write_bytes(b"half")
+    left.write_bytes(b"half")
     build_pack("permissive", tmp_path / "out", work=tmp_path / "work")
-    assert not left.exists() and busy.exists()
+    assert not left.exists()
 
 
 def test_a_build_that_stops_in_the_middle_leaves_the_old_pack(
@@ -100,10 +100,50 @@ def _stop(packages: Packages) -> Iterator[Made]:
     return make_toys(packages, 9, "doll", fail_at=5)
 
 
+def test_a_pack_is_whole_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its other shelf changes; a reader has the old pack or the new one, and what is kept between runs is
+    used again.
+    """
+
+    def use(count: int) -> None:
+        monkeypatch.setitem(
+            build.RECIPES,
+            "permissive",
+            (
+                Recipe("toy", lambda p: make_toys(p, 3), (), ("made.py",)),
+                Recipe("doll", lambda p: make_toys(p, count, "doll"), (), ("made.py",) * count),
+            ),
+        )
+
+    def begin(folder: Path) -> None:
+        use(1)
+        build_pack("permissive", folder / "out", work=folder / "work").close()
+        use(2)
+
+    def act(folder: Path) -> None:
+        build_pack("permissive", folder / "out", work=folder / "work").close()
+
+    def look(folder: Path) -> None:
+        with open_pack(folder=folder / "out") as pack:
+            dolls = [entity.id for entity in pack.entities("doll")]
+            assert dolls in (["doll/toy-0"], ["doll/toy-0", "doll/toy-1"])
+            assert len([pack.picture_bytes(entity, 0) for entity in pack.entities()]) == 3 + len(dolls)
+
+    assert at_every_step(act, look, tmp_path, begin=begin) > 10
+
+
+def test_two_that_build_one_pack_are_told_apart(toys: None, tmp_path: Path) -> None:
+    for busy in (tmp_path / "work" / "shelves", tmp_path / "out"):
+        with hold(busy), pytest.raises(StorageError, match="another process is at work"):
+            build_pack("permissive", tmp_path / "out", work=tmp_path / "work")
+    with hold(tmp_path / "other"):
+        build_pack("permissive", tmp_path / "out", work=tmp_path / "work")
+
+
 def test_killed_while_writing_a_shelf(tmp_path: Path) -> None:
     code = f"""
 import sys, time
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2])!r}]
+sys.path[:0] = {[str(Path(__file__).parents[place]) for place in (0, 1, 2)]!r}
 from pathlib import Path
 import test_build as toys
 from packmaker.shelf import write_shelf

@@ -22,7 +22,7 @@ from deepeyes.agent.many import at_most, episode_seed
 from deepeyes.agent.parts import AgentParts
 from deepeyes.core.images import ImageSource, ImageStore, LoadedImage, load_image
 from deepeyes.core.task import Task, check_question
-from deepeyes.core.trace import Trace, TraceWriter, Verdict, trace_id
+from deepeyes.core.trace import EpisodeWriter, Trace, TraceWriter, Verdict, trace_id
 
 _ONE = (str, os.PathLike, bytes, Image.Image, LoadedImage)
 Grade = Callable[[Task, str | None], Verdict]
@@ -83,7 +83,7 @@ class Agent(AgentParts):
         images: ImageStore | None = None,
         samples: int = 1,
         concurrency: int = 8,
-        writer: TraceWriter | None = None,
+        writer: EpisodeWriter | None = None,
         grade: Grade | None = None,
         on_done: Callable[[Trace], None] | None = None,
         on_event: OnEvent | None = None,
@@ -122,7 +122,7 @@ class Agent(AgentParts):
 
 
 def _keep(
-    trace: Trace, *, writer: TraceWriter | None, store: ImageStore, grade: Grade | None, into: list[Trace]
+    trace: Trace, *, writer: EpisodeWriter | None, store: ImageStore, grade: Grade | None, into: list[Trace]
 ) -> None:
     if grade is not None and trace.stop_reason.is_result:
         trace = trace.graded(grade(trace.task, trace.answer))

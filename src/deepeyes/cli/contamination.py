@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from PIL import Image
 
-from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, load_image
+from deepeyes.core.json_files import read_json_lines
 from deepeyes.core.trace import IMAGES_FOLDER, read_traces
 from deepeyes.search.guard.contamination import Benchmark, Contamination, Item, contamination
 
@@ -50,16 +51,11 @@ def _text(found: Contamination) -> str:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with boundary(InputError, f"reading {path}", "give a UTF-8 file", expected=(OSError, UnicodeError)):
-        lines = path.read_text("utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"line {number} of {path}"
-        with boundary(InputError, f"reading {where}", "write one JSON object a line", expected=ValueError):
-            row: Any = json.loads(line)
+    for number, row in read_json_lines(path, "write one JSON object a line"):
         if not isinstance(row, dict) or not isinstance(cast("dict[str, Any]", row).get("question"), str):
-            raise InputError(f"{where} has no question", 'write {"question": "...", "answer": "..."}')
+            raise InputError(
+                f"line {number} of {path} has no question", 'write {"question": "...", "answer": "..."}'
+            )
         yield {"id": str(number), **cast("dict[str, Any]", row)}
 
 

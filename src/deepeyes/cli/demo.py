@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from deepeyes.cli.running import note, run
 from deepeyes.core.errors import DeepEyesError
-from deepeyes.core.trace import TRACES_FILE, Trace
+from deepeyes.core.trace import Trace
 from deepeyes.eval.report import is_right
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan
@@ -44,8 +44,6 @@ def demo(
     """Ask held-out questions about pictures, show how each was answered, and write a page about it."""
     console = Console(highlight=False)
     plan = WorldPlan(families=FAMILIES, split=split, seed=seed, n=n, model=model).checked()
-    for stale in (out / TRACES_FILE, out / "plan.toml"):
-        stale.unlink(missing_ok=True)
     console.print(f"Loading [bold]{escape(model)}[/] and the sandbox ...")
     traces = run(_ask(plan, out, console), f"finished episodes are in {out}")
     right = sum(is_right(trace) for trace in traces)
@@ -67,6 +65,7 @@ async def _ask(plan: WorldPlan, out: Path, console: Console) -> list[Trace]:
             agent,
             out,
             concurrency=1,
+            fresh=True,
             on_done=lambda trace: console.print(_line(trace), soft_wrap=True),
         )
 

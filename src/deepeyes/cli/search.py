@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deepeyes.cli.running import run
-from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.errors import InputError
+from deepeyes.core.json_files import read_json_lines
 from deepeyes.harness.search import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 from deepeyes.search.base import Document, Hit
 from deepeyes.view.visible import visible
@@ -144,16 +145,11 @@ def contamination(
 
 def read_documents(path: Path) -> Iterator[Document]:
     """The documents of a JSON Lines file: ours, or `{"id", "contents": "\\"Title\\"\\ntext"}`."""
-    with boundary(InputError, f"reading {path}", "give a UTF-8 file", expected=(OSError, UnicodeError)):
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _document(line, f"line {number} of {path}")
+    for number, value in read_json_lines(path, "write one JSON object a line"):
+        yield _document(value, f"line {number} of {path}")
 
 
-def _document(line: str, where: str) -> Document:
-    with boundary(InputError, f"reading {where}", "write one JSON object a line", expected=ValueError):
-        value: Any = json.loads(line)
+def _document(value: Any, where: str) -> Document:
     if not isinstance(value, dict):
         raise InputError(f"{where} is not a JSON object", "write url, title and text")
     url, text = value.get("url") or value.get("id"), value.get("text", value.get("contents"))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -50,37 +50,25 @@ class Config(BaseModel):
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
-    """JSON-like values as TOML: plain keys first, then tables."""
-    return "\n".join(_table(values, ())).strip() + "\n"
+    """JSON-like values as TOML. Keys whose value is None are left out; raises `ConfigError` for a None in a
+    list and for text with lone surrogates, which TOML cannot hold.
+    """
+    text = tomli_w.dumps(cast("Mapping[str, Any]", _plain(values, "")))
+    with boundary(ConfigError, "writing TOML", "give text that is valid UTF-8", expected=UnicodeError):
+        text.encode()
+    return text
 
 
-def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[str]:
-    tables: dict[str, Mapping[str, Any]] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            tables[key] = cast("Mapping[str, Any]", value)
-        elif value is not None:
-            yield f"{_key(key)} = {_value(value)}"
-    for key, table in tables.items():
-        yield ""
-        yield f"[{'.'.join(_key(part) for part in (*path, key))}]"
-        yield from _table(table, (*path, key))
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
-
-
-def _value(value: Any) -> str:
+def _plain(value: Any, key: str) -> Any:
+    """The same without keys that are None; `key` is its own, dotted."""
     if isinstance(value, Mapping):
         pairs = cast("Mapping[str, Any]", value).items()
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in pairs) + " }"
+        return {name: _plain(inner, f"{key}.{name}") for name, inner in pairs if inner is not None}
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(item) for item in cast("Iterable[Any]", value)) + "]"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return "inf" if value > 0 else "-inf"
-    # JSON strings, numbers and booleans are TOML too, except that JSON leaves DEL as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return [_plain(inner, key) for inner in cast("Iterable[Any]", value)]
+    if value is None:
+        raise ConfigError(f"{key.lstrip('.')} holds a list with nothing (None) in it", "leave that out")
+    return value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

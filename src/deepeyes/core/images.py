@@ -24,8 +24,8 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deepeyes.core.errors import InputError, StorageError, boundary
-from deepeyes.core.files import write_atomic
+from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.files import replaced_file, write_atomic
 from deepeyes.core.text import encodable
 
 MAX_FILE_PIXELS = 150_000_000
@@ -254,11 +254,8 @@ class ImageStore:
                 if source is None:
                     self.put(other.get(ref))
                 else:
-                    with boundary(StorageError, f"copying a picture to {target.parent}", "check the folder"):
-                        target.parent.mkdir(parents=True, exist_ok=True)
-                        part = target.with_suffix(f".{os.getpid()}.part")
+                    with replaced_file(target) as part:
                         shutil.copyfile(source, part)
-                        part.replace(target)
 
     def _file(self, ref: ImageRef) -> Path | None:
         path = self.path(ref)

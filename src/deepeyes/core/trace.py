@@ -17,13 +17,13 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from deepeyes.core.actions import Action
 from deepeyes.core.errors import InputError, StorageError, boundary
-from deepeyes.core.files import append_whole
+from deepeyes.core.files import append_line, cut_torn_tail
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.messages import ImagePart, Message
@@ -202,30 +202,62 @@ def trace_id(task_id: str, sample: int = 0) -> str:
     return f"{task_id}#{sample}"
 
 
-class TraceWriter:
-    """Appends traces to `folder/traces.jsonl` and their pictures to `folder/images`. Safe to call from
-    threads.
-    """
+class EpisodeWriter(Protocol):
+    """Where finished episodes go."""
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        self.path = self.folder / TRACES_FILE
-        self.images = ImageStore(self.folder / IMAGES_FOLDER)
-        self._lock = threading.Lock()
-        with boundary(StorageError, f"opening {self.path}", "choose a folder you may write to"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _drop_torn_tail(self.path)
+    @property
+    def images(self) -> ImageStore:
+        """Where the pictures of what is written are afterwards."""
+        ...
 
     def write(self, trace: Trace, images: ImageStore | None = None) -> None:
         """Store one finished episode, its pictures (taken from `images`) first; raises `StorageError`."""
-        if images is not None:
-            self.images.copy_from(images, trace.image_refs())
-        line = trace.model_dump_json(exclude_defaults=False).encode() + b"\n"
-        with self._lock, boundary(StorageError, f"writing {self.path}", "check the folder's permissions"):
-            append_whole(self.path, line)
+        ...
 
     def done_ids(self) -> set[str]:
         """Ids of episodes that need not run again: those that ended with a result of the model."""
+        ...
+
+
+class TraceWriter:
+    """Appends traces to `folder/traces.jsonl` and their pictures to `images` (`folder/images` if left out).
+
+    Threads may share one, and processes may write to one folder. Without `sync` an episode is with the
+    operating system when `write` returns, which a killed process survives, and on the disk after `sync()`.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], images: ImageStore | None = None, *, sync: bool = True
+    ) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / TRACES_FILE
+        self.images = images or ImageStore(self.folder / IMAGES_FOLDER)
+        self._sync = sync
+        self._unsynced = False
+        self._lock = threading.Lock()
+        with boundary(StorageError, f"opening {self.path}", "choose a folder you may write to"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            cut_torn_tail(self.path)
+
+    def write(self, trace: Trace, images: ImageStore | None = None) -> None:
+        """See `EpisodeWriter`."""
+        if images is not None:
+            self.images.copy_from(images, trace.image_refs())
+        line = trace.model_dump_json().encode() + b"\n"
+        with self._lock, boundary(StorageError, f"writing {self.path}", "check the folder's permissions"):
+            append_line(self.path, line, sync=self._sync)
+            self._unsynced = not self._sync
+
+    def sync(self) -> None:
+        """Force to the disk what was written since the last time; raises `StorageError`."""
+        if self._unsynced:
+            self._unsynced = False
+            with boundary(StorageError, f"writing {self.path}", "check the disk"):
+                with self.path.open("ab") as file:
+                    os.fsync(file.fileno())
+
+    def done_ids(self) -> set[str]:
+        """See `EpisodeWriter`."""
         return {key for key, reason, _ in _index(self.path) if StopReason(reason).is_result}
 
 
@@ -288,20 +320,3 @@ def _record(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return cast("dict[str, Any]", record) if isinstance(record, dict) and "id" in record else None
-
-
-def _drop_torn_tail(path: Path) -> None:
-    """Cut the file after its last newline, so that the next line starts clean."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Protocol
 
 from deepeyes.agent.agent import Grade
-from deepeyes.core.files import rewrite, write_atomic
+from deepeyes.core.files import write_atomic, write_lines
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item
 from deepeyes.data.recipe import Recipe
-from deepeyes.data.run.claim import claim
+from deepeyes.data.run.claim import claimed
 from deepeyes.data.run.folder import RunFolder, StageCount, StageFolder
 from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE
 from deepeyes.data.run.probe import AskWork, OpenAgent, Patience
@@ -66,21 +66,22 @@ async def curate(
 ) -> list[StageCount]:
     """Run the stages that `out` does not hold yet; returns the counts of all.
 
-    Raises `ConfigError` for a folder whose models were asked under other settings and for families in `mix`
-    that no row is of, `InputError` for a source that cannot be opened, `InfrastructureError` when models or
-    tools stay away; the same call goes on afterwards.
+    Raises `StorageError` for a folder in which another process is at work, `ConfigError` for one whose models
+    were asked under other settings and for families in `mix` that no row is of, `InputError` for a source
+    that cannot be opened, `InfrastructureError` when models or tools stay away; the same call goes on
+    afterwards.
     """
     run = RunFolder(out)
-    claim(run, recipe.checked())
-    work = _Curation(recipe, run, open_agent, pace or Pace(), grade, progress)
-    counts = [work.read()]
-    if recipe.mix.by == "family":
-        recipe.mix.check({item.task.family for item in run.stage(1, "read").kept()})
-    for number, stage in enumerate(recipe.stages, 2):
-        counts.append(await work.stage(number, stage, counts[-1]))
-    write_atomic(run.path / FUNNEL_FILE, _funnel(recipe, counts).encode())
-    rewrite(run.path / REJECTS_FILE, rejects(run))
-    return counts
+    with claimed(run, recipe.checked()):
+        work = _Curation(recipe, run, open_agent, pace or Pace(), grade, progress)
+        counts = [work.read()]
+        if recipe.mix.by == "family":
+            recipe.mix.check({item.task.family for item in run.stage(1, "read").kept()})
+        for number, stage in enumerate(recipe.stages, 2):
+            counts.append(await work.stage(number, stage, counts[-1]))
+        write_atomic(run.path / FUNNEL_FILE, _funnel(recipe, counts).encode())
+        write_lines(run.path / REJECTS_FILE, rejects(run))
+        return counts
 
 
 _WHOLE = ("deduplicate", "mix", "split")

@@ -1,7 +1,7 @@
 """Asking an agent what a folder of results does not hold yet.
 
-What always holds: a run that is started again in its folder asks only what is missing, and a folder that
-holds another run is refused.
+What always holds: a run that is started again in its folder asks only what is missing; a folder that holds
+another run is refused, and so is one in which another process is at work.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deepeyes.agent.agent import Agent
-from deepeyes.core.errors import ConfigError
-from deepeyes.core.files import write_atomic
+from deepeyes.core.claim import claim, hold
+from deepeyes.core.errors import StorageError, boundary
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, TraceWriter, read_traces, trace_id
+from deepeyes.core.trace import TRACES_FILE, Trace, TraceWriter, read_traces, trace_id
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.grading.rules import grade
 
@@ -26,34 +26,36 @@ async def run_plan(
     folder: Path,
     *,
     concurrency: int = 16,
+    fresh: bool = False,
     on_done: Callable[[Trace], None] | None = None,
 ) -> list[Trace]:
-    """Ask what `folder` does not hold yet; returns all traces of the plan, in the order of its tasks.
+    """Ask what `folder` does not hold yet (all, if `fresh`); all traces of the plan, in its tasks' order.
 
-    Raises `InputError` for a plan that asks nothing there is, `ConfigError` for a folder of another run.
+    Raises `InputError` for a plan that asks nothing there is, `ConfigError` for a folder with another run,
+    `StorageError` where another process is at work.
     """
     plan = plan.checked()
-    _claim(folder, plan)
-    writer = TraceWriter(folder)
-    drawn: list[str] = []
+    with hold(folder):
+        if fresh:
+            with boundary(StorageError, f"clearing {folder}", "check the folder's permissions"):
+                for stale in (TRACES_FILE, PLAN_FILE):
+                    (folder / stale).unlink(missing_ok=True)
+        claim(folder / PLAN_FILE, plan, free=("n",), remedy="choose another --trace")
+        writer = TraceWriter(folder)
+        drawn: list[str] = []
 
-    def tasks() -> Iterator[Task]:
-        for task in plan.tasks(writer.images):
-            drawn.append(trace_id(task.id))
-            yield task
+        def tasks() -> Iterator[Task]:
+            for task in plan.tasks(writer.images):
+                drawn.append(trace_id(task.id))
+                yield task
 
-    await agent.run(
-        tasks(), images=writer.images, concurrency=concurrency, writer=writer, grade=grade, on_done=on_done
-    )
-    traces = {trace.id: trace for trace in read_traces(folder)}
-    return [traces[key] for key in drawn]
-
-
-def _claim(folder: Path, plan: EvalPlan) -> None:
-    """Write the plan beside its results, or refuse a folder with the results of another."""
-    path = folder / PLAN_FILE
-    if path.exists():
-        there = type(plan).load(path)
-        if there.model_copy(update={"n": plan.n}) != plan:
-            raise ConfigError(f"{folder} holds another run (see {PLAN_FILE} in it)", "choose another --trace")
-    write_atomic(path, plan.dump().encode())
+        await agent.run(
+            tasks(),
+            images=writer.images,
+            concurrency=concurrency,
+            writer=writer,
+            grade=grade,
+            on_done=on_done,
+        )
+        traces = {trace.id: trace for trace in read_traces(folder)}
+        return [traces[key] for key in drawn]

@@ -7,7 +7,6 @@ and made up for is told in `notes`, which the verbs print to stderr.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepeyes.core.errors import ConfigError, InputError, StorageError, boundary
+from deepeyes.core.locks import locked
 from deepeyes.search.base import Document, ImageSearch, PageReader, Picture, TextSearch
 from deepeyes.tools.services import PythonSandbox, Services
 
@@ -189,9 +189,7 @@ def _in_turn(folder: Path) -> Generator[None]:
     """Processes that want `folder` come in one after the other: the first builds, the rest find it built."""
     with boundary(StorageError, f"writing the index {folder}", "choose a folder you may write to"):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".turn").open("w")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / ".turn", folder, wait=True):
         yield
 
 

@@ -22,6 +22,7 @@ from typing import Any, cast
 from deepeyes.core.actions import RawToolCall, ToolSpec
 from deepeyes.core.errors import ModelError, boundary
 from deepeyes.core.images import VisionSpec
+from deepeyes.core.json_files import read_json_file, read_json_lines
 from deepeyes.core.messages import Message
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
@@ -115,11 +116,13 @@ def _completion(reply: str | Completion) -> Completion:
 
 
 def _read(path: Path) -> dict[str, list[str | Completion]]:
-    text = path.read_text("utf-8")
     if path.suffix not in (".json", ".jsonl"):
+        text = path.read_text("utf-8")
         return {"": [reply.strip("\n") for reply in re.split(r"(?m)^---\s*$", text)]}
-    lines = text.splitlines() if path.suffix == ".jsonl" else [text]
-    values: list[Any] = [json.loads(line) for line in lines if line.strip()]
+    if path.suffix == ".jsonl":
+        values: list[Any] = [value for _, value in read_json_lines(path, _SHAPE, ModelError)]
+    else:
+        values = [read_json_file(path, _SHAPE, ModelError)]
     entries = cast("list[Any]", values[0]) if len(values) == 1 and isinstance(values[0], list) else values
     scripts: dict[str, list[str | Completion]] = {}
     for entry in entries:

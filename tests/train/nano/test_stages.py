@@ -15,8 +15,11 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from stopping import at_every_step, tree
 
-from deepeyes.core.errors import ConfigError
+from deepeyes.core.claim import hold
+from deepeyes.core.config import to_toml
+from deepeyes.core.errors import ConfigError, StorageError
 from deepeyes.models.registry import resolve_model
 from deepeyes.train.nano import checkpoint, stages
 from deepeyes.train.nano.__main__ import main
@@ -87,11 +90,11 @@ def test_an_ablation_lies_beside_the_others(made: Path) -> None:
 
 
 def test_the_stages_of_another_recipe_are_not_taken_for_its_own(made: Path) -> None:
-    with pytest.raises(ConfigError, match="traces was made by another recipe"):
+    with pytest.raises(ConfigError, match=r"traces holds another run: made.json in it differs in seed"):
         run(small(seed=9), made)
     longer = small()
     longer = longer.model_copy(update={"base": longer.base.model_copy(update={"steps": 3})})
-    with pytest.raises(ConfigError, match="base was made by another recipe"):
+    with pytest.raises(ConfigError, match=r"base holds another run: made.json in it differs in base.steps:"):
         run(longer, made)
 
 
@@ -114,6 +117,64 @@ def test_a_stage_is_done_when_its_weights_are_whole(made: Path, monkeypatch: pyt
     run(small(), made)
     again, before = load_file(cold / "model.safetensors"), load_file(cold / "kept")
     assert all(torch.equal(again[name], before[name]) for name in before)
+
+
+def test_a_checkpoint_is_done_only_when_all_of_it_is_there(made: Path, tmp_path: Path) -> None:
+    """Ended at any step while it is kept: a reader has all of it or no weights, and it goes on."""
+    speak, tokenizer = checkpoint.load(made / "cold", 0.1)
+    names = {str(path.relative_to(made / "cold")) for path in (made / "cold").rglob("*") if path.is_file()}
+    kept = names - {"made.json", "curves.jsonl", "kept"}
+
+    def look(folder: Path) -> None:
+        there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        assert "model.safetensors" not in there or kept <= there
+
+    def act(folder: Path) -> None:
+        checkpoint.save(folder, speak.dense, tokenizer, small().size)
+
+    def read(folder: Path) -> dict[str, bytes]:
+        return tree(folder)
+
+    assert at_every_step(act, look, tmp_path, read=read) > len(kept)
+
+
+def test_weights_are_installed_whole(made: Path, tmp_path: Path) -> None:
+    """Ended at any step, a stage's folder is all old or all new."""
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(to_toml(small().model_dump(by_alias=True)))
+    install(recipe, made, tmp_path / "new")
+    new = {stage: tree(tmp_path / "new" / stage) for stage in ("base", "cold")}
+
+    def begin(folder: Path) -> None:
+        for stage in ("base", "cold"):
+            (folder / stage).mkdir()
+            (folder / stage / "config.json").write_text("old")
+
+    def look(folder: Path) -> None:
+        for stage in ("base", "cold"):
+            there = tree(folder / stage) if (folder / stage).exists() else None
+            assert there in ({"config.json": b"old"}, new[stage], None)
+
+    def act(folder: Path) -> None:
+        install(recipe, made, folder)
+
+    at_every_step(act, look, tmp_path / "each", begin=begin)
+
+
+def test_two_runs_in_one_folder_are_told_apart(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hold(made):
+        with pytest.raises(StorageError, match="another process is at work in"):
+            run(small(), made)
+        monkeypatch.setenv("RANK", "1")
+        run(small(), made)  # of the same run as the first rank, whose lock is the run's
+
+
+def test_what_a_killed_save_left_is_cleared(made: Path) -> None:
+    left = [made / place / f".checkpoint.pt.{'0' * 16}.part" for place in ("", "dense", "cold", "traces")]
+    for path in left:
+        path.write_text("half")
+    run(small(), made)
+    assert not any(path.exists() for path in left)
 
 
 def test_installed_weights_are_loaded_by_name(made: Path, tmp_path: Path) -> None:

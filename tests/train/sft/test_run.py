@@ -17,12 +17,17 @@ pytest.importorskip("trl")
 pytest.importorskip("peft")
 
 import torch
+from stopping import at_every_step
 from train.sft.exports import RECIPES, recipe, row, settings, weights, write
 from transformers import AutoModelForImageTextToText
 
 from deepeyes.cli.main import main
-from deepeyes.core.errors import ConfigError, DeepEyesError
+from deepeyes.core.claim import hold
+from deepeyes.core.errors import ConfigError, DeepEyesError, StorageError
+from deepeyes.core.files import sweep
+from deepeyes.train.sft.curves import newest_checkpoint
 from deepeyes.train.sft.recipe import SftRecipe
+from deepeyes.train.sft.run import _claim as claim_folder
 from deepeyes.train.sft.run import evaluate, train
 
 
@@ -217,10 +222,44 @@ def test_adapters_alone_are_no_model_to_evaluate_or_ask(
 
 
 def test_a_folder_of_another_recipe_is_left_alone(undisturbed: Path, start: Path, export: Path) -> None:
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match=r"another run: .* differs in learn.seed"):
         train(recipe(start, export, "learn.steps=6", "learn.seed=1"), undisturbed)
     done = train(recipe(start, export, "learn.steps=6", "pace.save_every=5"), undisturbed)
     assert done["steps"] == 6
+
+
+def test_two_runs_in_one_folder_are_told_apart(start: Path, export: Path, tmp_path: Path) -> None:
+    with hold(tmp_path):
+        for fresh in (False, True):
+            with pytest.raises(StorageError, match="another process is at work in"):
+                train(recipe(start, export, "learn.steps=1"), tmp_path, fresh=fresh)
+    assert not list(tmp_path.iterdir())
+
+
+def test_beginning_again_is_whole_at_every_step(start: Path, export: Path, tmp_path: Path) -> None:
+    """Ended anywhere, a run has all of its checkpoint or none, and none is called finished without it."""
+    plan = recipe(start, export, "learn.steps=1")
+
+    def begin(folder: Path) -> None:
+        for name in (
+            "checkpoints/checkpoint-4/weights",
+            "checkpoints/checkpoint-4/complete",
+            "adapter/weights",
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("old")
+        (folder / "finished.json").write_text("{}")
+
+    def act(folder: Path) -> None:
+        sweep(folder)
+        claim_folder(plan, "mark", folder, fresh=True)
+
+    def look(folder: Path) -> None:
+        there = (folder / "checkpoints/checkpoint-4/weights").exists()
+        assert (newest_checkpoint(folder / "checkpoints") is not None) == there
+        assert not (folder / "finished.json").exists() or (there and (folder / "adapter/weights").exists())
+
+    assert at_every_step(act, look, tmp_path, begin=begin) > 10
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not installed")

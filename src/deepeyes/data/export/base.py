@@ -2,13 +2,13 @@
 
 What always holds: samples come in the order of the run's items; text that spells out a special token or a
 picture placeholder is made inert, so the number of placeholders is the number of pictures; an export is
-written beside its place and moved there when it is complete; it replaces an earlier export and nothing else.
+written beside its place and moved there when it is complete; it replaces an earlier export, which is there
+whole until then, and nothing else.
 """
 
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from typing import Any
 from PIL import Image
 
 from deepeyes.core.actions import ToolSpec
-from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.files import replaced_folder
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.trace import Trace
@@ -156,19 +157,9 @@ def fresh_folder(place: Path, run: Path) -> Generator[Path]:
     """
     place = place.resolve()
     _check_place(place, run.resolve())
-    building = place.with_name(f".{place.name}.part")
-    with boundary(StorageError, f"writing to {place}", "check the folder's permissions"):
-        if (building / MARK).exists():
-            shutil.rmtree(building)
-        building.mkdir(parents=True)
+    with replaced_folder(place) as building:
         (building / MARK).touch()
-        try:
-            yield building
-            if place.exists():
-                shutil.rmtree(place)
-            building.rename(place)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        yield building
 
 
 def _check_place(place: Path, run: Path) -> None:

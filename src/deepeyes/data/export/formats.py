@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deepeyes.core.claim import hold_to_read
 from deepeyes.core.errors import InputError
 from deepeyes.data.export.base import Finished, fresh_folder
 from deepeyes.data.export.card import write_card
@@ -19,19 +20,21 @@ def export(run: Path, layout: str, to: Path | None = None) -> tuple[Path, dict[s
     """Write a complete run in one format; its folder (default: RUN/export/FORMAT) and the rows of each file.
 
     Raises `InputError` for an unknown format, an incomplete run, one that holds nothing for the format, or a
-    folder that holds anything but an earlier export.
+    folder that holds anything but an earlier export; `StorageError` while another process is at work in the
+    run, or exports to the same folder.
     """
     if layout not in FORMATS:
         raise InputError(f"there is no format {layout!r}", f"use {', '.join(FORMATS)}")
-    done = Finished.open(run)
     place = to or run / "export" / layout
-    with fresh_folder(place, run) as folder:
-        files = FORMATS[layout](done, folder)
-        if not files:
-            lanes = sorted({item.lane for item in done.items})
-            raise InputError(
-                f"{run} holds nothing for {layout} (lanes kept: {', '.join(lanes) or 'none'})",
-                "choose another --format, or see what was left out: deepeyes data funnel",
-            )
-        write_card(done, folder, layout, files)
+    with hold_to_read(run):
+        done = Finished.open(run)
+        with fresh_folder(place, run) as folder:
+            files = FORMATS[layout](done, folder)
+            if not files:
+                lanes = sorted({item.lane for item in done.items})
+                raise InputError(
+                    f"{run} holds nothing for {layout} (lanes kept: {', '.join(lanes) or 'none'})",
+                    "choose another --format, or see what was left out: deepeyes data funnel",
+                )
+            write_card(done, folder, layout, files)
     return place, files

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from deepeyes.core.files import rewrite
+from deepeyes.core.files import write_lines
 from deepeyes.data.export.base import SPLITS, Finished, Sample, png
 
 _TAGS = {
@@ -42,7 +42,7 @@ def export_sharegpt(done: Finished, folder: Path) -> dict[str, int]:
                 written += 1
             yield "]" if written else "[]"
 
-        rewrite(folder / file, lines())
+        write_lines(folder / file, lines())
         if left_out:
             counts[f"{file}: left out, with turns not to be imitated"] = left_out
         if not written:

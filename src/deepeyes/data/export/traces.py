@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepeyes.core.files import rewrite
+from deepeyes.core.files import write_lines
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE
 from deepeyes.data.export.base import SPLITS, Finished
@@ -29,10 +29,10 @@ def export_traces(done: Finished, folder: Path) -> dict[str, int]:
                 yield trace.model_dump_json()
 
         if items:
-            rewrite(folder / split / TRACES_FILE, lines())
-            rewrite(folder / split / "items.jsonl", (item.model_dump_json() for item in items))
+            write_lines(folder / split / TRACES_FILE, lines())
+            write_lines(folder / split / "items.jsonl", (item.model_dump_json() for item in items))
             counts[f"{split}/{TRACES_FILE}"] = len(items)
         if prompts:
-            rewrite(folder / split / "prompts.jsonl", (item.task.model_dump_json() for item in prompts))
+            write_lines(folder / split / "prompts.jsonl", (item.task.model_dump_json() for item in prompts))
             counts[f"{split}/prompts.jsonl"] = len(prompts)
     return counts

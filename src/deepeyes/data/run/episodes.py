@@ -9,44 +9,15 @@ machine that loses power may repeat the episodes of its last one. Pictures go to
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from deepeyes.core.errors import StorageError, boundary
-from deepeyes.core.files import append_whole
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.data.run.folder import RunFolder
 
 _SYNC_SECONDS = 1.0
-
-
-class _PartWriter(TraceWriter):
-    """One part's file."""
-
-    def __init__(self, run: RunFolder, shelf: str, part: int) -> None:
-        super().__init__(run.episodes(shelf, part))
-        self.images = ImageStore(run.images)
-        self._unsynced = False
-
-    def write(self, trace: Trace, images: ImageStore | None = None) -> None:
-        if images is not None:
-            self.images.copy_from(images, trace.image_refs())
-        line = trace.model_dump_json().encode() + b"\n"
-        with self._lock, boundary(StorageError, f"writing {self.path}", "check the folder's permissions"):
-            self._unsynced = True
-            append_whole(self.path, line, sync=False)
-
-    def sync(self) -> None:
-        if self._unsynced:
-            self._unsynced = False
-            with (
-                boundary(StorageError, f"writing {self.path}", "check the disk"),
-                self.path.open("ab") as file,
-            ):
-                os.fsync(file.fileno())
 
 
 class Tally(NamedTuple):
@@ -57,15 +28,18 @@ class Tally(NamedTuple):
     """Whether it called a tool."""
 
 
-class Shelf(TraceWriter):
-    """A writer for `run_many` that puts each episode into the part of its task and remembers how it ended."""
+class Shelf:
+    """An `EpisodeWriter` that puts each episode into the part of its task and remembers how it ended."""
 
     def __init__(self, run: RunFolder, name: str, part_of: Mapping[str, int]) -> None:
         """`part_of`: task id to part number."""
         self.name = name
         self.images = ImageStore(run.images)
         self._part_of = part_of
-        self._parts = {part: _PartWriter(run, name, part) for part in sorted(set(part_of.values()))}
+        self._parts = {
+            part: TraceWriter(run.episodes(name, part), self.images, sync=False)
+            for part in sorted(set(part_of.values()))
+        }
         self._tallies: dict[str, Tally] = {}
         for writer in self._parts.values():
             if writer.path.exists():

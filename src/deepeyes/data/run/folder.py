@@ -16,7 +16,7 @@ comes to what an undisturbed run comes to.
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepeyes.core.errors import InputError, StorageError, boundary
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import remove_folder, sweep, write_atomic
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.data.item import Item, TraceRef
 
@@ -75,11 +75,19 @@ class RunFolder:
         return self.path / "episodes" / name
 
     def sweep(self) -> None:
-        """Remove the half-written files of a killed start."""
-        mine = [self.path / name for name in ("stages", "episodes", IMAGES_FOLDER, self.benchmarks.name)]
-        found = [file for folder in mine for file in folder.rglob("*.part")]
-        for stale in [*found, *self.path.glob(".*.part")]:
-            if stale.is_file():
+        """Take up what a killed start left half-written, half-deleted or moved aside. Only for who holds the
+        run; raises `StorageError`.
+        """
+        with boundary(StorageError, f"clearing {self.path}", "check the folder's permissions"):
+            for name in ("stages", "episodes", IMAGES_FOLDER, self.benchmarks.name, "export"):
+                for place, folders, files in os.walk(self.path / name):
+                    sweep(Path(place))
+                    # What older versions left has other names.
+                    for stale in (name for name in files if name.endswith(".part")):
+                        Path(place, stale).unlink(missing_ok=True)
+                    for stale in (name for name in folders if name.startswith(".")):
+                        remove_folder(Path(place, stale))
+            for stale in self.path.glob(".*.part"):
                 stale.unlink(missing_ok=True)
 
     def stage(self, number: int, name: str) -> StageFolder:
@@ -88,7 +96,8 @@ class RunFolder:
     def stages(self) -> list[StageFolder]:
         """The folders of all stages that have begun, in order."""
         root = self.path / "stages"
-        return [StageFolder(path) for path in sorted(root.iterdir())] if root.is_dir() else []
+        paths = sorted(root.iterdir()) if root.is_dir() else []
+        return [StageFolder(path) for path in paths if not path.name.startswith(".")]
 
     def episodes(self, shelf: str, part: int) -> Path:
         """The folder of the traces of one part."""
@@ -166,10 +175,8 @@ class StageFolder:
             return StageCount.model_validate_json(path.read_text("utf-8"))
 
     def drop(self) -> None:
-        """Remove all that the stage wrote; a kill in between leaves it as not complete."""
-        with boundary(StorageError, f"removing {self.path}", "check the folder's permissions"):
-            (self.path / DONE_FILE).unlink(missing_ok=True)
-            shutil.rmtree(self.path)
+        """Remove all that the stage wrote: it is there whole or not at all."""
+        remove_folder(self.path)
 
     def finish(self, passed: int, parts: int, notes: dict[str, int] | None = None) -> StageCount:
         """Count the parts and mark the stage as complete."""

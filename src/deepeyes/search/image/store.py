@@ -25,9 +25,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from deepeyes.core.claim import hold
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import image_ref, to_rgb
+from deepeyes.core.json_files import read_json_file
 from deepeyes.search.base import Picture, SearchUnavailable
 from deepeyes.search.image.arrays import Bytes, small_picture
 from deepeyes.search.image.hash import perceptual_hashes
@@ -80,11 +82,16 @@ class Stored:
 
 
 def write_index(pictures: Iterable[Picture], folder: Path) -> None:
-    """Index `pictures` in `folder`, in their order, 256 at a time. One build a folder at a time.
+    """Index `pictures` in `folder`, in their order, 256 at a time.
 
     Raises `InputError` for a url that comes twice or a picture that cannot be decoded, `StorageError` when
-    the disk is full.
+    the disk is full or another process is building there.
     """
+    with hold(folder):
+        _write_index(pictures, folder)
+
+
+def _write_index(pictures: Iterable[Picture], folder: Path) -> None:
     names: list[str] = []
     urls: set[str] = set()
     waiting = iter(pictures)
@@ -98,7 +105,7 @@ def write_index(pictures: Iterable[Picture], folder: Path) -> None:
         names.append(_write_shard(batch, folder))
     manifest = {"format": _FORMAT, "version": VERSION, "pictures": len(urls), "shards": names}
     write_atomic(folder / _MANIFEST, (json.dumps(manifest) + "\n").encode())
-    for path in [*folder.glob("shard-*.npz"), *folder.glob("shard-*.thumbs"), *folder.glob(".*.part")]:
+    for path in [*folder.glob("shard-*.npz"), *folder.glob("shard-*.thumbs")]:
         if path.stem not in names:
             path.unlink(missing_ok=True)
 
@@ -178,8 +185,7 @@ def _shard_names(folder: Path) -> Iterator[str]:
         half = any(folder.glob("shard-*")) if folder.is_dir() else False
         state = "its build did not end" if half else "there is none"
         raise SearchUnavailable(f"no image index in {folder} ({state})", _BUILD)
-    with boundary(SearchUnavailable, f"reading {path}", _BUILD, expected=(OSError, ValueError)):
-        manifest: Any = json.loads(path.read_text("utf-8"))
+    manifest: Any = read_json_file(path, _BUILD, SearchUnavailable)
     if not isinstance(manifest, dict) or cast("dict[str, Any]", manifest).get("format") != _FORMAT:
         raise SearchUnavailable(f"{path} is not the manifest of an image index", _BUILD)
     found = cast("dict[str, Any]", manifest)

@@ -11,28 +11,26 @@ at once; vectors are appended as they are made, and a build that was killed make
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import blake2b, sha256
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from deepeyes.core.claim import hold
 from deepeyes.core.errors import InputError, StorageError, boundary
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import remove_folder, replaced_folder, scratch_folder, sweep, write_atomic
+from deepeyes.core.json_files import read_json_file
 from deepeyes.core.text import encodable
 from deepeyes.search.base import Document, SearchUnavailable
 from deepeyes.search.text.lexical import build_into, has_tantivy
-from deepeyes.search.text.parts import divide, recurring
+from deepeyes.search.text.parts import Parts, divide, recurring
 from deepeyes.search.text.store import Store
 from deepeyes.search.text.vectors import ROW, Encoder, Vectors, load_encoder, missing_parts, pack
 
@@ -83,21 +81,22 @@ def build(
         dense = encoder is not None or not missing_parts()
     encoder = encoder or (load_encoder() if dense else None)
     with boundary(StorageError, f"writing the index {folder}", "choose a folder you may write to"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with hold(folder):
             home, count = _keep_documents(documents, folder, tell)
             store = Store(home)
             try:
                 engine = "tantivy" if has_tantivy() else "fts5"
                 build_engine(store, home, engine, tell)
                 manifest = Manifest(format=FORMAT, content=home.name, documents=count, engine=engine)
-                vectors = home / "vectors"
-                if encoder is not None:
-                    _build_vectors(store, home, encoder, known, tell)
-                if vectors.is_dir():
-                    about = json.loads((vectors / "about.json").read_text("utf-8"))
+                if encoder is not None and _encoder_of(home) != encoder.name:
+                    made = _make_vectors(store, home, encoder, known, tell)
+                    if _encoder_of(home):  # whose vectors it has must be what the manifest says
+                        _write_manifest(folder, manifest)
+                    _keep_vectors(made, home, encoder)
+                if _encoder_of(home):
+                    about = read_json_file(home / "vectors" / "about.json", REMEDY)
                     manifest = manifest.model_copy(update=about)
-                write_atomic(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
+                _write_manifest(folder, manifest)
             finally:
                 store.close()
             _sweep(folder, home.name)
@@ -116,7 +115,7 @@ def read_manifest(folder: Path) -> Manifest:
     with boundary(
         SearchUnavailable, f"reading {path}", REMEDY, expected=(OSError, ValueError, ValidationError)
     ):
-        values: Any = json.loads(path.read_text("utf-8"))
+        values: Any = read_json_file(path, REMEDY, SearchUnavailable)
         known = isinstance(values, dict) and cast("dict[str, Any]", values).get("format") == FORMAT
         if not known:
             raise SearchUnavailable(f"the text index in {folder} is of another version", REMEDY)
@@ -136,9 +135,7 @@ def build_engine(store: Store, home: Path, engine: str, tell: OnProgress | None 
 
 def _keep_documents(documents: Iterable[Document], folder: Path, tell: OnProgress) -> tuple[Path, int]:
     """Write the documents down under the digest of their content."""
-    part = folder / f".incoming.{token_hex(4)}"
-    part.mkdir()
-    try:
+    with scratch_folder(folder / "incoming") as part:
         digest = sha256(f"{FORMAT}\n".encode())
         offsets, urls = [0], list[bytes]()
         with (part / "documents.jsonl").open("wb") as file:
@@ -160,13 +157,9 @@ def _keep_documents(documents: Iterable[Document], folder: Path, tell: OnProgres
                 url = store[int(order[int(twice[0])])].url
             raise InputError(f"two documents have the address {url!r}", "give every document its own url")
         home = folder / digest.hexdigest()[:16]
-        if home.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.replace(home)
+        if not home.is_dir():
+            part.rename(home)
         return home, len(urls)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def url_key(url: str) -> bytes:
@@ -204,17 +197,17 @@ def gist_key(encoder: str, gist: str) -> int:
     return int.from_bytes(blake2b(f"{encoder}\n{gist}".encode(), digest_size=8).digest(), "little")
 
 
-def _build_vectors(store: Store, home: Path, encoder: Encoder, known: Path | None, tell: OnProgress) -> None:
-    """Vectors of every different gist, appended to a file as they are made."""
-    done = home / "vectors"
-    if done.is_dir():
-        about = json.loads((done / "about.json").read_text("utf-8"))
-        if about["encoder"] == encoder.name:
-            return
-        shutil.rmtree(done)
+def _encoder_of(home: Path) -> str:
+    """Who made the vectors in `home`; empty if there are none."""
+    about = home / "vectors" / "about.json"
+    return str(read_json_file(about, REMEDY)["encoder"]) if about.is_file() else ""
+
+
+def _make_vectors(store: Store, home: Path, encoder: Encoder, known: Path | None, tell: OnProgress) -> Parts:
+    """Vectors of every different gist, appended to a file as they are made; what they are of."""
     parts = divide(store, recurring(store))
     ready = _Known(known, encoder)
-    kept = home / f"vectors.{encoder.name}.part"
+    kept = _unfinished(home, encoder)
     have = min(kept.stat().st_size // ROW.itemsize, len(parts.gists)) if kept.exists() else 0
     with kept.open("ab") as file:
         file.truncate(have * ROW.itemsize)
@@ -223,14 +216,24 @@ def _build_vectors(store: Store, home: Path, encoder: Encoder, known: Path | Non
             file.write(ready.rows(parts.gists[start : start + _BATCH]).tobytes())
             file.flush()
     tell("vectors", len(parts.gists), len(parts.gists))
-    part = home / f".vectors.{token_hex(4)}"
-    part.mkdir()
-    Vectors.save(np.fromfile(kept, ROW), part)
-    np.save(part / "passages.npy", parts.rows, allow_pickle=False)
+    return parts
+
+
+def _keep_vectors(parts: Parts, home: Path, encoder: Encoder) -> None:
+    """Put what `_make_vectors` made in the place of the vectors that are there."""
     about = {"encoder": encoder.name, "vectors": len(parts.gists), "passages": len(parts.rows)}
-    (part / "about.json").write_text(json.dumps(about), "utf-8")
-    part.replace(done)
-    kept.unlink()
+    with replaced_folder(home / "vectors") as part:
+        Vectors.save(np.fromfile(_unfinished(home, encoder), ROW), part)
+        np.save(part / "passages.npy", parts.rows, allow_pickle=False)
+        (part / "about.json").write_text(json.dumps(about), "utf-8")
+
+
+def _unfinished(home: Path, encoder: Encoder) -> Path:
+    return home / f"vectors.{encoder.name}.part"
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    write_atomic(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
 
 
 class _Known:
@@ -257,29 +260,14 @@ class _Known:
         return rows
 
 
-@contextmanager
-def _alone(folder: Path) -> Generator[None]:
-    """One builder at a time; the lock goes with its process, however that ends."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StorageError(
-                f"another process is building the index {folder}", "wait for it, or choose another folder"
-            ) from None
-        yield
-
-
 def _sweep(folder: Path, content: str) -> None:
     """Remove other contents and what killed builds left. Who has an old content open keeps reading it."""
+    sweep(folder / content)
+    for stale in (folder / content).glob("vectors.*.part"):
+        stale.unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.is_dir() and path.name != content:
-            shutil.rmtree(path, ignore_errors=True)
-    for path in (folder / content).glob(".*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+            remove_folder(path)
 
 
 def _told(items: Iterable[Any], what: str, total: int, tell: OnProgress | None) -> Generator[Any]:

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from deepeyes.core.errors import boundary
+from deepeyes.core.files import replaced_file, replaced_folder
 from deepeyes.search.base import SearchUnavailable
 from deepeyes.search.text.words import fold, query_words, telling
 
@@ -89,10 +88,9 @@ class Tantivy:
 
     @classmethod
     def build(cls, folder: Path, fields: Fields) -> None:
-        """Write the index to `folder`, which must not exist."""
+        """Write the index to the empty `folder`."""
         import tantivy
 
-        folder.mkdir(parents=True)
         schema = tantivy.SchemaBuilder().add_unsigned_field("number", fast=True)
         for name in FIELDS:
             schema = schema.add_text_field(name, tokenizer_name="words", index_option="freq")
@@ -211,12 +209,12 @@ class Fts5:
 
 def build_into(kind: str, target: Path, fields: Fields) -> None:
     """Build the engine `kind` so that `target` is there whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.unlink(missing_ok=True)
-    build = partial(Tantivy.build if kind == "tantivy" else Fts5.build, part)
-    build(fields)
-    part.replace(target)
+    if kind == "tantivy":
+        with replaced_folder(target) as part:
+            Tantivy.build(part, fields)
+    else:
+        with replaced_file(target) as part:
+            Fts5.build(part, fields)
 
 
 def open_lexical(kind: str, target: Path) -> Lexical:

@@ -5,13 +5,13 @@ the stage is done, with everything else there before.
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
+from deepeyes.core.files import replaced_folder, scratch_folder
 from deepeyes.models.nano.build import NanoSize, build_processor, processor_of, save_processor
 from deepeyes.models.nano.model import WEIGHTS
 
@@ -39,8 +39,7 @@ def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size
     last, and whole: they are what says that the stage is done.
     """
     heads = {name: value for name, value in dense.state_dict().items() if not name.startswith("model.")}
-    with tempfile.TemporaryDirectory(dir=out) as folder:
-        part = Path(folder)
+    with scratch_folder(out / "model") as part:
         (part / HEADS).parent.mkdir()
         save_file(heads, part / HEADS)
         save_processor(build_processor(tokenizer, size), part)
@@ -58,8 +57,9 @@ def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
     for stage in ("base", "cold"):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(out / stage)
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
-        model.save_pretrained(weights / stage)
         images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
-        save_processor(processor_of(tokenizer, images), weights / stage)
-        for file in (recipe, out / stage / "curves.jsonl"):
-            shutil.copy(file, weights / stage / file.name)
+        with replaced_folder(weights / stage) as part:
+            model.save_pretrained(part)
+            save_processor(processor_of(tokenizer, images), part)
+            for file in (recipe, out / stage / "curves.jsonl"):
+                shutil.copy(file, part / file.name)

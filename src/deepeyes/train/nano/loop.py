@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.files import rewrite
+from deepeyes.core.files import append_line, replaced_file, write_lines
 
 from .batch import Tensors, microbatch_weights
 from .distributed import meet, own_cores, rank_and_world, share_gradients
@@ -235,9 +235,8 @@ def _save(
         "step": step,
         "smooth": smooth,
     }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with replaced_file(path) as part:
+        torch.save(state, part)
 
 
 def _resume(
@@ -263,9 +262,8 @@ def _forget(folder: Path, start: int) -> None:
     path = folder / "curves.jsonl"
     if path.exists():
         lines = [line for line in path.read_text("utf-8").splitlines() if line.endswith("}")]
-        rewrite(path, (line for line in lines if json.loads(line)["step"] <= start))
+        write_lines(path, (line for line in lines if json.loads(line)["step"] <= start))
 
 
 def _log(folder: Path, record: dict[str, Any]) -> None:
-    with (folder / "curves.jsonl").open("a") as file:
-        file.write(json.dumps(record) + "\n")
+    append_line(folder / "curves.jsonl", json.dumps(record).encode() + b"\n", sync=False)

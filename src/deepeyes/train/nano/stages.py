@@ -7,11 +7,11 @@ another recipe made is refused; nothing is learned from that a stage is measured
 """
 
 import asyncio
-import json
 import random
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
@@ -20,8 +20,9 @@ from typing import TypeVar
 
 import torch
 
+from deepeyes.core.claim import claim, hold, refuse_other
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import sweep
 from deepeyes.core.images import VisionSpec
 from deepeyes.harness.search import WORLD
 from deepeyes.harness.setup import open_agent
@@ -59,18 +60,20 @@ def run(recipe: NanoRecipe, out: Path, ablation: str = "") -> None:
     torch.set_float32_matmul_precision("high" if torch.cuda.is_available() else "highest")
     plan = recipe.cold.only(recipe.cold.ablations[ablation]) if ablation else recipe.cold
     last = out / (f"cold-{ablation}" if ablation else "cold")
-    claim_stages(recipe, plan, out, last)
-    dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
-    done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
-    if not any(done):
-        run_dense(recipe, dense)
-    if not any(done[1:]):
-        run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
-    if not done[2]:
-        run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
-    make_traces(recipe, out / "traces")
-    if not (last / "model.safetensors").exists():
-        run_cold(recipe, plan, out / "base", out / "traces", last)
+    with hold(out) if rank_and_world()[0] == 0 else nullcontext():  # the first rank's lock is the run's
+        claim_stages(recipe, plan, out, last)
+        meet()
+        dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
+        done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
+        if not any(done):
+            run_dense(recipe, dense)
+        if not any(done[1:]):
+            run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
+        if not done[2]:
+            run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
+        make_traces(recipe, out / "traces")
+        if not (last / "model.safetensors").exists():
+            run_cold(recipe, plan, out / "base", out / "traces", last)
 
 
 def claim_stages(recipe: NanoRecipe, cold: ColdStartConfig, out: Path, last: Path) -> None:
@@ -87,14 +90,12 @@ def claim_stages(recipe: NanoRecipe, cold: ColdStartConfig, out: Path, last: Pat
 
 
 def _claim(folder: Path, made: dict[str, object]) -> None:
-    path, text = folder / "made.json", json.dumps(made, indent=1)
-    if path.exists() and path.read_text() != text:
-        raise ConfigError(
-            f"{folder} was made by another recipe",
-            "give that one, or another --out, or remove this folder and those of the stages after it",
-        )
-    if rank_and_world()[0] == 0 and not (folder / "model.safetensors").exists():
-        write_atomic(path, text.encode())
+    remedy = "give that recipe, or another --out, or remove this folder and those of the stages after it"
+    first = rank_and_world()[0] == 0
+    if first and folder.exists():
+        sweep(folder)
+    mine = first and not (folder / "model.safetensors").exists()
+    (claim if mine else refuse_other)(folder / "made.json", made, remedy=remedy)
 
 
 def run_dense(recipe: NanoRecipe, out: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from deepeyes.agent.agent import Agent
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import replaced_file, write_lines
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, TextPart
@@ -60,12 +60,9 @@ async def write_shard(
             kept.append(trace)
             masked = {turn for turn, reply in enumerate(replies) if reply.given}
             conversations.append(conversation_of(trace, images, masked))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(conversations, temporary)
-    lines = "".join(trace.model_dump_json() + "\n" for trace in kept)
-    write_atomic(path.with_suffix(".jsonl"), lines.encode())
-    temporary.replace(path)
+    write_lines(path.with_suffix(".jsonl"), (trace.model_dump_json() for trace in kept))
+    with replaced_file(path) as part:
+        torch.save(conversations, part)
     return len(kept), len(indices)
 
 

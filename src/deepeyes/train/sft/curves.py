@@ -13,6 +13,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from deepeyes.core.files import append_line, write_atomic
+
 CURVES, PLOT, MARK = "curves.jsonl", "loss.png", "complete"
 
 
@@ -27,13 +29,12 @@ class MetricsCallback(TrainerCallback):
         if state.is_world_process_zero:
             kept = [line for line in curves(self.out) if line["step"] <= state.global_step]
             text = "".join(json.dumps(line) + "\n" for line in kept if state.global_step)
-            (self.out / CURVES).write_text(text, "utf-8")
+            write_atomic(self.out / CURVES, text.encode())
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if state.is_world_process_zero and logs:
             line = {"step": state.global_step, **{k: v for k, v in logs.items() if k != "total_flos"}}
-            with (self.out / CURVES).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            append_line(self.out / CURVES, json.dumps(line).encode() + b"\n", sync=False)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:

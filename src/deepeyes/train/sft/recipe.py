@@ -110,6 +110,10 @@ class EvaluationConfig(Config):
         return [word.format(model=model, out=out) for word in self.command]
 
 
+NOT_LEARNED = ("title", "pace", "evaluation")
+"""Sections that may change from one start of a run to the next."""
+
+
 class SftRecipe(Config):
     """One TOML file."""
 
@@ -124,7 +128,7 @@ class SftRecipe(Config):
     @property
     def identity(self) -> str:
         """Sixteen hex digits over all that decides what is learned."""
-        values = self.model_dump(mode="json", exclude={"title", "pace", "evaluation"})
+        values = self.model_dump(mode="json", exclude=set(NOT_LEARNED))
         return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def checked(self) -> SftRecipe:

@@ -9,30 +9,32 @@
     OUT/finished.json     what came out; written last
 
 What always holds: the same command goes on where a run was killed, and comes to the same weights; a folder
-of another recipe is not touched.
+of another recipe, or in which another process is at work, is not touched.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
 
+from deepeyes.core.claim import hold, refuse_other
 from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, boundary
-from deepeyes.core.files import write_atomic
+from deepeyes.core.files import remove_folder, write_atomic
+from deepeyes.core.json_files import read_json_file
 from deepeyes.models.nano.build import save_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
 from deepeyes.train.sft.dataset import EncodedDataset, files_of, mark_of, open_dataset, write_rejects
 from deepeyes.train.sft.encode import ConversationEncoder
-from deepeyes.train.sft.recipe import SftRecipe
+from deepeyes.train.sft.recipe import NOT_LEARNED, SftRecipe
 from deepeyes.train.sft.trainer import (
     half_precision,
     load_model,
@@ -42,7 +44,8 @@ from deepeyes.train.sft.trainer import (
     source,
 )
 
-RECIPE, FINISHED, REJECTS, CHECKPOINTS = "recipe.toml", "finished.json", "rejects.jsonl", "checkpoints"
+RECIPE, IDENTITY, FINISHED = "recipe.toml", "identity", "finished.json"
+REJECTS, CHECKPOINTS = "rejects.jsonl", "checkpoints"
 
 
 def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
 
     Raises:
         ConfigError: the recipe cannot work, or `out` holds a run of another one.
+        StorageError: another process is at work in `out`.
         InputError: there is nothing to learn from.
         ModelError: there is no such model.
     """
@@ -61,21 +65,29 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
         if recipe.data.validation
         else files_of(recipe.data.train, "validation", needed=False)
     )
-    identity = (recipe.identity, mark_of([*files, *held_out]))
     with boundary(ConfigError, f"making the folder {out}", "give a folder as --out"):
         out.mkdir(parents=True, exist_ok=True)
-    if not fresh:
-        _refuse_others(identity, out)
-        if (out / FINISHED).exists():
-            return dict(json.loads((out / FINISHED).read_text("utf-8")))
-    config = settings(recipe, out, state.num_processes, evaluates=bool(held_out))
+    with hold(out) if state.is_main_process else nullcontext():  # the main process's lock is the run's
+        mark = mark_of([*files, *held_out])
+        if not fresh:
+            _refuse_others(recipe, mark, out)
+            if (out / FINISHED).exists():
+                return read_json_file(out / FINISHED, "delete it and run again")
+        by_split = {"train": files, **({"validation": held_out} if held_out else {})}
+        return _train(recipe, out, state, by_split, mark, fresh)
+
+
+def _train(
+    recipe: SftRecipe, out: Path, state: PartialState, files: dict[str, list[Path]], mark: str, fresh: bool
+) -> dict[str, Any]:
+    """`train` in a folder that is this run's; `files` by split."""
+    config = settings(recipe, out, state.num_processes, evaluates="validation" in files)
     processor = load_processor(recipe)
     encoder = ConversationEncoder(processor, recipe.model.max_pixels)
     with state.main_process_first():
         datasets = {
             split: open_dataset(some, encoder, recipe.data, out / "cache", recipe.pace.prepare)
-            for split, some in (("train", files), ("validation", held_out))
-            if some
+            for split, some in files.items()
         }
     model = load_model(recipe)
     rows = {
@@ -87,7 +99,7 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
         recipe, config, model, processor, collator, rows["train"], rows.get("validation"), out
     )
     if state.is_main_process:
-        _claim(recipe, identity, out, fresh)
+        _claim(recipe, mark, out, fresh)
         write_rejects(out / REJECTS, list(datasets.items()))
     state.wait_for_everyone()
     checkpoint = newest_checkpoint(out / CHECKPOINTS)
@@ -105,7 +117,7 @@ def train(recipe: SftRecipe, out: Path, *, fresh: bool = False) -> dict[str, Any
         finished = _summary(recipe, trainer, datasets, out, time.monotonic() - began)
         write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
     state.wait_for_everyone()
-    return dict(json.loads((out / FINISHED).read_text("utf-8")))
+    return read_json_file(out / FINISHED, "delete it and run again")
 
 
 def evaluate(recipe: SftRecipe, out: Path) -> str:
@@ -131,27 +143,29 @@ def evaluate(recipe: SftRecipe, out: Path) -> str:
     return done.stdout
 
 
-def _refuse_others(identity: tuple[str, str], out: Path) -> None:
+def _refuse_others(recipe: SftRecipe, mark: str, out: Path) -> None:
     """Raise `ConfigError` if `out` holds anything but this run."""
-    marker = out / "identity"
-    if not marker.exists():
+    remedy = "give another --out, or --fresh to begin again there"
+    identity = out / IDENTITY
+    if not identity.exists():
         if (out / "config.json").exists():
             raise ConfigError(f"{out} holds a model that is not of this run", "give another --out")
         return
-    was = marker.read_text("utf-8").split()
-    if was != list(identity):
-        what = "of another recipe" if was[:1] != [identity[0]] else "on other data: the files have changed"
-        raise ConfigError(f"{out} holds a run {what}", "give another --out, or --fresh to begin again there")
+    refuse_other(out / RECIPE, recipe, free=NOT_LEARNED, remedy=remedy)
+    with boundary(ConfigError, f"reading {identity}", remedy, expected=(OSError, UnicodeError)):
+        was = identity.read_text("utf-8").split()
+    if was[1:] != [mark]:
+        raise ConfigError(f"{out} holds a run on other data: the files have changed", remedy)
 
 
-def _claim(recipe: SftRecipe, identity: tuple[str, str], out: Path, fresh: bool) -> None:
+def _claim(recipe: SftRecipe, mark: str, out: Path, fresh: bool) -> None:
     """Make `out` the folder of this recipe's run; only once all that it needs is there."""
     if fresh:
+        (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
         for name in (CHECKPOINTS, "adapter"):
-            shutil.rmtree(out / name, ignore_errors=True)
-        (out / FINISHED).unlink(missing_ok=True)
+            remove_folder(out / name)
     write_atomic(out / RECIPE, recipe.dump().encode())
-    write_atomic(out / "identity", ("\n".join(identity) + "\n").encode())
+    write_atomic(out / IDENTITY, f"{recipe.identity}\n{mark}\n".encode())
 
 
 def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> None:

@@ -21,6 +21,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from deepeyes.core.errors import InputError, StorageError, boundary
+from deepeyes.core.files import write_atomic
 from deepeyes.search.base import Document, Picture
 
 from .entity import SCHEME, Entity, PictureRecord, fold
@@ -192,8 +193,9 @@ class Pack:
             file = io.BytesIO()
             np.save(file, rows, allow_pickle=False)
             note.unlink(missing_ok=True)
-            replace_bytes(path, file.getvalue())
-            replace_bytes(note, VectorNote(pack=self.digest, encoder=encoder).model_dump_json().encode())
+            write_atomic(path, file.getvalue(), sync=True)
+            about = VectorNote(pack=self.digest, encoder=encoder)
+            write_atomic(note, about.model_dump_json().encode(), sync=True)
         return path
 
     def count(self, kind: Literal["text", "image"]) -> int:
@@ -256,16 +258,3 @@ def data_folder() -> Path:
     """The user's folder for packs and downloads: `$XDG_DATA_HOME/deepeyes/world` or its usual place."""
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(home) / "deepeyes" / "world"
-
-
-def replace_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
