@@ -422,7 +422,7 @@ async def test_a_refusal_of_a_value_is_no_refusal_of_its_setting():
         assert words[:20] in await failure(server, ModelError)
         assert len(server.bodies) == 1
     assert "does not take" not in await failure(
-        Server(httpx.Response(400, text="no top_k allowed")), ModelError
+        Server(httpx.Response(400, text="top_k is not allowed")), ModelError
     )
 
 

@@ -197,9 +197,9 @@ async def test_a_reply_keeps_its_first_stop_string_and_ends(
 
 
 async def test_a_token_that_says_more_than_the_rest_of_a_stop_string_ends_the_reply(say: Any) -> None:
-    reply = await say("<answer>red</answer>. And more", "</answer>")
-    assert reply.finish_reason == "stop" and reply.text in ("<answer>red</answer>", "<answer>red</answer>.")
-    assert len(reply.token_ids) == len(reply.logprobs)
+    reply = await say("a>. b", ">")
+    assert (reply.text, reply.finish_reason) == ("a>.", "stop"), "what was sampled is kept whole"
+    assert len(reply.token_ids) == len(reply.logprobs) == 2
 
 
 async def test_a_reply_without_room_for_its_end_says_so(say: Any) -> None:

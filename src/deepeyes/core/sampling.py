@@ -1,10 +1,11 @@
 """How a model draws its tokens.
 
 What always holds: a `Sampling` is frozen and is kept in the trace of every episode; what a model cannot do is
-refused, never ignored. The steps come in this order, as in Transformers: repetition penalty, temperature,
-`top_k`, `top_p`, `min_p`; what is left is normalised again and drawn from. Models that report
-log-probabilities report them under that distribution; at temperature 0, where the likeliest token is taken,
-under that of temperature 1 without `top_k`, `top_p` and `min_p`.
+refused, never ignored (a server without a temperature or a seed is asked without, which the trace tells). The
+steps come in this order, as in Transformers: repetition penalty, temperature, `top_k`, `top_p`, `min_p`; what
+is left is normalised again and drawn from. Models that report log-probabilities report them under that
+distribution; at temperature 0, where the likeliest token is taken, under that of temperature 1 without
+`top_k`, `top_p` and `min_p`.
 """
 
 from __future__ import annotations
