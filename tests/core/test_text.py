@@ -32,4 +32,4 @@ def test_one_line_says_where_it_is_cut(text: str, line: str):
 def test_one_line_is_a_line_and_stays_as_it_is(text: str, most: int):
     line = one_line(text, most)
     assert len(line) <= most and len(line.splitlines()) <= 1 and one_line(line, most) == line
-    assert tidy(text, most) == tidy(tidy(text, most), most) and len(tidy(text, most)) <= most
+    assert len(tidy(text, most)) <= most and len(tidy(text, most).splitlines()) <= 1

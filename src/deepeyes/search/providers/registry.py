@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
+from importlib import import_module
+from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -34,29 +36,26 @@ from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
 from deepeyes.search.guard.guard import Guard, GuardedImages, GuardedText
 from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Adapter, Freshness
-from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.calling import Manners
-from deepeyes.search.providers.exa import Exa
 from deepeyes.search.providers.online import GoogleLens, OnlineText, Terms, Transport, identity
-from deepeyes.search.providers.searxng import Searxng, open_searxng
 from deepeyes.search.providers.secrets import Secret, read_key
 from deepeyes.search.providers.serpapi import SerpApi
-from deepeyes.search.providers.serper import Serper
-from deepeyes.search.providers.tavily import Tavily
 from deepeyes.search.record.recording import Mode, RecordedImages, RecordedText, Recording
 from deepeyes.search.record.tape import Tape
 
-TEXT: Mapping[str, Callable[[], Adapter]] = {
-    "brave": Brave,
-    "exa": Exa,
-    "serpapi": SerpApi,
-    "serper": Serper,
-    "tavily": Tavily,
+TEXT = {
+    "brave": "deepeyes.search.providers.brave:Brave",
+    "exa": "deepeyes.search.providers.exa:Exa",
+    "searxng": "deepeyes.search.providers.searxng:Searxng",
+    "serpapi": "deepeyes.search.providers.serpapi:SerpApi",
+    "serper": "deepeyes.search.providers.serper:Serper",
+    "tavily": "deepeyes.search.providers.tavily:Tavily",
 }
+"""Name to module and adapter (see `Plain`): another provider is a file of its own and a line here."""
 IMAGES = ("google_lens",)
 Opened = GuardedText | GuardedImages
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-NAMES = (*sorted([*TEXT, Searxng.name]), *IMAGES)
+NAMES = (*TEXT, *IMAGES)
 
 
 class Settings(BaseModel):
@@ -130,10 +129,11 @@ def resolve(spec: str, *, guard: Guard | None = None, transport: Transport | Non
 
 def resolve_text(spec: str, *, guard: Guard | None = None, transport: Transport | None = None) -> GuardedText:
     """The text search that `spec` names, opened."""
-    name, settings = _read(spec, [*TEXT, Searxng.name])
+    name, settings = _read(spec, TEXT)
 
     def live() -> TextSearch:
-        adapter, key = _adapter(name)
+        opened: tuple[Adapter, Secret] = adapter_class(name).opened()
+        adapter, key = opened
         manners = settings.manners(adapter.rate, 20.0)
         return OnlineText(
             adapter, key, terms=settings.terms, manners=manners, cap=settings.cap, transport=transport
@@ -180,11 +180,10 @@ def resolve_images(
     return GuardedImages(recorded, guard or settings.guard())
 
 
-def _adapter(name: str) -> tuple[Adapter, Secret]:
-    if name == Searxng.name:
-        return open_searxng()
-    adapter = TEXT[name]()
-    return adapter, read_key(adapter.name, adapter.variable)
+def adapter_class(name: str) -> Any:
+    """The adapter of a text search by its name, which must be one of `TEXT`."""
+    module, _, kind = TEXT[name].partition(":")
+    return getattr(import_module(module), kind)
 
 
 def _read(spec: str, known: Collection[str]) -> tuple[str, Settings]:
