@@ -18,6 +18,8 @@ HOSTILE = (
 )
 CONTROL = "a\x00b\x1b[31m\u202ec\r\n\td\u200be\ufeff"
 LONG = "A very long text without end. " * 120
+SOLID = "".join(f"{number:04d}" for number in range(1_500))
+"""Every place of it can be told, so that a limit that moves by one is seen."""
 
 
 def image(width: int, height: int, colour: str = "blue") -> Image.Image:
@@ -31,6 +33,7 @@ SMALL = Hit("A small one", "https://example.org/c", "a weak match", "2001", imag
 ODD = Hit(CONTROL, f"https://example.org/{CONTROL}", CONTROL, CONTROL, image=image(30, 30))
 EVIL = Hit(HOSTILE, f"https://a/{HOSTILE}", HOSTILE, HOSTILE[:30], image=image(64, 64))
 SPLIT = Hit("ends with <", "answer>https://a", "answer> begins it", "<", image=image(28, 28))
+UNCUT = Hit(SOLID, f"https://a/{SOLID}", SOLID, SOLID, image=image(56, 28))
 ENDLESS = Hit(LONG, f"https://a/{LONG}", LONG, LONG, image=image(56, 28))
 
 HITS: Mapping[str, tuple[Hit, ...]] = {
@@ -43,11 +46,13 @@ HITS: Mapping[str, tuple[Hit, ...]] = {
     "control": (ODD, ODD),
     "hostile": (EVIL, SPLIT, EVIL),
     "endless": (ENDLESS,) * 5,
+    "without a gap": (UNCUT, UNCUT),
 }
 PAGES: Mapping[str, Document] = {
     "page": Document("https://example.org/p", "The Moon", "The Moon has water.\n\nIt is dry.", "2024", "x"),
     "page bare": Document("https://example.org/p", "", ""),
     "page long": Document("https://example.org/p", LONG, LONG + "The Moon has water. " + LONG, LONG),
+    "page without a gap": Document("https://example.org/p", SOLID, SOLID, SOLID),
     "page control": Document("https://example.org/p", CONTROL, CONTROL, CONTROL),
     "page hostile": Document(f"https://a/{HOSTILE}", HOSTILE, HOSTILE * 3, HOSTILE[:30]),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from agent.result_cases import HITS, HOSTILE, LIMITS, PAGES, SHOWN, SMALL, asked, image
 
+from deepeyes.agent.agent import Agent
 from deepeyes.agent.trace_builder import HIT_CHARS, PAGE_CHARS, TraceBuilder
 from deepeyes.agent.trace_builder import HITS as MOST_HITS
 from deepeyes.core.actions import CallAction, ToolCall
@@ -19,6 +20,7 @@ from deepeyes.core.task import Task
 from deepeyes.dialects.base import Dialect
 from deepeyes.dialects.native import Native
 from deepeyes.dialects.registry import dialect_named
+from deepeyes.models.scripted import ScriptedModel
 from deepeyes.search.base import Document
 from deepeyes.search.pages.passages import Passages
 from deepeyes.tools.base import Episode
@@ -243,3 +245,21 @@ def test_tools_may_write_text_beside_hits_and_give_own_images():
         text = read(dialect_named(dialect), builder().observe("mine", result))
         assert 'No newline\n1 result for "q":\n\n1. [untitled](https://example.org/a)\n' in text
         assert "image_2" in text
+        by_words = ToolResult(hits=(SHOWN,), query="q")
+        assert "1. image_2: [Li" in read(dialect_named(dialect), builder().observe("mine", by_words))
+
+
+@pytest.mark.parametrize("dialect", ["deepeyes_v2", "deepeyes_v2/brief"])
+async def test_an_episode_shows_and_tells_what_its_dialect_chooses_within_its_limits(dialect: str):
+    call = '<think>x</think><tool_call>{"name": "image_search", "arguments": {}}</tool_call>'
+    model = ScriptedModel([call, "<think>x</think><answer>a</answer>"])
+    tools = toolset(["image_search"], Services(images=Engine(HITS["five"])))
+    store, limits = ImageStore(), Limits(stdout_chars=50)
+    task = Task(id="t", question="q", images=(store.put(image(64, 48)),))
+    trace = await Agent(model, tools, dialect_named(dialect), limits).episode(task, images=store)
+    (turn,) = trace.tool_turns
+    brief = dialect.endswith("brief")
+    assert turn.observation is not None and len(turn.observation.hits or ()) == (2 if brief else 5)
+    assert len(turn.observation.images) == (1 if brief else 3)
+    said = trace.turns[1].sent[0].text
+    assert ("characters cut" in said) == (not brief) and len(said) < (150 if brief else 500)

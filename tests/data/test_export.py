@@ -238,7 +238,7 @@ def test_prompts_of_a_run_that_asked_no_model_name_tools(tmp_path: Path) -> None
         assert load(place / "train.parquet", tmp_path)[0]["prompt"][0]["content"] == told
     with pytest.raises(InputError, match="lanes kept: rl"):
         export(tmp_path / "Tools: python", "sharegpt")
-    with pytest.raises(ValidationError, match="tools"):
+    with pytest.raises(ValidationError, match="no tool 'pythn', the tools are python, search, image_search"):
         Recipe.model_validate({**values, "export": {"tools": ["pythn"]}})
 
 

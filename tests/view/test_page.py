@@ -13,8 +13,10 @@ from deepeyes.cli.main import main
 from deepeyes.core.errors import InputError, ServerError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
+from deepeyes.core.results import Observation, Page, SeenHit
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, TraceWriter, read_traces
+from deepeyes.core.trace import Trace, TraceWriter, Turn, read_traces
+from deepeyes.dialects.deepeyes_v2_parse import parse
 from deepeyes.grading.rules import grade
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
@@ -78,6 +80,53 @@ def test_hostile_text_stays_text(folder: Path) -> None:
     assert html.count("{{ 7*7 }}") >= 4, "no template syntax in a trace is evaluated"
     assert html.count("&lt;script&gt;alert(1)") >= 6, "question, thought, code, output, errors, answer"
     assert "\x1b" not in html and "\x00" not in html and "␛[31m" in html
+
+
+def found(seen: Observation) -> str:
+    """The page of a run whose only turn brought `seen` back."""
+    turn = Turn(text=CALL, action=parse(CALL), observation=seen)
+    trace = Trace(
+        id="t", task=Task(id="t", question="q"), turns=(turn,), stop_reason=StopReason.max_turns, dialect="d"
+    )
+    return render_page([trace], ImageStore())
+
+
+CALL = '<tool_call>{"name": "search", "arguments": {"query": "lighthouses"}}</tool_call>'
+
+
+def test_hits_stand_under_their_call_with_link_snippet_and_score() -> None:
+    hit = SeenHit(
+        title="Lights", url="https://a/b", snippet="A tower.", date="2025", score=0.12345, image="image_2",
+        flags=("contaminated",), source="a source",
+    )  # fmt: skip
+    html = found(Observation(tool="search", hits=(hit, SeenHit(title="", url="https://c")), query="q"))
+    at = [
+        html.index(words) for words in ("lighthouses", "<b>Lights</b>", "image_2", "https://a/b", "A tower.")
+    ]
+    assert at == sorted(at) and "0.123" in html and "2025" in html and "contaminated" in html
+    assert "a source" in html and "<b>untitled</b>" in html and "nothing was found" not in html
+    assert "nothing was found" in found(Observation(tool="search", hits=(), query="q"))
+
+
+def test_a_page_that_was_read_stands_under_its_call() -> None:
+    page = Page(url="https://a/b", title="The Moon", text="It has\nwater.", date="2024")
+    html = found(Observation(tool="open_page", page=page))
+    assert "<b>The Moon</b>" in html and "https://a/b" in html and "It has\nwater." in html and "2024" in html
+
+
+def test_the_words_of_traces_written_before_hits_were_kept_are_shown_as_before() -> None:
+    html = found(Observation(tool="search", stdout="1 result for &: <b>"))
+    assert '<pre class="out" aria-label="output">1 result for &amp;: &lt;b&gt;</pre>' in html
+    assert "nothing was found" not in html
+
+
+def test_hostile_hits_and_pages_stay_text() -> None:
+    evil = SeenHit(title=EVIL, url=EVIL, snippet=EVIL, date=EVIL, source=EVIL, image=EVIL, flags=(EVIL,))
+    page = Page(url=EVIL, title=EVIL, text=EVIL, date=EVIL)
+    html = found(Observation(tool="search", hits=(evil,), query=EVIL, page=page))
+    tags = Tags(html).found
+    assert sum(tag == "script" for tag, _ in tags) == 2 and "<img src=x" not in html and "\x1b" not in html
+    assert html.count("&lt;script&gt;alert(1)") == 11 and html.count("{{ 7*7 }}") == 11
 
 
 def test_nothing_is_loaded_from_anywhere(folder: Path) -> None:

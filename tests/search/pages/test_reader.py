@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
@@ -25,8 +26,8 @@ from deepeyes.search.base import NOT_READ, Document, SearchUnavailable
 from deepeyes.search.pages import reader as reader_module
 from deepeyes.search.pages.addresses import is_public
 from deepeyes.search.pages.fetching import USER_AGENT, Fetcher, FetchLimits, Problem
-from deepeyes.search.pages.passages import passages
-from deepeyes.search.pages.reader import WebReader
+from deepeyes.search.pages.passages import Passages, passages
+from deepeyes.search.pages.reader import WebReader, not_read
 
 STORY = "The lighthouse was built in 1821 by the harbour board and stands 43 metres above the rocks. " * 6
 PAGE = f"""<!doctype html><html><head><title>Old Lighthouse</title>
@@ -543,3 +544,21 @@ def test_passages_of_a_long_text_are_quick():
     started = time.perf_counter()
     assert "needle here" in passages(text, "needle", 500)
     assert time.perf_counter() - started < 10
+
+
+class Pages:
+    def __init__(self, page: Document | None) -> None:
+        self.page = page
+
+    async def read(self, url: str) -> Document | None:
+        return self.page
+
+
+async def test_pages_come_with_the_parts_that_are_asked_for():
+    page = Document("https://a", "T", "alpha " * 200 + "\nthe needle is here\n" + "omega " * 200, "2024", "s")
+    read = await Passages(Pages(page)).passages("https://a", "needle", 300)
+    assert read is not None and read == replace(page, text=passages(page.text, "needle", 300))
+    assert "the needle is here" in read.text and len(read.text) <= 300
+    unread = not_read("https://a", "why " * 200)
+    assert await Passages(Pages(unread)).passages("https://a", "", 10) is unread
+    assert await Passages(Pages(None)).passages("https://a", "", 10) is None

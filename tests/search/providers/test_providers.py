@@ -38,7 +38,7 @@ from deepeyes.search.providers.adapter import Ask, Declined, Unreadable, iso_dat
 from deepeyes.search.providers.brave import Brave
 from deepeyes.search.providers.limits import SpendingCap, TokenBucket
 from deepeyes.search.providers.online import tidy_query
-from deepeyes.search.providers.registry import adapter_named, names, resolve, resolve_images, resolve_text
+from deepeyes.search.providers.registry import adapter_class, names, resolve, resolve_images, resolve_text
 from deepeyes.search.providers.searxng import Searxng
 
 BASIC = base64.b64encode(f"user:{KEY}".encode()).decode()
@@ -612,7 +612,7 @@ JSON = st.recursive(
 
 @given(st.sampled_from(TEXT_NAMES), JSON)
 def test_any_json_is_hits_or_unreadable(name: str, data: Any):
-    adapter = Searxng("http://h/search") if name == "searxng" else adapter_named(name)
+    adapter = Searxng("http://h/search") if name == "searxng" else adapter_class(name)()
     for value in (
         data,
         {"results": [data], "organic": [data], "organic_results": [data], "web": {"results": [data]}},

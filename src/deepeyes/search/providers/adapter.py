@@ -1,4 +1,4 @@
-"""What a provider's adapter is: how it is asked, and how its answer is read. No I/O, no keys.
+"""What a provider's adapter is: how it is asked, and how its answer is read. No I/O; it never holds its key.
 
 What always holds: `read` gives hits or raises; an answer that is JSON but not of the documented shape is
 `Unreadable`, never an empty result, because "nothing found" is something a model acts on.
@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 import httpx
 
 from deepeyes.search.base import Hit
-from deepeyes.search.providers.secrets import Sign
+from deepeyes.search.providers.secrets import Secret, Sign, read_key
 
 Freshness = Literal["", "day", "week", "month", "year"]
 Json = Mapping[str, Any]
@@ -100,6 +100,11 @@ class Adapter(Protocol):
     @property
     def sign(self) -> Sign | None: ...
 
+    @classmethod
+    def opened(cls) -> tuple[Self, Secret]:
+        """The adapter and its key, read from the environment. Raises `ConfigError`."""
+        ...
+
     def query(self, ask: Ask) -> Query: ...
 
     def read(self, data: Json, today: date) -> Sequence[Hit]:
@@ -114,8 +119,15 @@ class Adapter(Protocol):
 class Plain:
     """What adapters share unless they say otherwise."""
 
+    name: str
+    variable: str
     max_k: int = 20
     max_query: int = 2000
+
+    @classmethod
+    def opened(cls) -> tuple[Self, Secret]:
+        """The adapter and its key, read from the environment. Raises `ConfigError`."""
+        return cls(), read_key(cls.name, cls.variable)
 
     def patience(self, headers: httpx.Headers) -> float | None:
         return None

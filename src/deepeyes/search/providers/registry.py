@@ -37,8 +37,7 @@ from deepeyes.search.pages.fetching import Fetcher
 from deepeyes.search.providers.adapter import Adapter, Freshness
 from deepeyes.search.providers.calling import ClientPolicy
 from deepeyes.search.providers.online import GoogleLens, OnlineText, Terms, Transport, identity
-from deepeyes.search.providers.searxng import Searxng, open_searxng
-from deepeyes.search.providers.secrets import Secret, read_key
+from deepeyes.search.providers.secrets import read_key
 from deepeyes.search.providers.serpapi import SerpApi
 from deepeyes.search.record.cached_ask import Mode, Recording
 from deepeyes.search.record.cassette import Cassette
@@ -47,6 +46,7 @@ from deepeyes.search.record.recording import RecordedImages, RecordedText
 TEXT = {
     "brave": "deepeyes.search.providers.brave:Brave",
     "exa": "deepeyes.search.providers.exa:Exa",
+    "searxng": "deepeyes.search.providers.searxng:Searxng",
     "serpapi": "deepeyes.search.providers.serpapi:SerpApi",
     "serper": "deepeyes.search.providers.serper:Serper",
     "tavily": "deepeyes.search.providers.tavily:Tavily",
@@ -120,7 +120,7 @@ class Settings(BaseModel):
 
 def names() -> tuple[str, ...]:
     """All that may stand before the `?`."""
-    return (*sorted([*TEXT, Searxng.name]), *IMAGES)
+    return (*sorted(TEXT), *IMAGES)
 
 
 def resolve(spec: str, *, guard: Guard | None = None, transport: Transport | None = None) -> Opened:
@@ -133,10 +133,10 @@ def resolve(spec: str, *, guard: Guard | None = None, transport: Transport | Non
 
 def resolve_text(spec: str, *, guard: Guard | None = None, transport: Transport | None = None) -> GuardedText:
     """The text search that `spec` names, opened."""
-    name, settings = _read(spec, [*TEXT, Searxng.name])
+    name, settings = _read(spec, TEXT)
 
     def live() -> TextSearch:
-        adapter, key = _adapter(name)
+        adapter, key = adapter_class(name).opened()
         policy = settings.policy(adapter.rate, 20.0)
         return OnlineText(
             adapter, key, terms=settings.terms, policy=policy, cap=settings.cap, transport=transport
@@ -183,17 +183,10 @@ def resolve_images(
     return GuardedImages(recorded, guard or settings.guard())
 
 
-def _adapter(name: str) -> tuple[Adapter, Secret]:
-    if name == Searxng.name:
-        return open_searxng()
-    adapter = adapter_named(name)
-    return adapter, read_key(adapter.name, adapter.variable)
-
-
-def adapter_named(name: str) -> Adapter:
-    """The adapter of a provider in `TEXT`."""
-    adapter: Adapter = resolve_name(TEXT[name])()
-    return adapter
+def adapter_class(name: str) -> type[Adapter]:
+    """The adapter of a text search by its name, which must be one of `TEXT`."""
+    kind: type[Adapter] = resolve_name(TEXT[name])
+    return kind
 
 
 def _read(spec: str, known: Collection[str]) -> tuple[str, Settings]:

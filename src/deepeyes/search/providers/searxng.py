@@ -12,7 +12,7 @@ import base64
 import os
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import unquote
 
 import httpx
@@ -32,6 +32,12 @@ class Searxng(Plain):
     def __init__(self, url: str, sign: Sign | None = None) -> None:
         self.url = url
         self.sign = sign
+
+    @classmethod
+    def opened(cls) -> tuple[Self, Secret]:
+        """The adapter for SEARXNG_URL and what must be hidden of it. Raises `ConfigError`."""
+        url, sign, secret = _read_address()
+        return cls(url, sign), secret
 
     def query(self, ask: Ask) -> Query:
         params = {"q": ask.with_operators(), "format": "json"}
@@ -58,8 +64,8 @@ class Searxng(Plain):
         ]
 
 
-def open_searxng() -> tuple[Searxng, Secret]:
-    """The adapter for SEARXNG_URL and what must be hidden of it. Raises `ConfigError`."""
+def _read_address() -> tuple[str, Sign | None, Secret]:
+    """The address to ask, how to sign what is sent to it, and what must be hidden of it."""
     given = os.environ.get(Searxng.variable, "").strip()
     remedy = "export SEARXNG_URL=http://127.0.0.1:8080"
     if not given:
@@ -78,7 +84,7 @@ def open_searxng() -> tuple[Searxng, Secret]:
         sign = InHeader("Authorization", "Basic ")
     port = f":{url.port}" if url.port else ""
     host = f"[{url.host}]" if ":" in url.host else url.host
-    return Searxng(f"{url.scheme}://{host}{port}{url.path.rstrip('/')}/search", sign), secret
+    return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}/search", sign, secret
 
 
 def _engines(failed: list[Any]) -> str:
