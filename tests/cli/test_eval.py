@@ -92,7 +92,7 @@ def test_the_folder_of_another_run_is_refused(cli, answers: str, tmp_path: Path,
     ],
 )
 def test_what_cannot_be_asked_is_one_line(cli, words: list[str], code: int, said: str) -> None:
-    ran = cli("eval", "run", *words)
+    ran = cli("eval", "run", *words, "--set", "model=scripted:nowhere", "--set", "tools=false")
     assert ran.code == code and ran.is_one_line and said in ran.err
 
 
