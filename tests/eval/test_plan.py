@@ -126,6 +126,24 @@ async def test_tasks_are_drawn_as_they_are_asked(tmp_path: Path) -> None:
     assert len(drawn) == len(done) == 30 and max(ahead) <= 3
 
 
+async def test_a_plan_that_asks_nothing_there_is_is_refused_before_it_leaves_anything(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no family 'huge'"):
+        await run_plan(WorldPlan(families=("huge",)), answering("1"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_agent_is_opened_with_all_that_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "deepeyes.eval.plan.open_agent", lambda model, **rest: opened.append({"model": model, **rest})
+    )
+    plan = SumsPlan.model_validate(CHANGED)
+    plan.open(print)
+    wanted = {key: value for key, value in CHANGED.items() if key not in ("seed", "most")}
+    assert opened == [{**wanted, "sampling": plan.sampling, "tell": print}]
+    assert plan.sampling == Sampling(temperature=0.1, seed=1)
+
+
 async def test_traces_come_in_the_order_of_the_tasks_and_are_graded(tmp_path: Path) -> None:
     traces = await run_plan(SumsPlan(n=12), answering("3"), tmp_path, concurrency=5)
     assert [trace.task.id for trace in traces] == [f"sum-{number}" for number in range(12)]

@@ -79,7 +79,8 @@ def test_crops_that_hold_what_is_asked_about_are_hits() -> None:
             look(5, images, full, [turned], BOX),
             look(6, images, full, [], BOX),  # code that shows nothing did not hit
             look(7, images, full, [around], None),  # nobody knows where it is
-            episode(8, 1.0),
+            look(8, images, full, [], BOX).model_copy(update={"turns": ()}),  # it did not look at all
+            episode(9, 1.0),
         ],
         images,
     )

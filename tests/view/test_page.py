@@ -14,6 +14,7 @@ from deepeyes.core.errors import InputError, ServerError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.results import Observation, Page, SeenHit
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, Turn, read_traces
 from deepeyes.dialects.deepeyes_v2_parse import parse
@@ -155,6 +156,23 @@ def test_counts_verdicts_and_filters(folder: Path) -> None:
     assert articles == ["episode wrong tools", "episode right direct", "episode failed direct"]
     for words in ("My run", "1 of 2", "Used tools", "infrastructure_error", "wall clock", "deepeyes_v2"):
         assert words in html
+
+
+@pytest.mark.parametrize(
+    ("sampling", "line"),
+    [
+        (Sampling(), "temperature 0, seed 0"),
+        (Sampling(temperature=0.7, seed=12, stop=("<x>",)), "temperature 0.7, seed 12"),
+        (
+            Sampling(temperature=1, top_p=0.9, top_k=20, min_p=0.05, repetition_penalty=1.1, seed=3),
+            "temperature 1, seed 3, top p 0.9, top k 20, min p 0.05, repetition penalty 1.1",
+        ),
+    ],
+)
+async def test_how_replies_were_drawn_is_told(sampling: Sampling, line: str) -> None:
+    model, images = ScriptedModel(["<think>x</think><answer>1</answer>"]), ImageStore()
+    trace = await Agent(model, sampling=sampling).episode(Task(id="one", question="How many?"), images=images)
+    assert f"<dt>sampling</dt><dd>{line}</dd>" in render_page([trace], images)
 
 
 class Down(ScriptedModel):
