@@ -399,6 +399,8 @@ def main() -> None:
         recipe = Recipe.model_validate(tomllib.load(file))
     processes = shareable(recipe, arguments.processes)
     if "RANK" not in os.environ and not torch.cuda.is_available() and processes > 1:
+        with hold(arguments.out):  # a folder in use is refused before any process is started
+            pass
         command = [
             sys.executable,
             "-m",
