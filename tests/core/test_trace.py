@@ -1,9 +1,11 @@
 """Traces: append-only, resumable, tolerant of a torn line, and nothing but names of pixels inside."""
 
 import base64
+import fcntl
 import json
 import os
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -233,3 +235,44 @@ def test_traces_of_a_later_version_are_refused_with_the_remedy(tmp_path: Path) -
     (tmp_path / "traces.jsonl").write_text(VERSION_1.replace('"version":1', '"version":3') + "\n")
     with pytest.raises(InputError, match="pip install -U deepeyes"):
         list(read_traces(tmp_path))
+
+
+def test_without_sync_an_episode_is_forced_to_the_disk_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    forced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: forced.append(os.fstat(descriptor).st_size))
+    shared = ImageStore(tmp_path / "shared")
+    store, writer = ImageStore(), TraceWriter(tmp_path / "run", shared, sync=False)
+    writer.write(a_trace(store, 1), store)
+    assert not forced and [trace.id for trace in read_traces(tmp_path / "run")] == ["t1#0"]
+    assert all(ref in shared for ref in a_trace(store, 1).image_refs())
+    writer.sync()
+    writer.sync()
+    assert forced == [writer.path.stat().st_size], "nothing new was written"
+    TraceWriter(tmp_path / "run").write(a_trace(store, 2))
+    assert len(forced) == 2
+
+
+def test_two_writers_of_one_folder_keep_each_others_episodes(tmp_path: Path):
+    """The second opens it, and writes, while the first is in the middle of its line."""
+    store, first = ImageStore(), TraceWriter(tmp_path)
+    line = a_trace(store, 1).model_dump_json().encode() + b"\n"
+    with first.path.open("ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(line[:100])
+        second = threading.Thread(target=lambda: TraceWriter(tmp_path).write(a_trace(store, 2)))
+        second.start()
+        second.join(0.2)
+        file.write(line[100:])
+    second.join(60)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t2#0"]
+
+
+def test_a_line_torn_while_a_writer_is_open_does_not_spoil_its_next(tmp_path: Path):
+    store, writer = ImageStore(), TraceWriter(tmp_path)
+    writer.write(a_trace(store, 1), store)
+    with writer.path.open("ab") as file:
+        file.write(b'{"id": "t9')  # another process was killed
+    writer.write(a_trace(store, 2), store)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t2#0"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from deepeyes.core.claim import hold
 from deepeyes.core.errors import DeepEyesError
 from deepeyes.train.nano.checkpoint import install
 from deepeyes.train.nano.recipe import NanoRecipe, shareable
@@ -33,6 +34,8 @@ def main(words: Sequence[str] | None = None) -> int:
     recipe = NanoRecipe.load(arguments.recipe)
     processes = shareable(recipe, arguments.processes)
     if "RANK" not in os.environ and not torch.cuda.is_available() and processes > 1:
+        with hold(arguments.out):  # a folder in use is refused before any process is started
+            pass
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         command += [f"--nproc-per-node={processes}", "-m", "deepeyes.train.nano"]
         command += [str(arguments.recipe), "--out", str(arguments.out)]
