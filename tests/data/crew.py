@@ -23,6 +23,9 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.messages import Message
 from deepeyes.core.sampling import Sampling
+from deepeyes.data.curate import curate
+from deepeyes.data.recipe import CurationRecipe
+from deepeyes.data.run.folder import StageCount
 from deepeyes.models.base import Completion
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
@@ -141,25 +144,34 @@ class Crew:
         yield Agent(talker, ToolSet(python), None, limits, sampling)
 
 
-def picture(number: int, side: int = 84) -> Image.Image:
-    """A picture that looks like no other number's."""
-    rng = random.Random(f"picture/{number}")
+def curated(
+    recipe: CurationRecipe | dict[str, Any], out: Path, crew: Any = None, **settings: Any
+) -> list[StageCount]:
+    """Run a recipe, or the values of one, with a crew (by default a new one)."""
+    if not isinstance(recipe, CurationRecipe):
+        recipe = CurationRecipe.model_validate(recipe)
+    return asyncio.run(curate(recipe, out, crew or Crew(), **settings))
+
+
+def drawing(number: int, side: int = 84) -> Image.Image:
+    """An image that looks like no other number's."""
+    rng = random.Random(f"image/{number}")
     image = Image.new("RGB", (8, 8))
     image.putdata([tuple(rng.randrange(256) for _ in range(3)) for _ in range(64)])
     return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def write_rows(folder: Path, count: int, first: int = 0) -> Path:
-    """`count` good rows with a picture each, as JSONL; the file."""
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    """`count` good rows with an image each, as JSONL; the file."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
     for number in range(first, first + count):
-        picture(number).save(folder / "pictures" / f"{number}.png")
+        drawing(number).save(folder / "images" / f"{number}.png")
         row = {
             "id": number,
             "question": f"What is written on the back of item {number}?",
             "answer": truth(number),
-            "image": f"pictures/{number}.png",
+            "image": f"images/{number}.png",
         }
         lines.append(json.dumps(row) + "\n")
     file = folder / "rows.jsonl"
@@ -174,7 +186,7 @@ def recipe_values(file: Path, teachers: Sequence[str] = ("teacher",), **sections
     named = {name: {"model": name, "limits": limits} for name in teachers}
     return {
         "batch": 8,
-        "sources": {"rows": {"kind": "jsonl", "path": str(file), "licence": "CC0-1.0"}},
+        "sources": {"rows": {"kind": "jsonl", "path": str(file), "license": "CC0-1.0"}},
         "difficulty": dict(asks),
         "tool_benefit": dict(asks),
         "synthesize": {"teachers": named, "attempts": 1},

@@ -1,6 +1,5 @@
 """Every export is read back: by the library it is for where that is installed, else by its column rules."""
 
-import asyncio
 import importlib
 import json
 import re
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Crew, recipe_values, write_rows
+from data.crew import Crew, curated, recipe_values, write_rows
 from PIL import Image
 from pydantic import ValidationError
 from tools.fake_sandbox import FakeSandbox
@@ -16,9 +15,8 @@ from tools.fake_sandbox import FakeSandbox
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import read_traces
-from deepeyes.data.curate import curate
 from deepeyes.data.export.formats import FORMATS, export
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RunFolder
 from deepeyes.data.run.probe import note_tools, noted_tools
 from deepeyes.tools.base import ToolSet
@@ -36,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "long.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
     columns = {"reasoning": "why"}
     values["sources"]["long"] = {"kind": "jsonl", "path": str(folder / "long.jsonl"), "columns": columns}
-    asyncio.run(curate(Recipe.model_validate(values), folder / "out", Crew()))
+    curated(values, folder / "out", Crew())
     return folder / "out"
 
 
@@ -73,8 +71,8 @@ def test_trl_prepares_the_messages(run: Path, tmp_path: Path) -> None:
     for row in load(place / "sft/train.parquet", tmp_path):
         assert is_conversational(row)
         prepared = prepare_multimodal_messages(row["messages"], images=row["images"])
-        pictures = [b for m in prepared for b in m["content"] if b["type"] == "image"]
-        assert [picture["image"] for picture in pictures] == row["images"]
+        images = [b for m in prepared for b in m["content"] if b["type"] == "image"]
+        assert [image["image"] for image in images] == row["images"]
 
 
 def test_sharegpt_follows_the_rules_of_its_loader(run: Path, tmp_path: Path) -> None:
@@ -122,7 +120,7 @@ def test_verl_files_hold_its_columns(run: Path, tmp_path: Path) -> None:
         assert row["reward_model"]["ground_truth"] and row["reward_model"]["style"] == "rule"
         assert (
             row["data_source"] == "rows"
-            and row["extra_info"]["aided"] >= 1 / 8 > row["extra_info"]["unaided"] - 1
+            and row["extra_info"]["with_tools"] >= 1 / 8 > row["extra_info"]["without_tools"] - 1
         )
         assert row["images"][0]["bytes"].startswith(b"\x89PNG")
 
@@ -168,7 +166,7 @@ def test_trace_files_are_read_by_the_house(run: Path, tmp_path: Path) -> None:
 
 
 def test_written_reasoning_is_mixed_in_and_cannot_fake_tags(run: Path) -> None:
-    long = [item for item in RunFolder(run).final() if item.lane == "text"]
+    long = [item for item in RunFolder(run).final() if item.route == "text"]
     assert len(long) == 6
     traces = list(RunFolder(run).traces(item.trace for item in long if item.trace))
     assert all(trace.stop_reason == "answered" and trace.answer == trace.task.answer for trace in traces)
@@ -200,18 +198,18 @@ def samples_of(card: str) -> list[str]:
 
 
 def test_the_card_of_prompts_tells_of_prompts_alone(run: Path, tmp_path: Path) -> None:
-    lanes = {item.id: item.lane for item in RunFolder(run).final()}
+    routes = {item.id: item.route for item in RunFolder(run).final()}
     place, _ = export(run, "verl", tmp_path / "verl")
     card = (place / "README.md").read_text()
-    assert [lanes[name] for name in samples_of(card)] == ["rl"], "one of each family"
-    pictures = re.findall(r"\]\((card/[^)]*\.jpg)\)", card)
-    assert len(pictures) == 1 and Image.open(place / pictures[0]).width > 0
+    assert [routes[name] for name in samples_of(card)] == ["rl"], "one of each family"
+    images = re.findall(r"\]\((card/[^)]*\.jpg)\)", card)
+    assert len(images) == 1 and Image.open(place / images[0]).width > 0
     assert "| per prompt |" in card and "| per trace |" not in card
     assert "| rl |" in card and "| cold\\_start |" not in card and "| rows | jsonl | CC0-1.0 |" in card
     mixed, _ = export(run, "trl", tmp_path / "trl")
-    assert {lanes[name] for name in samples_of((mixed / "README.md").read_text())} == {"cold_start", "rl"}
+    assert {routes[name] for name in samples_of((mixed / "README.md").read_text())} == {"cold_start", "rl"}
     taught, _ = export(run, "sharegpt", tmp_path / "sharegpt")
-    assert {lanes[name] for name in samples_of((taught / "README.md").read_text())} == {"cold_start"}
+    assert {routes[name] for name in samples_of((taught / "README.md").read_text())} == {"cold_start"}
 
 
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
@@ -226,20 +224,20 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
 
 def test_prompts_of_a_run_that_asked_no_model_name_tools(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 4))
-    values["sources"]["rows"]["lane"] = "rl"
+    values["sources"]["rows"]["route"] = "rl"
     for tools, told in (
         (None, "Tools: python"),
         (["search", "python"], "Tools: search, python"),
     ):
         values["export"] = {"dialect": "deepeyes_v2/brief", "tools": tools}
         out = tmp_path / told
-        asyncio.run(curate(Recipe.model_validate(values), out, Crew()))
+        curated(values, out, Crew())
         place, _ = export(out, "verl")
         assert load(place / "train.parquet", tmp_path)[0]["prompt"][0]["content"] == told
-    with pytest.raises(InputError, match="lanes kept: rl"):
+    with pytest.raises(InputError, match="routes kept: rl"):
         export(tmp_path / "Tools: python", "sharegpt")
     with pytest.raises(ValidationError, match="tools"):
-        Recipe.model_validate({**values, "export": {"tools": ["pythn"]}})
+        CurationRecipe.model_validate({**values, "export": {"tools": ["pythn"]}})
 
 
 def test_the_tools_of_all_stages_are_noted(tmp_path: Path) -> None:

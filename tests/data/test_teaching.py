@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Talker, recipe_values, write_rows
+from data.crew import Talker, curated, recipe_values, write_rows
 from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import InfrastructureError, StorageError
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
-from deepeyes.data.curate import Pace, curate
-from deepeyes.data.recipe import Recipe
-from deepeyes.data.run.episodes import Shelf
+from deepeyes.data.curate import Execution, curate
+from deepeyes.data.recipe import CurationRecipe
+from deepeyes.data.run.episodes import EpisodeStore
 from deepeyes.data.run.folder import RunFolder
-from deepeyes.data.run.probe import Patience
+from deepeyes.data.run.probe import RetryRounds
 from deepeyes.data.run.runners import runner_named
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
@@ -27,7 +27,7 @@ from deepeyes.tools.python import PythonTool
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")
 
-QUICK = Pace(patience=Patience(concurrency=4, wait=0.01))
+QUICK = Execution(concurrency=4, retry=RetryRounds(wait=0.01))
 
 
 class Workshop:
@@ -47,12 +47,12 @@ class Workshop:
         yield Agent(Talker(model), ToolSet(python), None, limits, sampling)
 
 
-def world_recipe() -> Recipe:
+def world_recipe() -> CurationRecipe:
     limits = {"turns": 4, "retries": 0}
     teacher = {"model": "world", "dialect": "deepeyes_v2/brief", "limits": limits}
-    return Recipe.model_validate(
+    return CurationRecipe.model_validate(
         {
-            "sources": {"world": {"kind": "world", "families": ["tiny"], "limit": 3, "lane": "cold_start"}},
+            "sources": {"world": {"kind": "world", "families": ["tiny"], "limit": 3, "route": "cold_start"}},
             "synthesize": {"teachers": {"world": teacher}},
         }
     )
@@ -64,26 +64,26 @@ def tried(run: Path) -> list[list[str]]:
 
 
 def test_a_sandbox_that_fails_for_a_while_costs_no_trace(tmp_path: Path) -> None:
-    asyncio.run(curate(world_recipe(), tmp_path / "run", Workshop(failures=4), pace=QUICK))
+    curated(world_recipe(), tmp_path / "run", Workshop(failures=4), execution=QUICK)
     assert tried(tmp_path / "run") == [["world"]] * 3
 
 
 def test_a_sandbox_that_stays_away_stops_the_run_which_then_goes_on(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="3 of 3 questions"):
-        asyncio.run(curate(world_recipe(), tmp_path / "run", Workshop(failures=10**6), pace=QUICK))
-    asyncio.run(curate(world_recipe(), tmp_path / "run", Workshop(), pace=QUICK))
+        curated(world_recipe(), tmp_path / "run", Workshop(failures=10**6), execution=QUICK)
+    curated(world_recipe(), tmp_path / "run", Workshop(), execution=QUICK)
     assert tried(tmp_path / "run") == [["world"]] * 3
 
 
-def written(tmp_path: Path, question: str) -> Recipe:
+def written(tmp_path: Path, question: str) -> CurationRecipe:
     rows = [{"question": question, "answer": 4, "reasoning": "2 and 2."}]
     (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"kind": "jsonl", "path": str(tmp_path / "long.jsonl"), "columns": {"reasoning": "reasoning"}}
-    return Recipe.model_validate({"sources": {"long": source}})
+    return CurationRecipe.model_validate({"sources": {"long": source}})
 
 
 def test_a_written_question_that_no_episode_takes_is_counted(tmp_path: Path) -> None:
-    counts = asyncio.run(curate(written(tmp_path, "2 + 2? " * 5000), tmp_path / "run", Workshop()))
+    counts = curated(written(tmp_path, "2 + 2? " * 5000), tmp_path / "run", Workshop())
     assert {count.name: count.rejected for count in counts}["normalise"] == {"question_too_long": 1}
 
 
@@ -91,15 +91,17 @@ def test_a_full_disk_comes_out_as_itself(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: Any) -> None:
         raise StorageError("the disk is full", "free some space")
 
-    monkeypatch.setattr(Shelf, "write", full)
+    monkeypatch.setattr(EpisodeStore, "write", full)
     with pytest.raises(StorageError):
-        asyncio.run(curate(written(tmp_path, "2 + 2?"), tmp_path / "run", Workshop()))
+        curated(written(tmp_path, "2 + 2?"), tmp_path / "run", Workshop())
 
 
 def test_several_processes_leave_the_asking_to_this_one(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     values = recipe_values(write_rows(tmp_path / "source", 20))
     workshop = Workshop()
-    pace = Pace(runner=runner_named("local", 2), patience=QUICK.patience)
-    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", workshop, pace=pace))
+    execution = Execution(runner_named("local", 2), retry=QUICK.retry)
+    asyncio.run(
+        curate(CurationRecipe.model_validate(values), tmp_path / "run", workshop, execution=execution)
+    )
     assert workshop.opened == 3, "two probes and a teacher, each once, seen from here"

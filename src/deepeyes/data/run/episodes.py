@@ -3,7 +3,7 @@
 A `TraceWriter` forces every episode to the disk, which costs milliseconds each; here many short episodes end
 every second. What always holds: an episode is appended whole and handed to the operating system at once:
 killing the process loses nothing that was written. Inside `syncing` the disk is told every second, so that a
-machine that loses power may repeat the episodes of its last one. Pictures go to the run's own folder.
+machine that loses power may repeat the episodes of its last one. Images go to the run's own folder.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _SYNC_SECONDS = 1.0
 class _PartWriter(TraceWriter):
     """One part's file."""
 
-    def __init__(self, run: RunFolder, shelf: str, part: int) -> None:
-        super().__init__(run.episodes(shelf, part))
+    def __init__(self, run: RunFolder, store: str, part: int) -> None:
+        super().__init__(run.episodes(store, part))
         self.images = ImageStore(run.images)
         self._unsynced = False
 
@@ -49,7 +49,7 @@ class _PartWriter(TraceWriter):
                 os.fsync(file.fileno())
 
 
-class Tally(NamedTuple):
+class Outcome(NamedTuple):
     """What counts of an episode that is a result."""
 
     right: bool
@@ -57,7 +57,7 @@ class Tally(NamedTuple):
     """Whether it called a tool."""
 
 
-class Shelf(TraceWriter):
+class EpisodeStore(TraceWriter):
     """A writer for `run_many` that puts each episode into the part of its task and remembers how it ended."""
 
     def __init__(self, run: RunFolder, name: str, part_of: Mapping[str, int]) -> None:
@@ -66,7 +66,7 @@ class Shelf(TraceWriter):
         self.images = ImageStore(run.images)
         self._part_of = part_of
         self._parts = {part: _PartWriter(run, name, part) for part in sorted(set(part_of.values()))}
-        self._tallies: dict[str, Tally] = {}
+        self._outcomes: dict[str, Outcome] = {}
         for writer in self._parts.values():
             if writer.path.exists():
                 for trace in read_traces(writer.folder):
@@ -77,16 +77,16 @@ class Shelf(TraceWriter):
         self._note(trace)
 
     def done_ids(self) -> set[str]:
-        return set(self._tallies)
+        return set(self._outcomes)
 
-    def tallies(self, ids: Iterable[str]) -> list[Tally]:
+    def outcomes(self, ids: Iterable[str]) -> list[Outcome]:
         """Those of these episodes that are there with a result."""
-        return [self._tallies[key] for key in ids if key in self._tallies]
+        return [self._outcomes[key] for key in ids if key in self._outcomes]
 
     def _note(self, trace: Trace) -> None:
         if trace.stop_reason.is_result:
             right = trace.verdict is not None and trace.verdict.score >= 1
-            self._tallies[trace.id] = Tally(right, bool(trace.tool_turns))
+            self._outcomes[trace.id] = Outcome(right, bool(trace.tool_turns))
 
     def sync(self) -> None:
         """Force to the disk what was written since the last time."""

@@ -51,7 +51,7 @@ async def write_shard(
         trace = await teach(example, replies, agent, images)
         if is_sound(trace) and is_supported(example, trace):
             kept.append(trace)
-            given = {turn for turn, reply in enumerate(replies) if reply.given}
+            given = {turn for turn, reply in enumerate(replies) if reply.masked}
             conversations.append(conversation_of(trace, images, given))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
