@@ -5,17 +5,18 @@ A question ends in "item N?"; its answer is N * 7. What a model does with it dep
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tools.fake_sandbox import FakeSandbox
+from tools.fake_sandbox import Cell, FakeSandbox, FakeSession
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import InfrastructureError
@@ -128,6 +129,22 @@ class Talk:
         return None
 
 
+class ShowingSession(FakeSession):
+    """Shows the value of the last expression, as the real sandbox does."""
+
+    async def run(self, code: str, *, timeout: float) -> Cell:
+        tree = ast.parse(code)
+        last = tree.body[-1] if tree.body else None
+        if isinstance(last, ast.Expr) and not ast.unparse(last).startswith(("print(", "display(")):
+            last.value = ast.Call(ast.Name("display", ast.Load()), [last.value], [])
+        return await super().run(ast.unparse(ast.fix_missing_locations(tree)), timeout=timeout)
+
+
+class ShowingSandbox(FakeSandbox):
+    async def open(self, images: Mapping[str, Image.Image], *, seed: int) -> FakeSession:
+        return ShowingSession(self, images, seed)
+
+
 class Crew:
     """An `OpenAgent` over talkers; keeps them in `models` so that tests can count."""
 
@@ -140,7 +157,7 @@ class Crew:
         self, model: str, *, tools: bool = True, limits: Limits, sampling: Sampling, **_: Any
     ) -> AsyncGenerator[Agent]:
         talker = self.models.setdefault(model, Talker(model, self.latency, self.flaky))
-        python = [PythonTool(FakeSandbox())] if tools else []
+        python = [PythonTool(ShowingSandbox())] if tools else []
         yield Agent(talker, ToolSet(python), None, limits, sampling)
 
 

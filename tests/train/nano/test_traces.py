@@ -11,6 +11,7 @@ from deepeyes.analysis.crops import contains, find_crop
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.trace import Trace
 from deepeyes.data.stages.teach.quality import failed_checks
+from deepeyes.data.stages.teach.teachers import WORLD_CHECKS
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
 from deepeyes.tools.base import Episode, Tool, ToolResult, ToolSet
