@@ -40,7 +40,7 @@ def result(run: Path) -> dict[str, Any]:
         name = str(path.relative_to(run))
         assert not name.endswith((".part", ".tmp")) or not path.is_file(), f"{name} was left behind"
         if path.name == "traces.jsonl":
-            traces = [json.loads(line) for line in path.read_text().splitlines()]
+            traces = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
             assert max(Counter(trace["id"] for trace in traces).values()) == 1, f"{name}: an episode twice"
             found[name] = {trace["id"]: without_clocks(trace) for trace in traces}
         elif path.suffix in (".jsonl", ".json", ".toml", ".md"):

@@ -1,6 +1,6 @@
 """What all exports share: the samples of a complete run, message by message, with their images.
 
-What always holds: samples come in the order of the run's items; text that spells out a special token or a
+What always holds: samples come in the order of the run's items; text that spells out a special token or an
 image placeholder is made inert, so the number of placeholders is the number of images; an export is
 written beside its place and moved there when it is complete; it replaces an earlier export and nothing else.
 """
@@ -8,16 +8,17 @@ written beside its place and moved there when it is complete; it replaces an ear
 from __future__ import annotations
 
 import io
+import json
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from deepeyes.core.actions import ToolSpec
+from deepeyes.core.actions import ToolCall, ToolSpec
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
@@ -106,8 +107,7 @@ class CompleteRun:
     def imitations(self, split: str) -> Iterator[Sample]:
         """Conversations to learn from."""
         for item, trace in self.traced(split):
-            said = tuple(self._said(message) for message in trace.messages())
-            yield Sample(item, trace, said)
+            yield Sample(item, trace, _taking_turns(map(self._said, trace.messages())))
 
     def traced(self, split: str) -> Iterator[tuple[Item, Trace]]:
         """Items with a trace, and the trace."""
@@ -144,7 +144,24 @@ class CompleteRun:
                 pixels = part.with_pixels(self.images).pixels
                 assert pixels is not None
                 pieces.append(pixels)
+        pieces += [neutralise_special(_in_words(call)) for call in message.tool_calls]
         return PlainMessage("user" if message.role == "tool" else message.role, tuple(pieces))
+
+
+def _taking_turns(messages: Iterable[PlainMessage]) -> tuple[PlainMessage, ...]:
+    """Neighbouring messages of one role as one: in some dialects a result and its images come as two."""
+    turns: list[PlainMessage] = []
+    for message in messages:
+        if turns and turns[-1].role == message.role:
+            message = replace(message, pieces=turns.pop().pieces + message.pieces)
+        turns.append(message)
+    return tuple(turns)
+
+
+def _in_words(call: ToolCall) -> str:
+    """A call that went through the server's own syntax, as the chat templates of Qwen's models write it."""
+    said = json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+    return f"\n<tool_call>\n{said}\n</tool_call>"
 
 
 def png(image: Image.Image) -> bytes:
