@@ -6,12 +6,21 @@ from pathlib import Path
 import pytest
 from data.crew import Crew, curated, drawing, write_rows
 
+from deepeyes.core.images import VisionSpec
+from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling
+from deepeyes.data.curate import Execution
 from deepeyes.data.recipe import CurationRecipe
+from deepeyes.data.run.probe import RetryRounds
+from deepeyes.data.run.runners import ThisProcess
+from deepeyes.data.stages.teach.synthesize import Teacher
 
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")
 arrow = pytest.importorskip("pyarrow")
 
+BASE = "openai:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
+WRITTEN = {"model": "written", "dialect": "deepeyes_v2", "tools": False}
 RECIPES = Path(__file__).parents[2] / "recipes/data"
 
 
@@ -53,6 +62,156 @@ def own_questions(folder: Path) -> list[str]:
         f"decontaminate.against.vstar.path={folder}/bench.jsonl",
         *(f"{section}.model={name}" for section, name in models.items()),
     ]
+
+
+STAGES = {
+    "normalise": {"question_chars": 4000},
+    "verifiable": {"max_chars": 80, "max_words": 10, "allow_rough": False},
+    "difficulty": {"model": "", "dialect": "", "k": 8, "max_right": 2, "sampling": (1.0, 0)},
+    "tool_benefit": {
+        "model": "",
+        "dialect": "",
+        "k": 8,
+        "search": (),
+        "solved_at": 1,
+        "otherwise": "cold_start",
+        "sampling": (1.0, 1),
+    },
+    "synthesize": {"teachers": {}, "attempts": 2, "written": Teacher(**WRITTEN)},
+    "verify": {"tolerate": ()},
+    "fingerprint": {"folder": "images"},
+    "deduplicate": {"distance": 16, "similarity": 0.85},
+    "decontaminate": {
+        "against": {},
+        "distance": 20,
+        "similarity": 0.8,
+        "min_words": 8,
+        "folder": "benchmarks",
+    },
+    "mix": {"by": "source", "shares": {}, "caps": {}, "seed": 0},
+    "split": {"validation": 0.02, "distance": 20, "seed": 0},
+}
+"""What every stage does where a recipe says nothing; of `sampling`, its temperature and seed."""
+
+
+def test_a_recipe_that_says_nothing_does_what_it_always_did() -> None:
+    recipe = CurationRecipe.model_validate({"sources": {"w": {"kind": "world", "limit": 1}}})
+    assert (recipe.title, recipe.batch) == ("curated data", 256)
+    assert [stage.name for stage in recipe.stages] == list(STAGES)
+    for stage in recipe.stages:
+        found = {name: getattr(stage, name) for name in type(stage).model_fields}
+        if "sampling" in found:
+            found["sampling"] = (found["sampling"].temperature, found["sampling"].seed)
+            assert found.pop("limits") == Limits()
+        assert found == STAGES[stage.name]
+    teacher = Teacher(model="x")
+    assert (teacher.sampling, teacher.limits) == (Sampling(temperature=0.7, seed=2), Limits())
+    assert (teacher.dialect, teacher.tools, teacher.search, teacher.vision) == ("", True, (), VisionSpec())
+    export = recipe.export
+    assert (export.images, export.dialect, export.tools) == ("seen", "deepeyes_v2", None)
+    assert export.vision == VisionSpec()
+    source = recipe.sources["w"].model_dump(exclude={"kind", "limit", "columns"})
+    assert source == {
+        "path": "",
+        "config": "",
+        "split": "train",
+        "images": "",
+        "route": "",
+        "license": "",
+        "needs_image": None,
+        "needs_answer": True,
+        "question": "",
+        "separator": "",
+        "families": ("tiny", "direct"),
+        "seed": 0,
+    }
+    assert recipe.sources["w"].columns.model_dump() == {
+        "id": "id",
+        "question": "question",
+        "answer": "answer",
+        "answers": "",
+        "images": ("images", "image"),
+        "options": "options",
+        "reasoning": "",
+        "family": "",
+        "kind": "",
+        "meta": (),
+    }
+
+
+def test_how_a_recipe_is_carried_out_by_default() -> None:
+    execution = Execution()
+    assert (execution.runner, execution.concurrency) == (ThisProcess(), 32)
+    assert execution.retry == RetryRounds(rounds=3, wait=5.0, tolerated=0.05)
+
+
+NANO = VisionSpec(factor=28, min_pixels=3136, max_pixels=37632)
+FAMILIES = ("tiny", "direct", "perception", "chart", "table", "geometry", "search", "integration")
+SHIPPED = {
+    "world": {
+        "title": "Embedded world, cold start and RL prompts",
+        "sources": {"world": {"kind": "world", "limit": 400, "license": "Apache-2.0"}},
+        "difficulty": {"model": "nano-base"},
+        "tool_benefit": {"model": "nano-base"},
+        "synthesize": {
+            "teachers": {"world": Teacher(model="world", dialect="deepeyes_v2/brief", vision=NANO)}
+        },
+        "export": {"dialect": "deepeyes_v2/brief", "vision": NANO},
+    },
+    "world_all": {
+        "title": "Embedded world, all families",
+        "sources": {
+            "world": {
+                "kind": "world",
+                "families": FAMILIES,
+                "limit": 400,
+                "license": "Apache-2.0",
+                "route": "cold_start",
+            }
+        },
+        "synthesize": {
+            "teachers": {
+                "world": Teacher(model="world", dialect="deepeyes_v2/brief", vision=NANO, search=("world",))
+            }
+        },
+        "export": {"dialect": "deepeyes_v2/brief", "vision": NANO},
+    },
+    "published": {
+        "title": "Published tool-use data, cleaned",
+        "sources": {
+            "sft": {"kind": "sharegpt", "path": "data/DeepEyesV2_SFT/*.json"},
+            "rl": {"kind": "rl", "path": "data/DeepEyesV2_RL/*.parquet"},
+        },
+    },
+    "deepeyes_v2": {
+        "title": "Tool-use data by difficulty and tool benefit",
+        "sources": {
+            "questions": {"kind": "jsonl", "path": "data/questions.jsonl"},
+            "long_thought": {
+                "kind": "jsonl",
+                "path": "data/long_thought.jsonl",
+                "columns": {"reasoning": "reasoning"},
+            },
+        },
+        "difficulty": {"model": BASE, "k": 8, "max_right": 2},
+        "tool_benefit": {"model": BASE, "k": 8, "solved_at": 1},
+        "synthesize": {
+            "attempts": 2,
+            "teachers": {
+                "first": Teacher(model="openai:teacher@http://127.0.0.1:8001/v1"),
+                "second": Teacher(model="openai:teacher@http://127.0.0.1:8002/v1"),
+            },
+        },
+        "decontaminate": {"against": {"vstar": {"kind": "jsonl", "path": "data/vstar.jsonl"}}},
+        "split": {"validation": 0.02},
+    },
+}
+"""What the shipped recipes say, beside the defaults."""
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_recipe_says_what_it_always_said(path: Path) -> None:
+    assert CurationRecipe.load(path) == CurationRecipe.model_validate(SHIPPED[path.stem])
 
 
 TINY = {"published": published, "deepeyes_v2": own_questions}

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.files import write_atomic
-from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
+from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE, Trace, read_traces
 from deepeyes.data.item import Item, TraceRef
 from deepeyes.data.old_names import renamed
 
@@ -110,7 +110,8 @@ class RunFolder:
         for place, ref in enumerate(wanted):
             key = (ref.store, ref.part)
             if key not in by_part:
-                traces = read_traces(self.episodes(*key))
+                folder = self.episodes(*key)
+                traces = read_traces(folder) if (folder / TRACES_FILE).exists() else ()
                 by_part[key] = {trace.id: trace for trace in traces if trace.id in names}
             if ref.id not in by_part[key]:
                 raise InputError(f"episode {ref.id} is gone from {self.path}", "run the curation again")
