@@ -1,7 +1,12 @@
 """Every recipe that we ship can begin, and runs where no real model is needed for it."""
 
 import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from data.crew import Crew, curated, drawing, write_rows
@@ -10,9 +15,11 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.data.curate import Execution
+from deepeyes.data.item import Item
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.probe import RetryRounds
 from deepeyes.data.run.runners import ThisProcess
+from deepeyes.data.stages.stage import Stage
 from deepeyes.data.stages.teach.synthesize import Teacher
 
 pytest.importorskip("datasketch")
@@ -225,3 +232,33 @@ def test_a_shipped_recipe_can_begin_and_runs(path: Path, tmp_path: Path) -> None
     if path.stem in TINY:
         counts = curated(recipe, tmp_path / "run", Crew())
         assert set(counts[-1].sources) == set(recipe.sources), [count.rejected for count in counts]
+
+
+def test_the_stage_of_the_docs_works(tmp_path: Path) -> None:
+    text = (RECIPES.parents[1] / "docs/data.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+class Third(Stage):
+    """Leaves out every third row."""
+
+    name: ClassVar[str] = "third"
+
+    every: int = 3
+
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        return [item.rejected(self.name, "third") if item.row % self.every == 2 else item for item in items]
+
+
+class ThirdRecipe(CurationRecipe):
+    third: Third = Third()
+
+
+def test_a_stage_needs_a_field_of_the_recipe_and_nothing_else(tmp_path: Path) -> None:
+    source = {"kind": "jsonl", "path": str(write_rows(tmp_path, 6)), "route": "rl"}
+    recipe = ThirdRecipe.model_validate({"sources": {"rows": source}, "batch": 4, "third": {"every": 3}})
+    counts = curated(recipe, tmp_path / "run")
+    assert (counts[-1].name, counts[-1].rejected, counts[-1].kept) == ("third", {"third": 2}, 4)
+    assert curated(recipe, tmp_path / "run") == counts, "and goes on like the others"

@@ -13,6 +13,7 @@ from pyarrow import parquet
 from rich.console import Console
 
 from deepeyes.analysis.toolmix import use_of
+from deepeyes.core.actions import AnswerAction, CallAction, ToolCall
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
@@ -195,6 +196,40 @@ def test_thoughts_of_one_who_was_told_are_leaks(thought: str) -> None:
 )
 def test_thoughts_of_one_who_worked_it_out_are_no_leaks(thought: str) -> None:
     assert failed_checks(trace(last("7", thought))) == ()
+
+
+def called(code: str, stdout: str = "", number: int = 1, tool: str = "python") -> Turn:
+    """A turn that calls a tool through a server's own syntax."""
+    arguments = {"code": code} if tool == "python" else {"query": code}
+    call = ToolCall(name=tool, arguments=arguments, id=f"call-{number}")
+    seen = Observation(tool=tool, stdout=stdout)
+    return Turn(text="", action=CallAction(thought="I look.", call=call), observation=seen)
+
+
+@pytest.mark.parametrize(
+    ("turns", "found"),
+    [
+        ([called("print(6 + 1)", "7PK2\n")], ()),
+        ([called("print('7PK2')", "7PK2\n")], ("leaked_answer",)),
+        ([called("w = image_1.width"), called("print(w)", "9\n", 2)], ()),
+        ([called("w = image_1.width")], ("unused_call",)),
+        ([called("print(1)", "1\n"), called("print(1)", "1\n", 2)], ("repeated_call",)),
+        ([called("boats", "x\n", 1, "search"), called("boats", "x\n", 2, "search")], ("repeated_call",)),
+        ([called("boats", "", 1, "search")], ("unused_call",)),
+    ],
+)
+def test_calls_through_a_servers_own_syntax_are_checked_like_code(
+    turns: list[Turn], found: tuple[str, ...]
+) -> None:
+    end = Turn(text="7PK2", action=AnswerAction(text="7PK2"))
+    made = trace(answer="7PK2").model_copy(update={"turns": (*turns, end), "dialect": "native"})
+    assert failed_checks(made) == found
+
+
+def test_further_checks_come_last_and_are_asked_of_answered_traces_alone() -> None:
+    further = {"first": lambda _: True, "second": lambda _: False, "third": lambda _: True}
+    assert failed_checks(trace(last(), score=0), further) == ("wrong_answer", "first", "third")
+    assert failed_checks(trace(stop_reason=StopReason.timeout), further) == ("timeout",)
 
 
 def test_every_answer_that_counts_as_right_can_leak() -> None:

@@ -27,7 +27,7 @@ def claim(run: RunFolder, recipe: CurationRecipe) -> None:
     if run.path.exists() and not run.path.is_dir():
         raise InputError(f"{run.path} is a file, not a folder", "choose another --out")
     if path.exists():
-        before = CurationRecipe.load(path)
+        before = type(recipe).load(path)
         _refuse_waste(run, recipe, before)
         _drop_stale(run, recipe, before)
         run.sweep()
