@@ -364,6 +364,60 @@ def test_the_card_of_prompts_tells_of_prompts_alone(run: Path, tmp_path: Path) -
     assert {routes[name] for name in samples_of((taught / "README.md").read_text())} == {"cold_start"}
 
 
+def table(card: str, heading: str) -> dict[str, list[str]]:
+    """The rows of the table below a heading of its first column, by that column."""
+    lines = card[card.index(f"| {heading} |") :].split("\n")[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return {first.replace("\\", ""): rest for first, *rest in rows[: lines.index("")]}
+
+
+def spread(values: list[int]) -> list[str]:
+    ordered = sorted(values)
+    return [str(ordered[int(share * (len(ordered) - 1))]) for share in (0.5, 0.9, 1.0)]
+
+
+@pytest.mark.parametrize("layout", ["trl", "sharegpt", "verl", "traces"])
+def test_the_card_counts_and_measures_what_its_export_holds(run: Path, layout: str, tmp_path: Path) -> None:
+    place, _ = export(run, layout, tmp_path / layout)
+    card = (place / "README.md").read_text("utf-8")
+    splits = [traced(run, split) for split in ("train", "validation")]
+    if layout == "sharegpt":
+        splits = [[(item, trace) for item, trace in both if not item.masked_turns] for both in splits]
+    counts = table(card, "route")
+    if layout != "verl":
+        for route in ("cold_start", "text"):
+            assert counts[route] == [str(sum(i.route == route for i, _ in both)) for both in splits]
+        traces = [trace for both in splits for _, trace in both]
+        lengths = table(card, "per trace")
+        assert lengths["turns"] == spread([len(trace.turns) for trace in traces])
+        assert lengths["tool calls"] == spread([len(trace.tool_turns) for trace in traces])
+        assert lengths["images"] == spread([len(trace.image_parts()) for trace in traces])
+    if layout != "sharegpt":
+        assert counts["rl"] == [str(len(asked(run, split))) for split in ("train", "validation")]
+        prompts = [item for split in ("train", "validation") for item in asked(run, split)]
+        lengths = table(card, "per prompt")
+        assert lengths["characters asked"] == spread([len(item.task.question) for item in prompts])
+    held = [
+        item
+        for item in RunFolder(run).final()
+        if item.trace and layout != "verl" and not (layout == "sharegpt" and item.masked_turns)
+    ]
+    held += [item for item in RunFolder(run).final() if item.route == "rl" and layout != "sharegpt"]
+    sources = {name: sum(item.source == name for item in held) for name in ("rows", "long", "charts")}
+    assert table(card, "source") == {
+        "rows": ["jsonl", "CC0-1.0", str(sources["rows"])],
+        "long": ["jsonl", "not stated", str(sources["long"])],
+        "charts": ["world", "Apache-2.0", str(sources["charts"])],
+    }
+    licenses = {item.license for item in held if item.license}
+    front = "other" if len(licenses) != 1 else json.dumps(licenses.pop().lower())
+    assert card.startswith(f"---\nlicense: {front}\n")
+    sizes = [max(Image.open(path).size) for path in (place / "card").glob("*.jpg")]
+    assert sizes and max(sizes) == (320 if sources["charts"] else 310)
+    body = card.partition("## How it was made")[0]
+    assert not any(token in body.partition("~~~~")[0] for token in PROTOCOL), "no markup of its page"
+
+
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no format"):
         export(run, "csv")
