@@ -115,7 +115,8 @@ class Talker:
         self.dialect_name = "native" if name == "native" else "deepeyes_v2"
         self.latency = latency
         self.flaky = flaky
-        self.sent = 0
+        self.sent = self.flying = self.most = 0
+        """Sends so far, now, and at most at once."""
 
     def conversation(self, sampling: Sampling = Sampling()) -> Talk:
         return Talk(self, sampling.seed)
@@ -132,7 +133,12 @@ class Talk:
 
     async def send(self, new_messages: Sequence[Message], **_: Any) -> Completion:
         self.model.sent += 1
-        await asyncio.sleep(3600 if self.model.name == "sleeps" else self.model.latency)
+        self.model.flying += 1
+        self.model.most = max(self.model.most, self.model.flying)
+        try:
+            await asyncio.sleep(3600 if self.model.name == "sleeps" else self.model.latency)
+        finally:
+            self.model.flying -= 1
         if self.model.flaky and random.random() < self.model.flaky:
             raise InfrastructureError("the server hung up", "start it again")
         if self.replies is None:
@@ -161,7 +167,8 @@ class ShowingSession(FakeSession):
 
 class ShowingSandbox(FakeSandbox):
     async def open(self, images: Mapping[str, Image.Image], *, seed: int) -> FakeSession:
-        return ShowingSession(self, images, seed)
+        self.sessions.append(ShowingSession(self, images, seed))
+        return self.sessions[-1]
 
 
 class Crew:

@@ -348,14 +348,14 @@ def sharegpt(tmp_path: Path, **fields: Any) -> dict[str, Any]:
 def read_published(tmp_path: Path, kind: Any, rows: list[Any]) -> list[Any]:
     file = tmp_path / "sft.json"
     file.write_text(json.dumps(rows))
-    source = Source(kind=kind, path=str(file))
+    source = Source(kind=kind, path=str(file), license="MIT")
     images = ImageStore(tmp_path / "images")
     return [to_item("sft", source, n, raw, images) for n, raw in enumerate(raw_rows(source))]
 
 
 def test_published_conversations_become_traces(tmp_path: Path) -> None:
     ((item, trace),) = read_published(tmp_path, "sharegpt", [sharegpt(tmp_path)])
-    assert item.kept and item.route == "trace" and item.task.answer == "7PK2"
+    assert item.kept and item.route == "trace" and item.task.answer == "7PK2" and item.license == "MIT"
     assert item.task.question == "What does it say?" and len(item.task.images) == 1
     assert [turn.kind for turn in trace.turns] == ["code", "answer"]
     assert len(trace.turns[0].observation.images) == 1 and trace.tools == ("python",)
@@ -546,8 +546,9 @@ def test_published_prompts_and_broken_ones(tmp_path: Path) -> None:
         (prompt(prompt=[], extra_info=None), "no_messages"),
     ]
     parquet.write_table(arrow.Table.from_pylist([one for one, _ in cases]), tmp_path / "rl.parquet")
-    source = Source(kind="rl", path=str(tmp_path / "rl.parquet"))
+    source = Source(kind="rl", path=str(tmp_path / "rl.parquet"), license="MIT")
     images = ImageStore(tmp_path / "images")
     read = [to_item("rl", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
     assert [item.rejection.reason if item.rejection else "" for item in read] == [r for _, r in cases]
+    assert {item.license for item in read} == {"MIT"}
     assert read[0].route == "rl" and read[0].id == "rl/a1" and read[0].task.family == "perception"

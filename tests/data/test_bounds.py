@@ -19,7 +19,7 @@ from deepeyes.core.images import ImageStore, VisionSpec, image_ref
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Verdict
-from deepeyes.data.curate import rejects
+from deepeyes.data.curate import Execution, rejects
 from deepeyes.data.item import Item, PassRate, TraceRef, Trial, Unusable
 from deepeyes.data.run import probe
 from deepeyes.data.run.episodes import EpisodeStore
@@ -361,6 +361,21 @@ def test_a_failed_check_of_a_trace_needs_no_world(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "('wrong_answer',) []\n"
+
+
+def test_a_run_is_graded_and_paced_as_it_is_told(tmp_path: Path) -> None:
+    values = recipe_values(write_rows(tmp_path / "source", 6, first=1))
+    crew = Crew(latency=0.002)
+    wrong = curated(
+        values,
+        tmp_path / "run",
+        crew,
+        execution=Execution(concurrency=3),
+        grade=lambda task, answer: Verdict(score=0.0),
+    )
+    by_name = {count.name: count for count in wrong}
+    assert by_name["verify"].rejected == {"wrong_answer": 6}
+    assert crew.models["pupil"].most == crew.models["teacher"].most == 3
 
 
 def test_the_parts_of_a_run_are_as_long_as_its_batch(tmp_path: Path) -> None:
