@@ -58,16 +58,16 @@ def main() -> None:
 async def measure(options: argparse.Namespace, name: str, requests: int, folder: Path) -> dict[str, Any]:
     """Time one stage over items that are on disk."""
     from deepeyes.data.run.folder import RunFolder
-    from deepeyes.data.run.probe import AskWork, Patience
-    from deepeyes.data.stages.probe.difficulty import Difficult
-    from deepeyes.data.stages.probe.tool_benefit import Benefit
+    from deepeyes.data.run.probe import Asking, ProbeWork
+    from deepeyes.data.stages.probe.difficulty import DifficultyFilter
+    from deepeyes.data.stages.probe.tool_benefit import ToolBenefitSplit
 
     run = RunFolder(folder)
     source, target = run.stage(1, "read"), run.stage(2, name)
     parts = write_items(run, options.questions, tuple(options.size))
-    stage = (Difficult if requests == 1 else Benefit)(model="scripted")
+    stage = (DifficultyFilter if requests == 1 else ToolBenefitSplit)(model="scripted")
     crew = Crew(options.latency)
-    work = AskWork(run, stage, source, target, crew, Patience(concurrency=options.in_flight))
+    work = ProbeWork(Asking(run, crew, concurrency=options.in_flight), stage, source, target)
     episodes = options.questions * stage.k
     start, cpu = time.perf_counter(), time.process_time()
     await work.ask(range(parts))

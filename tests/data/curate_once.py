@@ -12,10 +12,10 @@ def main() -> None:
 
     from deepeyes.data.curate import curate
     from deepeyes.data.export.formats import FORMATS, export
-    from deepeyes.data.recipe import Recipe
+    from deepeyes.data.recipe import CurationRecipe
 
     recipe, out, latency = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    asyncio.run(curate(Recipe.load(recipe), out, Crew(latency)))
+    asyncio.run(curate(CurationRecipe.load(recipe), out, Crew(latency)))
     for layout in FORMATS:
         export(out, layout)
 

@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Crew, picture, recipe_values, truth, write_rows
+from data.crew import Crew, curated, drawing, recipe_values, truth, write_rows
 from pydantic import ValidationError
 
 from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
-from deepeyes.data.curate import Pace, curate
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.curate import Execution, curate
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RunFolder
 from deepeyes.data.run.funnel import counts_of
-from deepeyes.data.run.probe import Patience
-from deepeyes.data.sources.readers import fingerprint, raw_rows, to_item
+from deepeyes.data.run.probe import RetryRounds
+from deepeyes.data.sources.readers import raw_rows, source_digest, to_item
 from deepeyes.data.sources.source import Source
 
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")
 
-QUICK = Pace(patience=Patience(concurrency=8, wait=0.01))
+QUICK = Execution(concurrency=8, retry=RetryRounds(wait=0.01))
 
 
 def png(number: int) -> bytes:
     data = io.BytesIO()
-    picture(number).save(data, "PNG")
+    drawing(number).save(data, "PNG")
     return data.getvalue()
 
 
@@ -98,8 +98,8 @@ def test_every_bad_row_is_counted_and_kept_with_its_reason(tmp_path: Path) -> No
         "kind": "fine",
         "meta": "note",
     }
-    recipe = Recipe.model_validate(values)
-    read = asyncio.run(curate(recipe, tmp_path / "run", Crew()))[0]
+    recipe = CurationRecipe.model_validate(values)
+    read = curated(recipe, tmp_path / "run", Crew())[0]
     wanted: dict[str, int] = {}
     for _, reason in BAD:
         wanted[reason] = wanted.get(reason, 0) + 1
@@ -132,13 +132,17 @@ def test_a_bad_teacher_is_counted_and_the_next_one_is_asked(
     tmp_path: Path, teacher: str, reason: str
 ) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 3, first=1), teachers=(teacher,))
-    values["sources"]["rows"]["lane"] = "cold_start"
+    values["sources"]["rows"]["route"] = "cold_start"
     values["synthesize"]["teachers"][teacher]["limits"] = {"turns": 4, "episode_seconds": 0.3, "retries": 0}
-    alone = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "alone", Crew(), pace=QUICK))
+    alone = asyncio.run(
+        curate(CurationRecipe.model_validate(values), tmp_path / "alone", Crew(), execution=QUICK)
+    )
     by_name = {count.name: count for count in alone}
     assert by_name["verify"].rejected == {reason: 3}
     values["synthesize"]["teachers"]["teacher"] = {"model": "teacher"}
-    both = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "both", Crew(), pace=QUICK))
+    both = asyncio.run(
+        curate(CurationRecipe.model_validate(values), tmp_path / "both", Crew(), execution=QUICK)
+    )
     assert {count.name: count for count in both}["verify"].kept == 3
     items = RunFolder(tmp_path / "both").final()
     assert [trial.teacher for trial in items[0].trials] == [teacher, "teacher"]
@@ -147,65 +151,65 @@ def test_a_bad_teacher_is_counted_and_the_next_one_is_asked(
 
 def test_what_verify_tolerates_is_not_tried_again(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 3, first=1), teachers=("fails", "teacher"))
-    values["sources"]["rows"]["lane"] = "cold_start"
+    values["sources"]["rows"]["route"] = "cold_start"
     values["verify"] = {"tolerate": ["failed_call"]}
-    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew(), pace=QUICK))
+    curated(values, tmp_path / "run", Crew(), execution=QUICK)
     tried = [[trial.teacher for trial in item.trials] for item in RunFolder(tmp_path / "run").final()]
     assert tried == [["fails"]] * 3
     values["verify"] = {}
-    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew(), pace=QUICK))
+    curated(values, tmp_path / "run", Crew(), execution=QUICK)
     tried = [[trial.teacher for trial in item.trials] for item in RunFolder(tmp_path / "run").final()]
     assert tried == [["fails", "teacher"]] * 3, "what is no longer tolerated is taught again"
 
 
 def test_our_failures_are_tried_again_and_never_count_as_wrong(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 10)
-    recipe = Recipe.model_validate(recipe_values(file))
-    steady = asyncio.run(curate(recipe, tmp_path / "steady", Crew(), pace=QUICK))
-    patient = Pace(patience=Patience(concurrency=8, wait=0.01, rounds=40))
-    flaky = asyncio.run(curate(recipe, tmp_path / "flaky", Crew(flaky=0.2), pace=patient))
+    recipe = CurationRecipe.model_validate(recipe_values(file))
+    steady = curated(recipe, tmp_path / "steady", Crew(), execution=QUICK)
+    patient = Execution(concurrency=8, retry=RetryRounds(wait=0.01, rounds=40))
+    flaky = curated(recipe, tmp_path / "flaky", Crew(flaky=0.2), execution=patient)
     assert flaky == steady
     assert RunFolder(tmp_path / "flaky").final() == RunFolder(tmp_path / "steady").final()
 
 
 def test_a_server_that_stays_down_stops_the_run_which_then_goes_on(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 6)))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 6)))
     with pytest.raises(InfrastructureError, match="6 of 6 questions"):
-        asyncio.run(curate(recipe, tmp_path / "run", Crew(flaky=1.0), pace=QUICK))
-    counts = asyncio.run(curate(recipe, tmp_path / "run", Crew(), pace=QUICK))
-    assert counts == asyncio.run(curate(recipe, tmp_path / "other", Crew(), pace=QUICK))
+        curated(recipe, tmp_path / "run", Crew(flaky=1.0), execution=QUICK)
+    counts = curated(recipe, tmp_path / "run", Crew(), execution=QUICK)
+    assert counts == curated(recipe, tmp_path / "other", Crew(), execution=QUICK)
 
 
 def test_few_failures_of_ours_leave_out_the_item_not_the_run(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 4)))
-    lenient = Pace(patience=Patience(concurrency=8, wait=0.01, rounds=1, tolerated=1.0))
-    counts = asyncio.run(curate(recipe, tmp_path / "run", Crew(flaky=1.0), pace=lenient))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 4)))
+    lenient = Execution(concurrency=8, retry=RetryRounds(wait=0.01, rounds=1, tolerated=1.0))
+    counts = curated(recipe, tmp_path / "run", Crew(flaky=1.0), execution=lenient)
     assert {count.name: count.rejected for count in counts}["difficulty"] == {"infrastructure_error": 4}
 
 
 def test_changed_sources_are_refused(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 4)
     values = recipe_values(file)
-    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    curated(values, tmp_path / "run", Crew())
     (tmp_path / "run/stages/01-read/done.json").unlink()
     file.write_text(file.read_text() + "\n{}")
     with pytest.raises(ConfigError, match="changed"):
-        asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+        curated(values, tmp_path / "run", Crew())
     (tmp_path / "run/sources.json").write_text("{")
     with pytest.raises(InputError, match=r"sources\.json"):
-        asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+        curated(values, tmp_path / "run", Crew())
 
 
 def test_a_damaged_run_says_what_to_delete(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
     run = RunFolder(tmp_path / "run")
-    counts = asyncio.run(curate(recipe, run.path, Crew()))
+    counts = curated(recipe, run.path, Crew())
     last = run.stages()[-1]
     last.part(0).write_text("{")
     with pytest.raises(InputError, match="12-split and the stages after it"):
         run.final()
     last.drop()
-    assert asyncio.run(curate(recipe, run.path, Crew())) == counts
+    assert curated(recipe, run.path, Crew()) == counts
     for stage in run.stages():
         (stage.path / "done.json").unlink()
     with pytest.raises(InputError, match="complete yet"):
@@ -215,7 +219,7 @@ def test_a_damaged_run_says_what_to_delete(tmp_path: Path) -> None:
 def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 2)
     with pytest.raises(InputError, match="is a file"):
-        asyncio.run(curate(Recipe.model_validate(recipe_values(file)), file, Crew()))
+        curated(recipe_values(file), file, Crew())
 
 
 @pytest.mark.parametrize(
@@ -226,7 +230,7 @@ def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
         ("mix", {"shares": {"rows": float("inf")}}, "finite"),
         ("mix", {"shares": {"rows": float("nan")}}, "finite"),
         ("mix", {"shares": {"rwos": 0.5}}, "'rwos'"),
-        ("mix", {"by": "lane", "caps": {"trase": 5}}, "'trase'"),
+        ("mix", {"by": "route", "caps": {"trase": 5}}, "'trase'"),
         ("synthesize", {"teachers": {"a/b": {"model": "x"}}}, "no name for a teacher"),
         ("synthesize", {"teachers": {"written": {"model": "x"}}}, "no name for a teacher"),
     ],
@@ -237,7 +241,7 @@ def test_mistakes_are_found_before_anything_is_asked(
     values = recipe_values(write_rows(tmp_path / "source", 2))
     values[section] = {**values.get(section, {}), **fields}
     with pytest.raises(ConfigError, match=error):
-        Recipe.model_validate(values).checked()
+        CurationRecipe.model_validate(values).checked()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,7 @@ def test_mistakes_are_found_before_anything_is_asked(
 def test_settings_that_decide_nothing_are_refused(section: str, fields: dict[str, Any]) -> None:
     values = {"sources": {"a": {"kind": "world", "limit": 2}}, section: fields}
     with pytest.raises(ValidationError, match=section):
-        Recipe.model_validate(values)
+        CurationRecipe.model_validate(values)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +271,7 @@ def test_settings_that_decide_nothing_are_refused(section: str, fields: dict[str
 def test_names_that_nothing_has_are_found_at_once(section: str, fields: dict[str, Any], error: str) -> None:
     values = {"sources": {"a": {"kind": "world", "limit": 2}}, section: fields}
     with pytest.raises(DeepEyesError, match=error):
-        Recipe.model_validate(values).check_models()
+        CurationRecipe.model_validate(values).check_models()
 
 
 @pytest.mark.parametrize(
@@ -285,15 +289,15 @@ def test_names_that_nothing_has_are_found_at_once(section: str, fields: dict[str
 def test_a_source_that_is_not_there_stops_before_anything(fields: dict[str, Any], error: str) -> None:
     values = {"sources": {"a": fields}, "tool_benefit": {"otherwise": "rl"}}
     with pytest.raises(InputError, match=error):
-        Recipe.model_validate(values).checked()
+        CurationRecipe.model_validate(values).checked()
 
 
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"lane": "trace"}, "cannot enter as trace"),
-        ({"lane": "text"}, "without written reasoning"),
-        ({"kind": "world", "path": "", "limit": 2, "lane": "text"}, "without written reasoning"),
+        ({"route": "trace"}, "cannot enter as trace"),
+        ({"route": "text"}, "without written reasoning"),
+        ({"kind": "world", "path": "", "limit": 2, "route": "text"}, "without written reasoning"),
         ({"kind": "world", "limit": 2}, "path means nothing for kind world"),
         ({"families": ["chart"]}, "families means nothing for kind jsonl"),
         ({"config": "en"}, "config means nothing for kind jsonl"),
@@ -307,7 +311,7 @@ def test_settings_that_mean_nothing_are_refused(tmp_path: Path, fields: dict[str
     values = recipe_values(write_rows(tmp_path / "source", 2))
     values["sources"]["rows"].update(fields)
     with pytest.raises(ConfigError, match=error):
-        Recipe.model_validate(values).checked()
+        CurationRecipe.model_validate(values).checked()
 
 
 @pytest.mark.parametrize("question", ["{", "What is {}?", "{a!r}", "{a:>9}"])
@@ -319,12 +323,12 @@ def test_a_question_that_cannot_be_filled_is_refused(question: str) -> None:
 def test_questions_without_a_teacher_are_refused_at_once(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 2), teachers=())
     with pytest.raises(ConfigError, match="no teacher"):
-        Recipe.model_validate(values).checked()
+        CurationRecipe.model_validate(values).checked()
     values = {**values, "tool_benefit": {"otherwise": "rl"}}
-    Recipe.model_validate(values).checked()
-    values["sources"]["rows"]["lane"] = "cold_start"
+    CurationRecipe.model_validate(values).checked()
+    values["sources"]["rows"]["route"] = "cold_start"
     with pytest.raises(ConfigError, match="no teacher"):
-        Recipe.model_validate(values).checked()
+        CurationRecipe.model_validate(values).checked()
 
 
 def sharegpt(tmp_path: Path, **fields: Any) -> dict[str, Any]:
@@ -344,14 +348,14 @@ def sharegpt(tmp_path: Path, **fields: Any) -> dict[str, Any]:
 def read_published(tmp_path: Path, kind: Any, rows: list[Any]) -> list[Any]:
     file = tmp_path / "sft.json"
     file.write_text(json.dumps(rows))
-    source = Source(kind=kind, path=str(file))
+    source = Source(kind=kind, path=str(file), license="MIT")
     images = ImageStore(tmp_path / "images")
     return [to_item("sft", source, n, raw, images) for n, raw in enumerate(raw_rows(source))]
 
 
 def test_published_conversations_become_traces(tmp_path: Path) -> None:
     ((item, trace),) = read_published(tmp_path, "sharegpt", [sharegpt(tmp_path)])
-    assert item.kept and item.lane == "trace" and item.task.answer == "7PK2"
+    assert item.kept and item.route == "trace" and item.task.answer == "7PK2" and item.license == "MIT"
     assert item.task.question == "What does it say?" and len(item.task.images) == 1
     assert [turn.kind for turn in trace.turns] == ["code", "answer"]
     assert len(trace.turns[0].observation.images) == 1 and trace.tools == ("python",)
@@ -429,7 +433,7 @@ def reasons(tmp_path: Path, **fields: Any) -> list[str]:
 def test_odd_lines_of_a_folders_metadata_are_counted(tmp_path: Path) -> None:
     zoo = tmp_path / "zoo"
     zoo.mkdir()
-    picture(1).save(zoo / "a.png")
+    drawing(1).save(zoo / "a.png")
     told = {"file_name": "a.png", "question": "What\u2028is it?", "answer": "7"}
     lines = [
         "5",
@@ -489,15 +493,15 @@ def test_changed_files_are_noticed(tmp_path: Path, kind: str) -> None:
     if kind == "hf":
         datasets.Dataset.from_dict({"question": ["What?"]}).save_to_disk(str(place))
     source = Source.model_validate({"kind": kind, "path": str(place)})
-    before = fingerprint(source)
-    assert fingerprint(source) == before
+    before = source_digest(source)
+    assert source_digest(source) == before
     if kind == "folder":
-        picture(9).save(place / "pictures/0.png")
+        drawing(9).save(place / "images/0.png")
     elif kind == "hf":
         datasets.Dataset.from_dict({"question": ["Why??"]}).save_to_disk(str(place))
     else:
         (place / "rows.jsonl").write_text("{}")
-    assert fingerprint(source) != before
+    assert source_digest(source) != before
 
 
 def test_long_and_blank_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
@@ -508,13 +512,13 @@ def test_long_and_blank_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
     assert len(ids) == 4 and max(map(len, ids)) < 230
 
 
-def test_published_text_without_pictures_is_long_thought(tmp_path: Path) -> None:
+def test_published_text_without_images_is_long_thought(tmp_path: Path) -> None:
     named = [
         {"from": "human", "value": "2 + 2?"},
         {"from": "gpt", "value": "<think>2, 2.</think><answer>4</answer>"},
     ]
     ((item, trace),) = read_published(tmp_path, "sharegpt", [{"conversations": named}])
-    assert item.lane == "text" and trace.answer == "4" and not item.task.images
+    assert item.route == "text" and trace.answer == "4" and not item.task.images
 
 
 def test_published_prompts_and_broken_ones(tmp_path: Path) -> None:
@@ -542,8 +546,9 @@ def test_published_prompts_and_broken_ones(tmp_path: Path) -> None:
         (prompt(prompt=[], extra_info=None), "no_messages"),
     ]
     parquet.write_table(arrow.Table.from_pylist([one for one, _ in cases]), tmp_path / "rl.parquet")
-    source = Source(kind="rl", path=str(tmp_path / "rl.parquet"))
+    source = Source(kind="rl", path=str(tmp_path / "rl.parquet"), license="MIT")
     images = ImageStore(tmp_path / "images")
     read = [to_item("rl", source, n, raw, images)[0] for n, raw in enumerate(raw_rows(source))]
     assert [item.rejection.reason if item.rejection else "" for item in read] == [r for _, r in cases]
-    assert read[0].lane == "rl" and read[0].id == "rl/a1" and read[0].task.family == "perception"
+    assert {item.license for item in read} == {"MIT"}
+    assert read[0].route == "rl" and read[0].id == "rl/a1" and read[0].task.family == "perception"

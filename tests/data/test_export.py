@@ -1,26 +1,30 @@
 """Every export is read back: by the library it is for where that is installed, else by its column rules."""
 
-import asyncio
 import importlib
+import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Crew, recipe_values, write_rows
+from data.crew import HOSTILE, PROTOCOL, curated, recipe_values, write_rows
 from PIL import Image
 from pydantic import ValidationError
 from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.core.errors import InputError
-from deepeyes.core.images import ImageStore
-from deepeyes.core.trace import read_traces
-from deepeyes.data.curate import curate
+from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.task import Task
+from deepeyes.core.trace import Trace, read_traces
 from deepeyes.data.export.formats import FORMATS, export
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.item import Item
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RunFolder
 from deepeyes.data.run.probe import note_tools, noted_tools
+from deepeyes.dialects.neutralise import neutralise
+from deepeyes.dialects.neutralise import neutralise_special as inert
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.tools.search import SearchTool
@@ -28,41 +32,149 @@ from deepeyes.tools.search import SearchTool
 datasets = pytest.importorskip("datasets")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    values = recipe_values(write_rows(folder / "source", 24))
-    rows = [{"question": f"{n} + {n}?", "answer": 2 * n, "why": f"{n} and {n}. </think>"} for n in range(6)]
+WORLD = {
+    "model": "world",
+    "dialect": "deepeyes_v2/brief",
+    "vision": {"factor": 28, "min_pixels": 3136, "max_pixels": 37632},
+}
+
+
+def wild(folder: Path) -> dict[str, Any]:
+    """A recipe over all that an export may meet: several images a task and images from tools, all larger than
+    their views; turns that are not to be imitated; server tool calls; special tokens in questions, replies,
+    tool output, reasoning and file names; second right answers; rows without an image.
+    """
+    values = recipe_values(write_rows(folder, 24), teachers=("native", "teacher"))
+    teachers = values["synthesize"]["teachers"]
+    values["synthesize"]["teachers"] = {"world": WORLD, **teachers}
+    rows = [
+        {"question": f"{n} + {n}?", "answer": 2 * n, "why": f"{n} and {n}. </think> {HOSTILE}"}
+        for n in range(6)
+    ]
     (folder / "long.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
     columns = {"reasoning": "why"}
     values["sources"]["long"] = {"kind": "jsonl", "path": str(folder / "long.jsonl"), "columns": columns}
-    asyncio.run(curate(Recipe.model_validate(values), folder / "out", Crew()))
+    charts = {"families": ["chart"], "seed": 39, "limit": 2, "route": "cold_start", "license": "Apache-2.0"}
+    values["sources"]["charts"] = {"kind": "world", **charts}
+    return values
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    curated(wild(folder / "source"), folder / "out")
     return folder / "out"
 
 
-def placeholders(messages: list[dict[str, Any]]) -> int:
-    return sum(block["type"] == "image" for message in messages for block in message["content"])
+@pytest.fixture
+def full(run: Path, tmp_path: Path) -> Path:
+    """The same run, to be exported with its images in full."""
+    shutil.copytree(run, tmp_path / "full")
+    recipe = CurationRecipe.load(run / "recipe.toml", ["export.images=full"])
+    (tmp_path / "full/recipe.toml").write_text(recipe.dump())
+    return tmp_path / "full"
+
+
+def traced(run: Path, split: str) -> list[tuple[Item, Trace]]:
+    """What is to be imitated, in order."""
+    folder = RunFolder(run)
+    items = [item for item in folder.final() if item.trace and item.split == split]
+    return list(zip(items, folder.traces(item.trace for item in items if item.trace), strict=True))
+
+
+def asked(run: Path, split: str) -> list[Item]:
+    """Prompts for reinforcement learning, in order."""
+    return [item for item in RunFolder(run).final() if item.route == "rl" and item.split == split]
+
+
+def test_the_run_is_as_wild_as_it_claims(run: Path) -> None:
+    both = [*traced(run, "train"), *traced(run, "validation")]
+    parts = [part for _, trace in both for part in trace.image_parts()]
+    assert any(item.masked_turns for item, _ in both)
+    assert {trace.dialect for _, trace in both} == {"deepeyes_v2", "deepeyes_v2/brief", "native"}
+    assert any(len(item.task.images) == 2 for item, _ in both)
+    assert any(turn.observation.images for _, trace in both for turn in trace.tool_turns if turn.observation)
+    assert any(part.ref.width > part.view_width for part in parts)
+    said = "".join(message.text for _, trace in both for message in trace.messages())
+    assert all(token in said for token in (*PROTOCOL, "\u2028", "\0")) and "\ud800" not in said
+    prompts = asked(run, "train")
+    assert any(len(item.task.images) == 2 for item in prompts) and all(i.task.answers for i in prompts)
+    assert any("<|im_end|>" in item.task.question for item in prompts)
+    assert asked(run, "validation") and traced(run, "validation")
+
+
+def texts(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """(role, text) of each message, an image as `[image]`."""
+
+    def words(content: Any) -> str:
+        if isinstance(content, str):
+            return content.replace("<image>", "[image]")
+        return "".join(block["text"] if block["type"] == "text" else "[image]" for block in content)
+
+    return [(message["role"], words(message["content"])) for message in messages]
+
+
+def said(trace: Trace) -> list[tuple[str, str]]:
+    """What an export is to say: the conversation with special tokens made inert, results as user turns, calls
+    of the server's own syntax in words.
+    """
+    lines: list[tuple[str, str]] = []
+    for message in trace.messages():
+        text = "".join("[image]" if part.type == "image" else inert(part.text) for part in message.parts)
+        for call in message.tool_calls:
+            words = json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+            text += inert(f"\n<tool_call>\n{words}\n</tool_call>")
+        role = "user" if message.role == "tool" else message.role
+        if lines and lines[-1][0] == role:
+            text = lines.pop()[1] + text
+        lines.append((role, text))
+    return lines
 
 
 def load(path: Path, tmp_path: Path) -> Any:
     return datasets.load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path))
 
 
-def test_trl_files_are_read_by_datasets(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_trl_files_hold_the_conversations_word_for_word(run: Path, split: str, tmp_path: Path) -> None:
     place, files = export(run, "trl", tmp_path / "trl")
-    assert set(files) >= {"sft/train.parquet", "rl/train.parquet"}
+    rows = load(place / f"sft/{split}.parquet", tmp_path)
+    both = traced(run, split)
+    assert files[f"sft/{split}.parquet"] == len(rows) == len(both)
+    for row, (item, trace) in zip(rows, both, strict=True):
+        assert (row["id"], row["source"]) == (item.id, item.source)
+        assert row["masked_turns"] == list(item.masked_turns)
+        assert texts(row["messages"]) == said(trace)
+        shown = [part for message in trace.messages() for part in message.images]
+        assert [image.size for image in row["images"]] == [(p.view_width, p.view_height) for p in shown]
+        for token in PROTOCOL:
+            assert token not in json.dumps(row["messages"], ensure_ascii=False)
+    prompts = load(place / f"rl/{split}.parquet", tmp_path)
+    questions = asked(run, split)
+    assert files[f"rl/{split}.parquet"] == len(prompts) == len(questions)
+    vision = VisionSpec()
+    for row, item in zip(prompts, questions, strict=True):
+        task = item.task
+        assert (row["id"], row["source"], row["answer"]) == (item.id, item.source, task.answer)
+        assert row["answers"] == list(task.answers) == [f"seven times {item.row}"]
+        assert [image.size for image in row["images"]] == [
+            vision.view_size(ref.width, ref.height) for ref in task.images
+        ]
+        (_, system), (role, question) = texts(row["prompt"])
+        assert role == "user" and neutralise(task.question) in question and "python" in system
+        assert question.count("[image]") == len(task.images)
+        assert not any(token in system + question for token in PROTOCOL)
+
+
+def test_images_are_exported_in_full_where_that_is_asked_for(full: Path, tmp_path: Path) -> None:
+    place, _ = export(full, "trl", tmp_path / "trl")
     rows = load(place / "sft/train.parquet", tmp_path)
-    assert len(rows) == files["sft/train.parquet"]
-    for row in rows:
-        assert placeholders(row["messages"]) == len(row["images"])
-        assert all(isinstance(image, Image.Image) and image.width % 28 == 0 for image in row["images"])
-        assert (
-            row["messages"][-1]["role"] == "assistant"
-            and "<answer>" in row["messages"][-1]["content"][0]["text"]
-        )
+    for row, (_, trace) in zip(rows, traced(full, "train"), strict=True):
+        shown = [part.ref for message in trace.messages() for part in message.images]
+        assert [image.size for image in row["images"]] == [(ref.width, ref.height) for ref in shown]
     prompts = load(place / "rl/train.parquet", tmp_path)
-    assert all(placeholders(row["prompt"]) == len(row["images"]) == 1 and row["answer"] for row in prompts)
-    assert "python" in prompts[0]["prompt"][0]["content"][0]["text"], "the prompt names the tools of the run"
+    for row, item in zip(prompts, asked(full, "train"), strict=True):
+        assert [image.size for image in row["images"]] == [(r.width, r.height) for r in item.task.images]
 
 
 def test_trl_prepares_the_messages(run: Path, tmp_path: Path) -> None:
@@ -73,25 +185,38 @@ def test_trl_prepares_the_messages(run: Path, tmp_path: Path) -> None:
     for row in load(place / "sft/train.parquet", tmp_path):
         assert is_conversational(row)
         prepared = prepare_multimodal_messages(row["messages"], images=row["images"])
-        pictures = [b for m in prepared for b in m["content"] if b["type"] == "image"]
-        assert [picture["image"] for picture in pictures] == row["images"]
+        images = [b for m in prepared for b in m["content"] if b["type"] == "image"]
+        assert [image["image"] for image in images] == row["images"]
 
 
-def test_sharegpt_follows_the_rules_of_its_loader(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_sharegpt_follows_the_rules_of_its_loader(run: Path, split: str, tmp_path: Path) -> None:
     place, files = export(run, "sharegpt", tmp_path / "sharegpt")
-    info = json.loads((place / "dataset_info.json").read_text())["deepeyes"]
-    rows = json.loads((place / info["file_name"]).read_text())
-    assert len(rows) == files["train.json"]
+    name = {"train": "deepeyes", "validation": "deepeyes_validation"}[split]
+    info = json.loads((place / "dataset_info.json").read_text())[name]
+    rows = json.loads((place / info["file_name"]).read_text("utf-8"))
+    both = traced(run, split)
+    unmasked = [(item, trace) for item, trace in both if not item.masked_turns]
+    assert len(rows) == files[f"{split}.json"] == len(unmasked)
+    left_out = files.get(f"{split}.json: left out, with masked turns", 0)
+    assert left_out == len(both) - len(unmasked)
     tags = info["tags"]
-    for row in rows:
+    for row, (item, trace) in zip(rows, unmasked, strict=True):
         messages = row[info["columns"]["messages"]]
+        assert row["id"] == item.id and texts(messages) == said(trace)
         if messages[0][tags["role_tag"]] == tags["system_tag"]:
             messages = messages[1:]
+        shown = [part for message in trace.messages() for part in message.images]
+        sizes = [Image.open(place / path).size for path in row[info["columns"]["images"]]]
+        assert sizes == [(part.view_width, part.view_height) for part in shown]
         roles = [message[tags["role_tag"]] for message in messages]
         assert roles == [tags["user_tag"], tags["assistant_tag"]] * (len(roles) // 2) and roles
-        count = sum(message[tags["content_tag"]].count("<image>") for message in messages)
-        assert count == len(row[info["columns"]["images"]])
-        assert all(Image.open(place / path).width for path in row["images"])
+
+
+def test_conversations_with_masked_turns_are_not_in_sharegpt_but_counted(run: Path, tmp_path: Path) -> None:
+    _, files = export(run, "sharegpt", tmp_path / "sharegpt")
+    masked = [item for item in RunFolder(run).final() if item.masked_turns]
+    assert masked and sum(n for name, n in files.items() if "masked" in name) == len(masked)
 
 
 def test_sharegpt_is_read_by_llamafactory(run: Path, tmp_path: Path) -> None:
@@ -113,18 +238,34 @@ def test_sharegpt_is_read_by_llamafactory(run: Path, tmp_path: Path) -> None:
         assert [Path(path).exists() for path in read["_images"] or []] == [True] * len(row["images"])
 
 
-def test_verl_files_hold_its_columns(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_verl_files_hold_its_columns(run: Path, split: str, tmp_path: Path) -> None:
     place, files = export(run, "verl", tmp_path / "verl")
-    rows = load(place / "train.parquet", tmp_path)
-    assert len(rows) == files["train.parquet"]
-    for row in rows:
-        assert sum(message["content"].count("<image>") for message in row["prompt"]) == len(row["images"])
-        assert row["reward_model"]["ground_truth"] and row["reward_model"]["style"] == "rule"
-        assert (
-            row["data_source"] == "rows"
-            and row["extra_info"]["aided"] >= 1 / 8 > row["extra_info"]["unaided"] - 1
-        )
-        assert row["images"][0]["bytes"].startswith(b"\x89PNG")
+    rows = load(place / f"{split}.parquet", tmp_path)
+    items = asked(run, split)
+    assert len(rows) == files[f"{split}.parquet"] == len(items)
+    for index, (row, item) in enumerate(zip(rows, items, strict=True)):
+        task = item.task
+        (_, system), (_, question) = texts(row["prompt"])
+        assert "python" in system and neutralise(task.question) in question
+        assert question.count("[image]") == len(row["images"]) == len(task.images)
+        assert not any(token in system + question for token in PROTOCOL[1:])
+        assert row["reward_model"] == {"style": "rule", "ground_truth": task.answer}
+        assert (row["data_source"], row["ability"], row["agent_name"]) == ("rows", "rows", "deepeyes")
+        assert item.without_tools and item.with_tools
+        assert row["extra_info"] == {
+            "index": index,
+            "id": item.id,
+            "split": split,
+            "question": task.question,
+            "answer": task.answer,
+            "answers": [f"seven times {item.row}"],
+            "without_tools": item.without_tools.right / 8,
+            "with_tools": item.with_tools.right / 8,
+        }
+        sizes = [Image.open(io.BytesIO(image["bytes"])).size for image in row["images"]]
+        assert sizes == [(308, 196)] * len(task.images)
+        assert all(image["bytes"].startswith(b"\x89PNG") for image in row["images"])
 
 
 def test_verl_reads_its_files(run: Path, tmp_path: Path) -> None:
@@ -158,17 +299,26 @@ def test_verl_reads_its_files(run: Path, tmp_path: Path) -> None:
     assert sum(block["type"] == "image" for block in blocks) == 1
 
 
-def test_trace_files_are_read_by_the_house(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_trace_files_are_read_by_the_house(run: Path, split: str, tmp_path: Path) -> None:
     place, files = export(run, "traces", tmp_path / "traces")
-    traces = list(read_traces(place / "train"))
-    assert len(traces) == files["train/traces.jsonl"]
-    store = ImageStore(place / "train" / "images")
+    traces = list(read_traces(place / split))
+    assert [trace.id for trace in traces] == [trace.id for _, trace in traced(run, split)]
+    assert files[f"{split}/traces.jsonl"] == len(traces)
+    store = ImageStore(place / split / "images")
     assert all(ref in store for trace in traces for ref in trace.image_refs())
     assert all(trace.verdict is not None and trace.verdict.score == 1 for trace in traces)
+    lines = (place / split / "items.jsonl").read_text("utf-8").split("\n")
+    assert [Item.model_validate_json(line) for line in lines if line] == [i for i, _ in traced(run, split)]
+    lines = (place / split / "prompts.jsonl").read_text("utf-8").split("\n")
+    tasks = [Task.model_validate_json(line) for line in lines if line]
+    assert tasks == [item.task for item in asked(run, split)]
+    assert files[f"{split}/prompts.jsonl"] == len(tasks)
+    assert all(ref in store for task in tasks for ref in task.images)
 
 
 def test_written_reasoning_is_mixed_in_and_cannot_fake_tags(run: Path) -> None:
-    long = [item for item in RunFolder(run).final() if item.lane == "text"]
+    long = [item for item in RunFolder(run).final() if item.route == "text"]
     assert len(long) == 6
     traces = list(RunFolder(run).traces(item.trace for item in long if item.trace))
     assert all(trace.stop_reason == "answered" and trace.answer == trace.task.answer for trace in traces)
@@ -200,18 +350,72 @@ def samples_of(card: str) -> list[str]:
 
 
 def test_the_card_of_prompts_tells_of_prompts_alone(run: Path, tmp_path: Path) -> None:
-    lanes = {item.id: item.lane for item in RunFolder(run).final()}
+    routes = {item.id: item.route for item in RunFolder(run).final()}
     place, _ = export(run, "verl", tmp_path / "verl")
     card = (place / "README.md").read_text()
-    assert [lanes[name] for name in samples_of(card)] == ["rl"], "one of each family"
-    pictures = re.findall(r"\]\((card/[^)]*\.jpg)\)", card)
-    assert len(pictures) == 1 and Image.open(place / pictures[0]).width > 0
+    assert [routes[name] for name in samples_of(card)] == ["rl"], "one of each family"
+    images = re.findall(r"\]\((card/[^)]*\.jpg)\)", card)
+    assert len(images) == 1 and Image.open(place / images[0]).width > 0
     assert "| per prompt |" in card and "| per trace |" not in card
     assert "| rl |" in card and "| cold\\_start |" not in card and "| rows | jsonl | CC0-1.0 |" in card
     mixed, _ = export(run, "trl", tmp_path / "trl")
-    assert {lanes[name] for name in samples_of((mixed / "README.md").read_text())} == {"cold_start", "rl"}
+    assert {routes[name] for name in samples_of((mixed / "README.md").read_text())} == {"cold_start", "rl"}
     taught, _ = export(run, "sharegpt", tmp_path / "sharegpt")
-    assert {lanes[name] for name in samples_of((taught / "README.md").read_text())} == {"cold_start"}
+    assert {routes[name] for name in samples_of((taught / "README.md").read_text())} == {"cold_start"}
+
+
+def table(card: str, heading: str) -> dict[str, list[str]]:
+    """The rows of the table below a heading of its first column, by that column."""
+    lines = card[card.index(f"| {heading} |") :].split("\n")[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return {first.replace("\\", ""): rest for first, *rest in rows[: lines.index("")]}
+
+
+def spread(values: list[int]) -> list[str]:
+    ordered = sorted(values)
+    return [str(ordered[int(share * (len(ordered) - 1))]) for share in (0.5, 0.9, 1.0)]
+
+
+@pytest.mark.parametrize("layout", ["trl", "sharegpt", "verl", "traces"])
+def test_the_card_counts_and_measures_what_its_export_holds(run: Path, layout: str, tmp_path: Path) -> None:
+    place, _ = export(run, layout, tmp_path / layout)
+    card = (place / "README.md").read_text("utf-8")
+    splits = [traced(run, split) for split in ("train", "validation")]
+    if layout == "sharegpt":
+        splits = [[(item, trace) for item, trace in both if not item.masked_turns] for both in splits]
+    counts = table(card, "route")
+    if layout != "verl":
+        for route in ("cold_start", "text"):
+            assert counts[route] == [str(sum(i.route == route for i, _ in both)) for both in splits]
+        traces = [trace for both in splits for _, trace in both]
+        lengths = table(card, "per trace")
+        assert lengths["turns"] == spread([len(trace.turns) for trace in traces])
+        assert lengths["tool calls"] == spread([len(trace.tool_turns) for trace in traces])
+        assert lengths["images"] == spread([len(trace.image_parts()) for trace in traces])
+    if layout != "sharegpt":
+        assert counts["rl"] == [str(len(asked(run, split))) for split in ("train", "validation")]
+        prompts = [item for split in ("train", "validation") for item in asked(run, split)]
+        lengths = table(card, "per prompt")
+        assert lengths["characters asked"] == spread([len(item.task.question) for item in prompts])
+    held = [
+        item
+        for item in RunFolder(run).final()
+        if item.trace and layout != "verl" and not (layout == "sharegpt" and item.masked_turns)
+    ]
+    held += [item for item in RunFolder(run).final() if item.route == "rl" and layout != "sharegpt"]
+    sources = {name: sum(item.source == name for item in held) for name in ("rows", "long", "charts")}
+    assert table(card, "source") == {
+        "rows": ["jsonl", "CC0-1.0", str(sources["rows"])],
+        "long": ["jsonl", "not stated", str(sources["long"])],
+        "charts": ["world", "Apache-2.0", str(sources["charts"])],
+    }
+    licenses = {item.license for item in held if item.license}
+    front = "other" if len(licenses) != 1 else json.dumps(licenses.pop().lower())
+    assert card.startswith(f"---\nlicense: {front}\n")
+    sizes = [max(Image.open(path).size) for path in (place / "card").glob("*.jpg")]
+    assert sizes and max(sizes) == (320 if sources["charts"] else 310)
+    body = card.partition("## How it was made")[0]
+    assert not any(token in body.partition("~~~~")[0] for token in PROTOCOL), "no markup of its page"
 
 
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
@@ -226,20 +430,20 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
 
 def test_prompts_of_a_run_that_asked_no_model_name_tools(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 4))
-    values["sources"]["rows"]["lane"] = "rl"
+    values["sources"]["rows"]["route"] = "rl"
     for tools, told in (
         (None, "Tools: python"),
         (["search", "python"], "Tools: search, python"),
     ):
         values["export"] = {"dialect": "deepeyes_v2/brief", "tools": tools}
         out = tmp_path / told
-        asyncio.run(curate(Recipe.model_validate(values), out, Crew()))
+        curated(values, out)
         place, _ = export(out, "verl")
         assert load(place / "train.parquet", tmp_path)[0]["prompt"][0]["content"] == told
-    with pytest.raises(InputError, match="lanes kept: rl"):
+    with pytest.raises(InputError, match="routes kept: rl"):
         export(tmp_path / "Tools: python", "sharegpt")
     with pytest.raises(ValidationError, match="no tool 'pythn', the tools are python, search, image_search"):
-        Recipe.model_validate({**values, "export": {"tools": ["pythn"]}})
+        CurationRecipe.model_validate({**values, "export": {"tools": ["pythn"]}})
 
 
 def test_the_tools_of_all_stages_are_noted(tmp_path: Path) -> None:

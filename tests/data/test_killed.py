@@ -1,6 +1,5 @@
 """A run that is killed comes to what an undisturbed run comes to: nothing twice, nothing lost."""
 
-import asyncio
 import json
 import os
 import random
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Crew, recipe_values, write_rows
+from data.crew import Crew, curated, recipe_values, write_rows
 
 from deepeyes.core.config import to_toml
 from deepeyes.core.errors import ConfigError
-from deepeyes.data.curate import curate
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RunFolder, StageFolder
 
 pytest.importorskip("datasketch")
@@ -42,7 +40,7 @@ def result(run: Path) -> dict[str, Any]:
         name = str(path.relative_to(run))
         assert not name.endswith((".part", ".tmp")) or not path.is_file(), f"{name} was left behind"
         if path.name == "traces.jsonl":
-            traces = [json.loads(line) for line in path.read_text().splitlines()]
+            traces = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
             assert max(Counter(trace["id"] for trace in traces).values()) == 1, f"{name}: an episode twice"
             found[name] = {trace["id"]: without_clocks(trace) for trace in traces}
         elif path.suffix in (".jsonl", ".json", ".toml", ".md"):
@@ -112,8 +110,8 @@ def test_a_run_that_stops_at_any_write_comes_to_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     file = write_rows(tmp_path / "source", 20)
-    recipe = Recipe.model_validate(recipe_values(file, teachers=("moody", "teacher")))
-    asyncio.run(curate(recipe, tmp_path / "undisturbed", Crew()))
+    recipe = CurationRecipe.model_validate(recipe_values(file, teachers=("moody", "teacher")))
+    curated(recipe, tmp_path / "undisturbed", Crew())
     rng, write, left = random.Random(seed), StageFolder.write, 0
 
     def unreliable(self: StageFolder, number: int, items: Any) -> None:
@@ -127,7 +125,7 @@ def test_a_run_that_stops_at_any_write_comes_to_the_same(
     for _ in range(60):
         left = rng.randrange(1, 6)
         try:
-            asyncio.run(curate(recipe, tmp_path / "stopped", Crew()))
+            curated(recipe, tmp_path / "stopped", Crew())
             break
         except Stopped:
             continue
@@ -135,25 +133,25 @@ def test_a_run_that_stops_at_any_write_comes_to_the_same(
 
 
 def test_half_written_files_are_swept_up(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
-    asyncio.run(curate(recipe, tmp_path / "run", Crew()))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
+    curated(recipe, tmp_path / "run", Crew())
     before = result(tmp_path / "run")
     for stale in ("stages/.x.part", "images/a.1.part", ".funnel.json.ab.part"):
         (tmp_path / "run" / stale).write_text("half")
-    asyncio.run(curate(recipe, tmp_path / "run", Crew()))
+    curated(recipe, tmp_path / "run", Crew())
     assert result(tmp_path / "run") == before
 
 
 def test_what_is_done_is_not_asked_again(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 12)))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 12)))
     first, again = Crew(), Crew()
-    counts = asyncio.run(curate(recipe, tmp_path / "run", first))
-    assert asyncio.run(curate(recipe, tmp_path / "run", again)) == counts
+    counts = curated(recipe, tmp_path / "run", first)
+    assert curated(recipe, tmp_path / "run", again) == counts
     assert first.models["pupil"].sent > 0 and not again.models
 
 
-def changed(values: dict[str, Any], section: str, **fields: Any) -> Recipe:
-    return Recipe.model_validate({**values, section: {**values.get(section, {}), **fields}})
+def changed(values: dict[str, Any], section: str, **fields: Any) -> CurationRecipe:
+    return CurationRecipe.model_validate({**values, section: {**values.get(section, {}), **fields}})
 
 
 @pytest.mark.parametrize(
@@ -174,13 +172,13 @@ def test_a_changed_recipe_is_taken_up_without_asking_again(
 ) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 16))
     other = changed(values, section, **fields)
-    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+    curated(values, tmp_path / "run", Crew())
     again = Crew()
-    counts = asyncio.run(curate(other, tmp_path / "run", again))
-    wanted = asyncio.run(curate(other, tmp_path / "fresh", Crew()))
+    counts = curated(other, tmp_path / "run", again)
+    wanted = curated(other, tmp_path / "fresh", Crew())
     assert counts == wanted
     assert RunFolder(tmp_path / "run").final() == RunFolder(tmp_path / "fresh").final()
-    assert Recipe.load(tmp_path / "run/recipe.toml") == other
+    assert CurationRecipe.load(tmp_path / "run/recipe.toml") == other
     assert "pupil" not in again.models or not again.models["pupil"].sent
 
 
@@ -188,16 +186,16 @@ def test_teachers_in_another_order_are_another_recipe(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 9, first=1), teachers=("moody", "teacher"))
     teachers = dict(reversed(values["synthesize"]["teachers"].items()))
     other = changed(values, "synthesize", teachers=teachers)
-    asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
-    asyncio.run(curate(other, tmp_path / "run", Crew()))
-    asyncio.run(curate(other, tmp_path / "fresh", Crew()))
+    curated(values, tmp_path / "run", Crew())
+    curated(other, tmp_path / "run", Crew())
+    curated(other, tmp_path / "fresh", Crew())
     assert RunFolder(tmp_path / "run").final() == RunFolder(tmp_path / "fresh").final()
 
 
 def test_what_models_said_is_not_thrown_away_nor_mixed(tmp_path: Path) -> None:
     values = recipe_values(write_rows(tmp_path / "source", 12))
     run, fresh = tmp_path / "run", tmp_path / "fresh"
-    asyncio.run(curate(Recipe.model_validate(values), run, Crew()))
+    curated(values, run, Crew())
     before = result(run)
     hotter = changed(values, "tool_benefit", temperature=0.5)
     teacher = {"teacher": {**values["synthesize"]["teachers"]["teacher"], "temperature": 0.1}}
@@ -206,14 +204,14 @@ def test_what_models_said_is_not_thrown_away_nor_mixed(tmp_path: Path) -> None:
         changed(values, "normalise", question_chars=50),
         changed(values, "synthesize", seed=9),
         changed(values, "synthesize", teachers=teacher),
-        Recipe.model_validate({**values, "batch": 5}),
+        CurationRecipe.model_validate({**values, "batch": 5}),
     ):
         with pytest.raises(ConfigError, match="delete that folder"):
-            asyncio.run(curate(other, run, Crew()))
+            curated(other, run, Crew())
         assert result(run) == before
     shutil.rmtree(run / "episodes/tool_benefit")
-    asyncio.run(curate(hotter, run, Crew()))
-    asyncio.run(curate(hotter, fresh, Crew()))
+    curated(hotter, run, Crew())
+    curated(hotter, fresh, Crew())
     assert RunFolder(run).final() == RunFolder(fresh).final()
 
 
@@ -221,13 +219,13 @@ def test_another_source_is_read_anew_where_no_model_was_asked(tmp_path: Path) ->
     long = [{"id": n, "question": f"{n} + {n}?", "answer": 2 * n, "why": f"{n} twice."} for n in range(4)]
     (tmp_path / "long.jsonl").write_text("".join(json.dumps(one) + "\n" for one in long))
     source = {"kind": "jsonl", "path": str(tmp_path / "long.jsonl"), "columns": {"reasoning": "why"}}
-    recipe = Recipe.model_validate({"sources": {"long": source}})
-    asyncio.run(curate(recipe, tmp_path / "run", Crew()))
+    recipe = CurationRecipe.model_validate({"sources": {"long": source}})
+    curated(recipe, tmp_path / "run", Crew())
     for one in long:
         one["why"] = "Because."
     (tmp_path / "long.jsonl").write_text("".join(json.dumps(one) + "\n" for one in long))
-    other = Recipe.model_validate({"sources": {"long": {**source, "limit": 3}}})
-    assert asyncio.run(curate(other, tmp_path / "run", Crew()))[-1].kept == 3
+    other = CurationRecipe.model_validate({"sources": {"long": {**source, "limit": 3}}})
+    assert curated(other, tmp_path / "run", Crew())[-1].kept == 3
     folder = RunFolder(tmp_path / "run")
     traces = list(folder.traces(item.trace for item in folder.final() if item.trace))
     assert all("Because." in trace.turns[0].text for trace in traces)

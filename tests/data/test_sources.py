@@ -1,24 +1,23 @@
 """One declarative mapping over every kind of source, and the runners over every part."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import Crew, picture, recipe_values, write_rows
+from data.crew import Crew, curated, drawing, recipe_values, write_rows
 
 from deepeyes.cli.main import main
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
-from deepeyes.data.curate import Pace, curate
+from deepeyes.data.curate import Execution
 from deepeyes.data.item import Item
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RunFolder, StageFolder
 from deepeyes.data.run.runners import Processes, RayCluster, StageWork, runner_named
 from deepeyes.data.sources.readers import raw_rows, to_item
 from deepeyes.data.sources.source import Source
-from deepeyes.data.stages.prepare.verifiable import Verifiable
+from deepeyes.data.stages.prepare.verifiable import VerifiabilityFilter
 
 
 def read(tmp_path: Path, **fields: Any) -> list[Item]:
@@ -28,8 +27,8 @@ def read(tmp_path: Path, **fields: Any) -> list[Item]:
 
 
 def test_a_mapping_reaches_into_rows(tmp_path: Path) -> None:
-    picture(1).save(tmp_path / "one.png")
-    picture(2).save(tmp_path / "two.png")
+    drawing(1).save(tmp_path / "one.png")
+    drawing(2).save(tmp_path / "two.png")
     row = {
         "key": 9,
         "ask": {"text": "Which one?"},
@@ -59,8 +58,8 @@ def test_a_mapping_reaches_into_rows(tmp_path: Path) -> None:
 
 def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    pictures = [picture(n) for n in range(5)]
-    columns = {"question": [f"What is {n}?" for n in range(5)], "answer": list(range(5)), "image": pictures}
+    images = [drawing(n) for n in range(5)]
+    columns = {"question": [f"What is {n}?" for n in range(5)], "answer": list(range(5)), "image": images}
     features = datasets.Features(
         {"question": datasets.Value("string"), "answer": datasets.Value("int64"), "image": datasets.Image()}
     )
@@ -76,7 +75,7 @@ def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:
     for source in sources:
         items = read(tmp_path, **source)
         assert [item.task.answer for item in items] == ["0", "1", "2", "3", "4"], source
-        assert [item.task.images[0] for item in items] == [ImageStore().put(one) for one in pictures]
+        assert [item.task.images[0] for item in items] == [ImageStore().put(one) for one in images]
 
 
 def test_classes_of_hugging_face_data_sets_are_read_by_name(tmp_path: Path) -> None:
@@ -101,10 +100,10 @@ def test_classes_of_hugging_face_data_sets_are_read_by_name(tmp_path: Path) -> N
     assert unlabelled.rejection is not None and unlabelled.rejection.reason == "no_answer"
 
 
-def test_folders_of_pictures(tmp_path: Path) -> None:
+def test_folders_of_images(tmp_path: Path) -> None:
     (tmp_path / "zoo/cat").mkdir(parents=True)
-    picture(1).save(tmp_path / "zoo/cat/a.png")
-    picture(2).save(tmp_path / "zoo/b.webp", lossless=True)
+    drawing(1).save(tmp_path / "zoo/cat/a.png")
+    drawing(2).save(tmp_path / "zoo/b.webp", lossless=True)
     told = {"file_name": "b.webp", "question": "What is it?", "answer": "a dog"}
     gone = {"file_name": "c.png", "question": "What is it?", "answer": "a bird"}
     (tmp_path / "zoo/metadata.jsonl").write_text(f"{json.dumps(told)}\n{json.dumps(gone)}\n")
@@ -140,13 +139,15 @@ def test_the_world_as_a_source_with_its_own_teacher(tmp_path: Path) -> None:
     from deepeyes.harness.setup import open_agent
 
     pytest.importorskip("imagehash")
-    counts = asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", open_agent))
+    counts = curated(values, tmp_path / "run", open_agent)
     assert counts[-1].kept == 4, [count.rejected for count in counts]
     items = RunFolder(tmp_path / "run").final()
     traces = list(RunFolder(tmp_path / "run").traces(item.trace for item in items if item.trace))
     assert [bool(trace.tool_turns) for trace in traces] == [True, False, True, False]
     assert all(
-        turn < len(trace.turns) - 1 for item, trace in zip(items, traces, strict=True) for turn in item.given
+        turn < len(trace.turns) - 1
+        for item, trace in zip(items, traces, strict=True)
+        for turn in item.masked_turns
     )
 
 
@@ -165,16 +166,16 @@ def test_runners_do_every_part(tmp_path: Path, name: str) -> None:
     source, target = parts(tmp_path)
     seen: list[int] = []
     runner = Processes(2) if name == "processes" else RayCluster(count=1)
-    runner.run(StageWork(Verifiable(), source, target), range(4), target, seen.append)
+    runner.run(StageWork(VerifiabilityFilter(), source, target), range(4), target, seen.append)
     assert all([item.kept for item in target.read(part)] == [True, False] for part in range(4))
     assert seen[-1] == 4
 
 
 def test_the_runner_and_the_pace_change_nothing(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 20)))
-    one = asyncio.run(curate(recipe, tmp_path / "one", Crew()))
-    several = asyncio.run(curate(recipe, tmp_path / "several", Crew(), pace=Pace(Processes(2))))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 20)))
+    one = curated(recipe, tmp_path / "one", Crew())
+    several = curated(recipe, tmp_path / "several", Crew(), execution=Execution(Processes(2)))
     assert one == several
     assert RunFolder(tmp_path / "one").final() == RunFolder(tmp_path / "several").final()
 

@@ -1,41 +1,40 @@
 """The stages one by one: pure functions from items to items."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pytest
-from data.crew import Crew, picture
+from data.crew import Crew, curated, drawing
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 from rich.console import Console
 
 from deepeyes.analysis.toolmix import use_of
+from deepeyes.core.actions import AnswerAction, CallAction, ToolCall
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, Turn, Verdict
-from deepeyes.data.curate import curate
-from deepeyes.data.item import Item, Odds
-from deepeyes.data.recipe import Recipe
-from deepeyes.data.run.folder import StageCount
+from deepeyes.data.item import Item, PassRate
+from deepeyes.data.run.folder import RunFolder, StageCount
 from deepeyes.data.run.funnel import funnel_table
-from deepeyes.data.stages.prepare.normalise import OpenEnded
-from deepeyes.data.stages.prepare.verifiable import Verifiable
-from deepeyes.data.stages.probe.difficulty import Difficult
-from deepeyes.data.stages.probe.tool_benefit import Benefit
-from deepeyes.data.stages.select.decontaminate import Decontaminate
-from deepeyes.data.stages.select.deduplicate import Distinct
-from deepeyes.data.stages.select.fingerprint import Looks
-from deepeyes.data.stages.select.mix import Mixed
-from deepeyes.data.stages.select.similarity import Lookalikes, Textalikes, look
-from deepeyes.data.stages.select.split import Split
-from deepeyes.data.stages.stage import AsColumns, Stage, apply, to_columns
-from deepeyes.data.stages.teach.faults import faults
+from deepeyes.data.sources.source import Source
+from deepeyes.data.stages.prepare.normalise import Normalisation
+from deepeyes.data.stages.prepare.verifiable import VerifiabilityFilter
+from deepeyes.data.stages.probe.difficulty import DifficultyFilter
+from deepeyes.data.stages.probe.tool_benefit import ToolBenefitSplit
+from deepeyes.data.stages.select.decontaminate import BenchmarkIndex, Decontamination, index_of
+from deepeyes.data.stages.select.deduplicate import Deduplication
+from deepeyes.data.stages.select.fingerprint import Fingerprinting
+from deepeyes.data.stages.select.mix import Mixture
+from deepeyes.data.stages.select.similarity import SimilarImages, SimilarTexts, fingerprint
+from deepeyes.data.stages.select.split import ValidationSplit
+from deepeyes.data.stages.stage import Stage, apply
+from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.dialects.deepeyes_v2_parse import parse
 
 REF = ImageRef(sha256="a" * 64, width=9, height=9)
@@ -67,7 +66,7 @@ CHOICES = "Which colour is the car?\nA. red\nB. dark blue\nC. green\nAnswer with
     ],
 )
 def test_questions_are_opened(question: str, answer: str, options: Any, opened: tuple[str, str]) -> None:
-    (done,) = apply(OpenEnded(), [item(question=question, answer=answer, options=options)])
+    (done,) = apply(Normalisation(), [item(question=question, answer=answer, options=options)])
     assert done.kept and (done.task.question, done.task.answer) == opened and not done.options
 
 
@@ -76,7 +75,7 @@ def test_questions_are_opened(question: str, answer: str, options: Any, opened: 
     [
         ("Which of the following is right?", "A", ("x", "y"), "needs_options"),
         ("Who is it?", "B", ("Ann", "None of the above"), "needs_options"),
-        ("Which picture?", "B", ("A", "B", "C"), "needs_options"),
+        ("Which image?", "B", ("A", "B", "C"), "needs_options"),
         ("Who?", "D", ("Ann", "Bob"), "answer_not_an_option"),
         ("Who?", "Eve", ("Ann", "Bob"), "answer_not_an_option"),
         ("Who?", "A. Bob", ("Ann", "Bob"), "answer_not_an_option"),
@@ -85,7 +84,7 @@ def test_questions_are_opened(question: str, answer: str, options: Any, opened: 
     ],
 )
 def test_questions_that_cannot_be_opened(question: str, answer: str, options: Any, why: str) -> None:
-    assert reason(OpenEnded(), item(question=question, answer=answer, options=options)) == why
+    assert reason(Normalisation(), item(question=question, answer=answer, options=options)) == why
 
 
 @pytest.mark.parametrize(
@@ -104,20 +103,21 @@ def test_questions_that_cannot_be_opened(question: str, answer: str, options: An
     ],
 )
 def test_only_answers_that_a_rule_can_check_stay(answer: str, why: str) -> None:
-    assert reason(Verifiable(), item(answer=answer)) == why
+    assert reason(VerifiabilityFilter(), item(answer=answer)) == why
 
 
-def odds(right: int, asked: int = 8) -> Odds:
-    return Odds(model="m", right=right, asked=asked)
+def rate(right: int, asked: int = 8) -> PassRate:
+    return PassRate(model="m", right=right, asked=asked)
 
 
 def test_difficulty_and_benefit_decide_by_counts() -> None:
-    hard = Difficult(model="m")
-    assert [reason(hard, item(unaided=odds(n))) for n in (0, 2, 3)] == ["", "", "too_easy"]
-    assert reason(hard, item(unaided=odds(0, 7))) == "infrastructure_error"
-    lanes = [apply(Benefit(model="m", solved_at=2), [item(aided=odds(n))])[0].lane for n in (0, 1, 2)]
-    assert lanes == ["cold_start", "cold_start", "rl"]
-    assert apply(Benefit(), [item()])[0].lane == "cold_start"
+    hard = DifficultyFilter(model="m")
+    assert [reason(hard, item(without_tools=rate(n))) for n in (0, 2, 3)] == ["", "", "too_easy"]
+    assert reason(hard, item(without_tools=rate(0, 7))) == "infrastructure_error"
+    benefit = ToolBenefitSplit(model="m", solved_at=2)
+    routes = [apply(benefit, [item(with_tools=rate(n))])[0].route for n in (0, 1, 2)]
+    assert routes == ["cold_start", "cold_start", "rl"]
+    assert apply(ToolBenefitSplit(), [item()])[0].route == "cold_start"
 
 
 def trace(
@@ -163,7 +163,7 @@ def last(answer: str = "7", thought: str = "Clear.") -> tuple[str, None]:
     ],
 )
 def test_faults(turns: Any, answer: str, found: tuple[str, ...]) -> None:
-    assert faults(trace(*turns, answer=answer)) == found
+    assert failed_checks(trace(*turns, answer=answer)) == found
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_faults(turns: Any, answer: str, found: tuple[str, ...]) -> None:
     ],
 )
 def test_thoughts_of_one_who_was_told_are_leaks(thought: str) -> None:
-    assert faults(trace(last("7", thought))) == ("leaked_answer",)
+    assert failed_checks(trace(last("7", thought))) == ("leaked_answer",)
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,48 @@ def test_thoughts_of_one_who_was_told_are_leaks(thought: str) -> None:
     ],
 )
 def test_thoughts_of_one_who_worked_it_out_are_no_leaks(thought: str) -> None:
-    assert faults(trace(last("7", thought))) == ()
+    assert failed_checks(trace(last("7", thought))) == ()
+
+
+def called(code: str, stdout: str = "", number: int = 1, tool: str = "python") -> Turn:
+    """A turn that calls a tool through a server's own syntax."""
+    arguments = {"code": code} if tool == "python" else {"query": code}
+    call = ToolCall(name=tool, arguments=arguments, id=f"call-{number}")
+    seen = Observation(tool=tool, stdout=stdout)
+    return Turn(text="", action=CallAction(thought="I look.", call=call), observation=seen)
+
+
+@pytest.mark.parametrize(
+    ("turns", "found"),
+    [
+        ([called("print(6 + 1)", "7PK2\n")], ()),
+        ([called("print('7PK2')", "7PK2\n")], ("leaked_answer",)),
+        ([called("w = image_1.width"), called("print(w)", "9\n", 2)], ()),
+        ([called("w = image_1.width")], ("unused_call",)),
+        ([called("print(1)", "1\n"), called("print(1)", "1\n", 2)], ("repeated_call",)),
+        ([called("boats", "x\n", 1, "search"), called("boats", "x\n", 2, "search")], ("repeated_call",)),
+        ([called("boats", "", 1, "search")], ("unused_call",)),
+    ],
+)
+def test_calls_through_a_servers_own_syntax_are_checked_like_code(
+    turns: list[Turn], found: tuple[str, ...]
+) -> None:
+    end = Turn(text="7PK2", action=AnswerAction(text="7PK2"))
+    made = trace(answer="7PK2").model_copy(update={"turns": (*turns, end), "dialect": "native"})
+    assert failed_checks(made) == found
+
+
+def test_further_checks_come_last_and_are_asked_of_answered_traces_alone() -> None:
+    further = {"first": lambda _: True, "second": lambda _: False, "third": lambda _: True}
+    assert failed_checks(trace(last(), score=0), further) == ("wrong_answer", "first", "third")
+    assert failed_checks(trace(stop_reason=StopReason.timeout), further) == ("timeout",)
 
 
 def test_every_answer_that_counts_as_right_can_leak() -> None:
     def found(*turns: Any, question: str = "Which city is it?") -> tuple[str, ...]:
         made = trace(*turns, answer="NYC")
         task = made.task.model_copy(update={"question": question, "answers": ("New York City",)})
-        return faults(made.model_copy(update={"task": task}))
+        return failed_checks(made.model_copy(update={"task": task}))
 
     printed, end = coded("print('New York City')", "New York City\n"), last("NYC")
     assert found(printed, end) == ("leaked_answer",)
@@ -213,7 +247,7 @@ def test_every_answer_that_counts_as_right_can_leak() -> None:
 
 def test_ends_without_an_answer_are_named() -> None:
     def ended(stop: StopReason, *turns: Any) -> tuple[str, ...]:
-        return faults(trace(*turns, stop_reason=stop))
+        return failed_checks(trace(*turns, stop_reason=stop))
 
     same = coded("print(1)", "1\n")
     assert ended(StopReason.max_turns, same, same) == ("loops",)
@@ -221,12 +255,12 @@ def test_ends_without_an_answer_are_named() -> None:
     assert ended(StopReason.malformed, ("I'm sorry, I can't help with that.", None)) == ("refused",)
     assert ended(StopReason.malformed, ("blah", None)) == ("nonsense",)
     assert ended(StopReason.infrastructure_error) == ("infrastructure_error",)
-    assert faults(trace(last(), score=0)) == ("wrong_answer",)
+    assert failed_checks(trace(last(), score=0)) == ("wrong_answer",)
 
 
 @given(st.text(), st.text())
 def test_faults_is_total(code: str, answer: str) -> None:
-    faults(trace(coded(code), last(), answer=answer or "x"))
+    failed_checks(trace(coded(code), last(), answer=answer or "x"))
 
 
 def test_kinds_of_tool_use() -> None:
@@ -255,33 +289,33 @@ def test_lookalikes_finds_all_and_only_those_within_the_distance(
     near = base
     for bit in sorted(flips)[:14]:
         near ^= 1 << bit
-    index = Lookalikes(10)
+    index = SimilarImages(10)
     for owner, value in enumerate([*others, near]):
         index.add(f"{value:064x}", owner)
     wanted = [o for o, value in enumerate([*others, near]) if (value ^ base).bit_count() <= 10]
     assert sorted(index.find(f"{base:064x}")) == wanted
 
 
-def test_the_same_picture_resized_or_compressed_looks_the_same(tmp_path: Path) -> None:
+def test_the_same_image_resized_or_compressed_looks_the_same(tmp_path: Path) -> None:
     pytest.importorskip("imagehash")
-    one = picture(1, side=400)
+    one = drawing(1, side=400)
     one.save(tmp_path / "a.jpg", quality=60)
     from PIL import Image
 
-    value = int(look(one), 16)
+    value = int(fingerprint(one), 16)
     again = (one.resize((250, 250)), Image.open(tmp_path / "a.jpg").convert("RGB"))
-    assert all((int(look(other), 16) ^ value).bit_count() <= 16 for other in again)
-    assert (int(look(picture(2, side=400)), 16) ^ value).bit_count() > 40
+    assert all((int(fingerprint(other), 16) ^ value).bit_count() <= 16 for other in again)
+    assert (int(fingerprint(drawing(2, side=400)), 16) ^ value).bit_count() > 40
 
 
 LONG = "How many wooden boats with white sails are moored at the northern quay in this photograph?"
 
 
-def test_duplicates_need_picture_question_and_answer_alike() -> None:
+def test_duplicates_need_image_question_and_answer_alike() -> None:
     pytest.importorskip("datasketch")
-    looks = {"looks": ("0" * 64,)}
-    near = {"looks": ("0" * 63 + "3",)}
-    far = {"looks": ("f" * 64,)}
+    looks = {"fingerprints": ("0" * 64,)}
+    near = {"fingerprints": ("0" * 63 + "3",)}
+    far = {"fingerprints": ("f" * 64,)}
     items = [
         item(0, LONG, "3", **looks),
         item(1, LONG.lower() + "!", "three", **near),
@@ -291,7 +325,7 @@ def test_duplicates_need_picture_question_and_answer_alike() -> None:
         item(5, LONG, "3"),
         item(6, LONG.replace("boats", "boat"), "3"),
     ]
-    kept = [one.kept for one in apply(Distinct(), items)]
+    kept = [one.kept for one in apply(Deduplication(), items)]
     assert kept == [True, False, True, True, True, True, False]
 
 
@@ -299,7 +333,7 @@ def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
     pytest.importorskip("imagehash")
     pytest.importorskip("datasketch")
 
-    picture(1).save(tmp_path / "b.png")
+    drawing(1).save(tmp_path / "b.png")
     rows = [
         {"question": "What colour?", "image": "b.png"},
         {"question": LONG, "image": "gone.png"},
@@ -307,95 +341,97 @@ def test_contaminated_items_are_left_out(tmp_path: Path) -> None:
     ]
     (tmp_path / "bench.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     against = {"bench": {"kind": "jsonl", "path": str(tmp_path / "bench.jsonl")}}
-    stage = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")})
-    (index,) = stage.prepare()
-    assert index.rows == 3 and index.unreadable == {} and index.lost == 1 and len(index.looks) == 1
+    run = RunFolder(tmp_path)
+    stage, notes = Decontamination.model_validate({"against": against}).prepare(run)
+    assert notes == {
+        "bench: rows": 3,
+        "bench: rows that could not be compared": 0,
+        "bench: images that could not be read": 1,
+    }
+    index = index_of("bench", Source.model_validate(against["bench"]), run.benchmarks)
+    assert (
+        index.rows == 3
+        and index.unreadable == {}
+        and index.unreadable_images == 1
+        and len(index.fingerprints) == 1
+    )
     store = ImageStore(tmp_path / "images")
     items = [
-        item(0, "Something else?", images=(store.put(picture(1, side=120)),)),
-        item(1, LONG.replace("?", " ?"), images=(store.put(picture(2)),)),
-        item(2, "What colour?", images=(store.put(picture(3)),)),
+        item(0, "Something else?", images=(store.put(drawing(1, side=120)),)),
+        item(1, LONG.replace("?", " ?"), images=(store.put(drawing(2)),)),
+        item(2, "What colour?", images=(store.put(drawing(3)),)),
     ]
-    seen = apply(Looks(folder=str(tmp_path / "images")), items)
+    seen = apply(Fingerprinting().prepare(run)[0], items)
     judged = [one.rejection.reason if one.rejection else "" for one in apply(stage, seen)]
     assert judged == ["benchmark_image", "benchmark_question", ""]
-    (tmp_path / "index" / "bench.json").write_text('{"half')
-    assert stage.prepare() == [index], "a damaged index is made again"
+    (run.benchmarks / "bench.json").write_text('{"half')
+    assert stage.prepare(run) == (stage, notes), "a damaged index is made again"
+    assert BenchmarkIndex.model_validate_json((run.benchmarks / "bench.json").read_text()) == index
 
 
 def test_mix_brings_groups_to_their_shares() -> None:
-    items = [item(n, lane="cold_start", source="ab"[n % 2]) for n in range(60)]
-    items += [item(n, lane="text", source="c") for n in range(60, 70)]
-    items += [item(n, lane="rl", source="a") for n in range(70, 90)]
-    mixed = apply(Mixed(shares={"a": 0.5, "b": 0.25, "c": 0.25}, caps={"b": 20}), items)
-    kept = [one for one in mixed if one.kept and one.lane != "rl"]
+    items = [item(n, route="cold_start", source="ab"[n % 2]) for n in range(60)]
+    items += [item(n, route="text", source="c") for n in range(60, 70)]
+    items += [item(n, route="rl", source="a") for n in range(70, 90)]
+    mixed = apply(Mixture(shares={"a": 0.5, "b": 0.25, "c": 0.25}, caps={"b": 20}), items)
+    kept = [one for one in mixed if one.kept and one.route != "rl"]
     counts = {group: sum(one.source == group for one in kept) for group in "abc"}
     assert counts == {"a": 20, "b": 10, "c": 10}
-    assert sum(one.kept for one in mixed if one.lane == "rl") == 20, "prompts have no share"
-    backwards = {one.id: one.kept for one in apply(Mixed(caps={"b": 7}), items[::-1])}
-    assert backwards == {one.id: one.kept for one in apply(Mixed(caps={"b": 7}), items)}
+    assert sum(one.kept for one in mixed if one.route == "rl") == 20, "prompts have no share"
+    backwards = {one.id: one.kept for one in apply(Mixture(caps={"b": 7}), items[::-1])}
+    assert backwards == {one.id: one.kept for one in apply(Mixture(caps={"b": 7}), items)}
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=40), st.floats(0, 0.9))
-def test_split_never_parts_what_shares_a_picture(pictures: list[int], share: float) -> None:
+def test_split_never_parts_what_shares_an_image(images: list[int], share: float) -> None:
     refs = [ImageRef(sha256=f"{n:064x}", width=9, height=9) for n in range(14)]
-    items = [item(n, images=(refs[p], refs[p + 1])) for n, p in enumerate(pictures)]
-    done = apply(Split(validation=share), items)
+    items = [item(n, images=(refs[p], refs[p + 1])) for n, p in enumerate(images)]
+    done = apply(ValidationSplit(validation=share), items)
     for one in done:
         for other in done:
             if set(one.task.images) & set(other.task.images):
                 assert one.split == other.split
 
 
-def test_split_keeps_pictures_that_look_alike_together() -> None:
+def test_split_keeps_images_that_look_alike_together() -> None:
     def looking(number: int, look: int) -> Item:
         refs = (ImageRef(sha256=f"{number:064x}", width=9, height=9),)
-        return item(number, images=refs).model_copy(update={"looks": (f"{look:064x}",)})
+        return item(number, images=refs).model_copy(update={"fingerprints": (f"{look:064x}",)})
 
     items = [looking(number, (number // 2 << 200) + (7 if number % 2 else 0)) for number in range(60)]
-    done = apply(Split(validation=0.4), items)
+    done = apply(ValidationSplit(validation=0.4), items)
     assert all(one.split == other.split for one, other in zip(done[::2], done[1::2], strict=True))
-    apart = apply(Split(validation=0.4, distance=2), items)
+    apart = apply(ValidationSplit(validation=0.4, distance=2), items)
     assert any(one.split != other.split for one, other in zip(apart[::2], apart[1::2], strict=True))
 
 
 def test_stages_leave_other_lanes_and_rejected_items_alone() -> None:
     given_up = item(1, answer="").rejected("read", "no_answer")
-    other = item(2, answer="about 3", lane="trace")
-    assert apply(Verifiable(), [given_up, other]) == [given_up, other]
-
-
-def test_a_stage_AsColumns_for_datasets() -> None:
-    datasets = pytest.importorskip("datasets")
-    items = [item(n, answer="about 3" if n % 2 else "3") for n in range(10)]
-    table = datasets.Dataset.from_dict(to_columns(items))
-    mapped = table.map(AsColumns(Verifiable()), batched=True, batch_size=3)
-    assert mapped["kept"] == [True, False] * 5 and mapped["reason"][1] == "answer_rough"
-    assert [Item.model_validate_json(line) for line in mapped["item"]] == apply(Verifiable(), items)
+    other = item(2, answer="about 3", route="trace")
+    assert apply(VerifiabilityFilter(), [given_up, other]) == [given_up, other]
 
 
 def test_texts_alike() -> None:
     pytest.importorskip("datasketch")
-    index = Textalikes(0.8)
+    index = SimilarTexts(0.8)
     index.add(LONG, "a")
     assert index.find(LONG.upper()) == ["a"] and index.find("What is the capital of this country?") == []
 
 
 def benchmark(tmp_path: Path, kind: str, rows: list[dict[str, Any]]) -> Any:
-    """What is remembered of a benchmark of these rows; `one.png` is a picture, `gone.png` is not there."""
-    picture(1).save(tmp_path / "one.png")
+    """What is remembered of a benchmark of these rows; `one.png` is an image, `gone.png` is not there."""
+    drawing(1).save(tmp_path / "one.png")
     path = tmp_path / f"bench.{'parquet' if kind == 'rl' else 'jsonl'}"
     if kind == "rl":
         parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     against = {"bench": {"kind": kind, "path": str(path)}}
-    (index,) = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")}).prepare()
-    return index
+    return index_of("bench", Source.model_validate(against["bench"]), tmp_path / "index")
 
 
 @pytest.mark.parametrize(
-    ("kind", "row", "looks", "questions", "lost"),
+    ("kind", "row", "prints", "questions", "lost"),
     [
         ("jsonl", {"question": LONG, "images": ["one.png", "gone.png"]}, 1, (LONG,), 1),
         ("jsonl", {"question": LONG, "images": ["gone.png", None]}, 0, (LONG,), 2),
@@ -425,11 +461,11 @@ def benchmark(tmp_path: Path, kind: str, rows: list[dict[str, Any]]) -> Any:
     ],
 )
 def test_of_a_benchmark_row_all_that_can_be_read_counts(
-    kind: str, row: dict[str, Any], looks: int, questions: tuple[str, ...], lost: int, tmp_path: Path
+    kind: str, row: dict[str, Any], prints: int, questions: tuple[str, ...], lost: int, tmp_path: Path
 ) -> None:
     pytest.importorskip("imagehash")
     index = benchmark(tmp_path, kind, [row])
-    assert (len(index.looks), index.questions, index.lost) == (looks, questions, lost)
+    assert (len(index.fingerprints), index.questions, index.unreadable_images) == (prints, questions, lost)
     assert index.unreadable == {}
 
 
@@ -450,27 +486,27 @@ def test_a_question_of_choices_is_found_in_a_benchmark(row: dict[str, Any], tmp_
     index = benchmark(tmp_path, "jsonl", [row])
     assert index.questions == (LONG,)
     against = {"bench": {"kind": "jsonl", "path": str(tmp_path / "bench.jsonl")}}
-    stage = Decontaminate.model_validate({"against": against, "folder": str(tmp_path / "index")})
-    (opened,) = apply(OpenEnded(), [item(question=f"{LONG}\nA. 2\nB. 3\n{SUFFIX}", answer="B")])
-    as_it_was = item(question=f"{LONG}\n(A) two\n(B) three\n{SUFFIX}", lane="trace")
+    stage = Decontamination.model_validate({"against": against, "folder": str(tmp_path / "index")})
+    (opened,) = apply(Normalisation(), [item(question=f"{LONG}\nA. 2\nB. 3\n{SUFFIX}", answer="B")])
+    as_it_was = item(question=f"{LONG}\n(A) two\n(B) three\n{SUFFIX}", route="trace")
     assert [reason(stage, one) for one in (opened, as_it_was)] == ["benchmark_question"] * 2
 
 
 def test_benchmark_rows_that_cannot_be_compared_are_counted(tmp_path: Path) -> None:
     pytest.importorskip("imagehash")
     index = benchmark(tmp_path, "jsonl", [{"question": LONG}, {"question": "", "image": "gone.png"}])
-    assert (index.rows, sum(index.unreadable.values()), index.lost) == (2, 1, 1)
+    assert (index.rows, sum(index.unreadable.values()), index.unreadable_images) == (2, 1, 1)
 
 
 def test_the_funnel_tells_what_of_a_benchmark_could_not_be_compared() -> None:
-    notes = {"bench: rows": 9, "bench: pictures that could not be read": 2}
+    notes = {"bench: rows": 9, "bench: images that could not be read": 2}
     count = StageCount(
         name="decontaminate",
         into=3,
         passed=0,
         kept=3,
         rejected={},
-        lanes={},
+        routes={},
         sources={},
         parts=1,
         notes=notes,
@@ -478,18 +514,18 @@ def test_the_funnel_tells_what_of_a_benchmark_could_not_be_compared() -> None:
     console = Console(width=120)
     with console.capture() as seen:
         console.print(funnel_table([count]))
-    assert "bench: pictures that could not be read: 2" in seen.get()
+    assert "bench: images that could not be read: 2" in seen.get()
 
 
 def test_shares_and_caps_of_families_that_are_not_there_are_refused(tmp_path: Path) -> None:
     rows = [{"question": f"How many {kind}?", "answer": 3, "image": "one.png", "kind": kind} for kind in "ab"]
-    picture(1).save(tmp_path / "one.png")
+    drawing(1).save(tmp_path / "one.png")
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "columns": {"family": "kind"}}
 
     def run(**mix: Any) -> list[StageCount]:
-        values = {"sources": {"s": {**source, "lane": "rl"}}, "mix": {"by": "family", **mix}}
-        return asyncio.run(curate(Recipe.model_validate(values), tmp_path / "run", Crew()))
+        values = {"sources": {"s": {**source, "route": "rl"}}, "mix": {"by": "family", **mix}}
+        return curated(values, tmp_path / "run", Crew())
 
     for mix in ({"shares": {"a": 0.5, "c": 0.5}}, {"caps": {"c": 1}}):
         with pytest.raises(ConfigError, match="family 'c', which is not there: use a, b"):

@@ -32,18 +32,17 @@ def curate(
 ) -> None:
     """Run every stage that the folder does not hold yet, and print the funnel."""
     from deepeyes.core.errors import InputError
-    from deepeyes.data.curate import Pace
+    from deepeyes.data.curate import Execution
     from deepeyes.data.curate import curate as run_curation
-    from deepeyes.data.recipe import Recipe
+    from deepeyes.data.recipe import CurationRecipe
     from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE, funnel_table
-    from deepeyes.data.run.probe import Patience
     from deepeyes.data.run.runners import runner_named
 
     if not recipe.exists():
         raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/data/world.toml")
-    plan = Recipe.load(recipe, override)
+    plan = CurationRecipe.load(recipe, override)
     plan.check_models()
-    pace = Pace(runner_named(runner, processes, address), Patience(concurrency=concurrency))
+    execution = Execution(runner_named(runner, processes, address), concurrency=concurrency)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         shown: dict[str, TaskID] = {}
@@ -54,7 +53,8 @@ def curate(
             bars.update(shown[stage], completed=done, total=total)
 
         kept = f"what is done is in {out}; the same command goes on"
-        counts = run(run_curation(plan, out, partial(open_agent, tell=note), pace=pace, progress=step), kept)
+        opening = partial(open_agent, tell=note)
+        counts = run(run_curation(plan, out, opening, execution=execution, progress=step), kept)
     if as_json:
         print((out / FUNNEL_FILE).read_text("utf-8"), end="")
     else:
@@ -67,7 +67,7 @@ def curate(
 def funnel(
     folder: Path = typer.Argument(..., help="The folder of a run, complete or not."),
     as_json: bool = typer.Option(False, "--json", help="Print the counts as JSON."),
-    plot: Path | None = typer.Option(None, help="Also draw it into this picture file."),
+    plot: Path | None = typer.Option(None, help="Also draw it into this image file (.png, .svg or .pdf)."),
 ) -> None:
     """How many went into each stage, how many came out, and why the others did not."""
     from deepeyes.data.run.folder import RunFolder

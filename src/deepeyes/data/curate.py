@@ -5,36 +5,38 @@
 
 What always holds: a stage that is complete is not touched again; what a stage rejects goes no further and is
 in `rejects.jsonl` with its reason; the funnel accounts for every row. Given models that answer alike, the
-result depends on the recipe alone: not on the runner, the pace, or how often the run was killed.
+result depends on the recipe alone: not on how it is executed, or how often the run was killed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from deepeyes.agent.agent import Grade
 from deepeyes.core.files import write_atomic, write_lines
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.claim import claimed
 from deepeyes.data.run.folder import RunFolder, StageCount, StageFolder
 from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE
-from deepeyes.data.run.probe import AskWork, OpenAgent, Patience
+from deepeyes.data.run.probe import Asking, AskingWork, OpenAgent, ProbeWork, RetryRounds
 from deepeyes.data.run.read import read_sources
 from deepeyes.data.run.runners import Runner, StageWork, ThisProcess
 from deepeyes.data.run.teach import TeachWork
-from deepeyes.data.stages.probe.difficulty import Difficult
-from deepeyes.data.stages.probe.tool_benefit import Benefit
-from deepeyes.data.stages.select.decontaminate import Decontaminate
-from deepeyes.data.stages.select.fingerprint import Looks
 from deepeyes.data.stages.stage import Stage, apply, concerns
-from deepeyes.data.stages.teach.synthesize import Synthesize
+from deepeyes.data.stages.teach.teachers import WORLD_CHECKS
 from deepeyes.grading.rules import grade as grade_by_rule
+
+_ASKING: Mapping[str, Callable[[Asking, Any, StageFolder, StageFolder], AskingWork]] = {
+    "model": ProbeWork,
+    "teacher": TeachWork,
+}
+"""Who does the work of the stages that ask, by their mode."""
 
 
 class Progress(Protocol):
@@ -48,19 +50,23 @@ def _silent(stage: str, done: int, total: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How fast a run goes and how hard it tries; changes nothing in what comes out."""
+class Execution:
+    """How a recipe is carried out: where, how much at once, how persistently. Changes nothing in what comes
+    out.
+    """
 
     runner: Runner = field(default_factory=ThisProcess)
-    patience: Patience = field(default_factory=Patience)
+    concurrency: int = 32
+    """Episodes in flight."""
+    retry: RetryRounds = field(default_factory=RetryRounds)
 
 
 async def curate(
-    recipe: Recipe,
+    recipe: CurationRecipe,
     out: Path,
     open_agent: OpenAgent,
     *,
-    pace: Pace | None = None,
+    execution: Execution | None = None,
     grade: Grade = grade_by_rule,
     progress: Progress = _silent,
 ) -> list[StageCount]:
@@ -73,7 +79,17 @@ async def curate(
     """
     run = RunFolder(out)
     with claimed(run, recipe.checked()):
-        work = _Curation(recipe, run, open_agent, pace or Pace(), grade, progress)
+        execution = execution or Execution()
+        asking = Asking(
+            run,
+            open_agent,
+            concurrency=execution.concurrency,
+            retry=execution.retry,
+            grade=grade,
+            checks=WORLD_CHECKS,
+            tolerate=recipe.verify.tolerate,
+        )
+        work = _Curation(recipe, run, asking, execution.runner, progress)
         counts = [work.read()]
         if recipe.mix.by == "family":
             recipe.mix.check({item.task.family for item in run.stage(1, "read").kept()})
@@ -84,17 +100,12 @@ async def curate(
         return counts
 
 
-_WHOLE = ("deduplicate", "mix", "split")
-"""Stages that compare items with each other and so see all at once."""
-
-
 @dataclass(frozen=True)
 class _Curation:
-    recipe: Recipe
+    recipe: CurationRecipe
     run: RunFolder
-    open_agent: OpenAgent
-    pace: Pace
-    grade: Grade
+    asking: Asking
+    runner: Runner
     progress: Progress
 
     def read(self) -> StageCount:
@@ -108,7 +119,8 @@ class _Curation:
             rows += more
             self.progress("read", rows, None)
 
-        parts = read_sources(self.run, self.recipe.sources, self.recipe.batch, target, step)
+        recipe = self.recipe
+        parts = read_sources(self.run, recipe.sources, recipe.batch, target, step, WORLD_CHECKS)
         return target.finish(passed=0, parts=parts)
 
     async def stage(self, number: int, stage: Stage, before: StageCount) -> StageCount:
@@ -116,60 +128,35 @@ class _Curation:
         source, target = self.run.stage(number - 1, before.name), self.run.stage(number, stage.name)
         if (count := target.count()) is not None:
             return count
-        notes: dict[str, int] = {}
-        if isinstance(stage, Looks):
-            stage = stage.model_copy(update={"folder": str(self.run.images)})
-        if isinstance(stage, Decontaminate):
-            stage = stage.model_copy(update={"folder": str(self.run.benchmarks)})
-            for index in stage.prepare():
-                notes[f"{index.name}: rows"] = index.rows
-                notes[f"{index.name}: rows that could not be compared"] = sum(index.unreadable.values())
-                notes[f"{index.name}: pictures that could not be read"] = index.lost
+        stage, notes = stage.prepare(self.run)
         passed = sum(not concerns(stage, item) for item in source.kept())
-        if stage.name in _WHOLE:
-            items = apply(stage, list(source.kept()))
-            parts = -(-len(items) // self.recipe.batch)
-            for part in range(parts):
-                first = part * self.recipe.batch
-                target.write(part, items[first : first + self.recipe.batch])
-            return _accounted(target.finish(passed, parts), before)
-        missing = [part for part in range(before.parts) if not target.has(part)]
-        if missing:
-            await self._run(stage, source, target, missing)
-        return _accounted(target.finish(passed, before.parts, notes), before)
+        if stage.mode == "whole":
+            parts = self._whole(stage, source, target)
+        else:
+            parts = before.parts
+            if missing := [part for part in range(parts) if not target.has(part)]:
+                await self._parts(stage, source, target, missing)
+        return _accounted(target.finish(passed, parts, notes), before)
 
-    async def _run(
+    def _whole(self, stage: Stage, source: StageFolder, target: StageFolder) -> int:
+        """Run a stage on all items at once and cut them into parts anew; how many."""
+        items, batch = apply(stage, list(source.kept())), self.recipe.batch
+        firsts = range(0, len(items), batch)
+        for part, first in enumerate(firsts):
+            target.write(part, items[first : first + batch])
+        return len(firsts)
+
+    async def _parts(
         self, stage: Stage, source: StageFolder, target: StageFolder, parts: Sequence[int]
     ) -> None:
-        runner, patience = self.pace.runner, self.pace.patience
-        if isinstance(stage, Difficult | Benefit) and stage.model:
-            ask = AskWork(self.run, stage, source, target, self.open_agent, patience, self.grade)
-            if runner.asks_here:
-                await ask.ask(parts, self._counter(stage.name, ask.items(parts)))
+        work: Callable[[int], None] = StageWork(stage, source, target)
+        if stage.mode in _ASKING:
+            asking = _ASKING[stage.mode](self.asking, stage, source, target)
+            if self.runner.asks_here:
+                await asking.ask(parts, self._counter(stage.name, asking.episodes(parts)))
                 return
-            work: Callable[[int], None] = ask
-        elif isinstance(stage, Synthesize):
-            teach = TeachWork(
-                self.run,
-                stage,
-                source,
-                target,
-                self.open_agent,
-                patience,
-                self.grade,
-                self.recipe.verify.tolerate,
-            )
-            if runner.asks_here or not stage.teachers:
-                await teach.teach(parts, self._counter(stage.name, teach.items(parts)))
-                return
-            work = teach
-        elif isinstance(stage, Difficult):
-            for part in parts:  # left out: everything goes on
-                target.write(part, [item for item in source.read(part) if item.kept])
-            return
-        else:
-            work = StageWork(stage, source, target)
-        runner.run(work, parts, target, lambda done: self.progress(stage.name, done, len(parts)))
+            work = asking
+        self.runner.run(work, parts, target, lambda done: self.progress(stage.name, done, len(parts)))
 
     def _counter(self, name: str, total: int) -> Callable[[Trace], None]:
         done = 0
@@ -214,7 +201,7 @@ def _reject_line(item: Item) -> str:
     )
 
 
-def _funnel(recipe: Recipe, counts: Sequence[StageCount]) -> str:
+def _funnel(recipe: CurationRecipe, counts: Sequence[StageCount]) -> str:
     settings = {
         "k": recipe.difficulty.k,
         "max_right": recipe.difficulty.max_right,

@@ -8,23 +8,26 @@ and is written as one line of JSON.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
 from deepeyes.core.text import Text
+from deepeyes.data.old_names import LICENSE, MASKED, ROUTE, renamed
 
-Lane = Literal["question", "rl", "cold_start", "trace", "text"]
+Route = Literal["question", "rl", "cold_start", "trace", "text"]
 """Where an item goes. `question`: not yet measured. `rl`: solved with tools, a prompt for reinforcement
 learning. `cold_start`: needs a teacher's trace. `trace`: came with its trace. `text`: came with written
-reasoning and no picture.
+reasoning and no image.
 """
+INFRASTRUCTURE_ERROR = "infrastructure_error"
+"""The reason of items and episodes that failed because of us, which says nothing about them."""
 
 
-class Unfit(InputError):
-    """A row that cannot be used: `reason` is a short name to count by, `detail` says more."""
+class Unusable(InputError):
+    """Why an item is left out: `reason` is a short name to count by, `detail` says more."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -42,8 +45,8 @@ class Rejection(BaseModel):
     detail: Text = ""
 
 
-class Odds(BaseModel):
-    """How a model did in several tries; `asked` counts only tries that say something about the model."""
+class PassRate(BaseModel):
+    """How often a model was right; `asked` counts only tries that say something about the model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,25 +58,37 @@ class Odds(BaseModel):
 
 
 class TraceRef(BaseModel):
-    """Which trace belongs to an item: episode `id` in part `part` of the shelf `shelf`."""
+    """Which trace belongs to an item: episode `id` in part `part` of the episode store `store`."""
 
     model_config = ConfigDict(frozen=True)
 
-    shelf: str
+    store: str
     part: int
     id: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        return renamed(values, {"shelf": "store"})
+
 
 class Trial(BaseModel):
-    """One attempt of a teacher. `faults` are the reasons against it, the gravest first; empty if sound."""
+    """One attempt of a teacher. `failed_checks` speak against it, the gravest first; empty if it is sound."""
 
     model_config = ConfigDict(frozen=True)
 
     teacher: str
     ref: TraceRef
-    faults: tuple[str, ...] = ()
-    given: tuple[int, ...] = ()
-    """Turns that a learner sees but is not to imitate: looks that are off on purpose."""
+    failed_checks: tuple[str, ...] = ()
+    masked_turns: tuple[int, ...] = ()
+    """Turns that a learner sees but is not to imitate, such as looks that are off on purpose: their loss is
+    masked.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        return renamed(values, {"faults": "failed_checks", **MASKED})
 
 
 class Item(BaseModel):
@@ -85,23 +100,29 @@ class Item(BaseModel):
     source: str
     row: int
     """Its number in the source, from 0."""
-    lane: Lane = "question"
-    licence: str = ""
+    route: Route = "question"
+    license: str = ""
     options: tuple[Text, ...] = ()
     """Choices that came with the question; empty once it is open-ended."""
     reasoning: Text = ""
-    """Written thought that leads to the answer, for the lane `text`."""
-    unaided: Odds | None = None
-    aided: Odds | None = None
+    """Written thought that leads to the answer, for the route `text`."""
+    without_tools: PassRate | None = None
+    with_tools: PassRate | None = None
     trials: tuple[Trial, ...] = ()
     trace: TraceRef | None = None
     """The trace to learn from."""
-    given: tuple[int, ...] = ()
-    """Its turns that are not to be imitated."""
-    looks: tuple[str, ...] = ()
-    """Perceptual hashes of its pictures, in hexadecimal, in order."""
+    masked_turns: tuple[int, ...] = ()
+    """Its turns that are not to be imitated (see `Trial`)."""
+    fingerprints: tuple[str, ...] = ()
+    """Perceptual hashes of its images, in hexadecimal, in order."""
     split: str = ""
     rejection: Rejection | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        measured = {"unaided": "without_tools", "aided": "with_tools", "looks": "fingerprints"}
+        return renamed(values, {**ROUTE, **LICENSE, **MASKED, **measured})
 
     @property
     def id(self) -> str:

@@ -9,54 +9,40 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from math import isfinite
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import VisionSpec
-from deepeyes.data.item import Lane
+from deepeyes.data.item import Route
+from deepeyes.data.old_names import renamed
 from deepeyes.data.sources.readers import raw_rows
 from deepeyes.data.sources.source import Source
-from deepeyes.data.stages.prepare.normalise import OpenEnded
-from deepeyes.data.stages.prepare.verifiable import Verifiable
-from deepeyes.data.stages.probe.difficulty import Difficult
-from deepeyes.data.stages.probe.tool_benefit import Benefit
-from deepeyes.data.stages.select.decontaminate import Decontaminate
-from deepeyes.data.stages.select.deduplicate import Distinct
-from deepeyes.data.stages.select.fingerprint import Looks
-from deepeyes.data.stages.select.mix import Mixed
-from deepeyes.data.stages.select.split import Split
-from deepeyes.data.stages.teach.synthesize import WORLD, WRITTEN, Synthesize
-from deepeyes.data.stages.teach.verify import Verified
+from deepeyes.data.stages.prepare.normalise import Normalisation
+from deepeyes.data.stages.prepare.verifiable import VerifiabilityFilter
+from deepeyes.data.stages.probe.difficulty import DifficultyFilter
+from deepeyes.data.stages.probe.tool_benefit import ToolBenefitSplit
+from deepeyes.data.stages.select.decontaminate import Decontamination
+from deepeyes.data.stages.select.deduplicate import Deduplication
+from deepeyes.data.stages.select.fingerprint import Fingerprinting
+from deepeyes.data.stages.select.mix import Mixture
+from deepeyes.data.stages.select.split import ValidationSplit
+from deepeyes.data.stages.stage import Stage
+from deepeyes.data.stages.teach.synthesize import WORLD, WRITTEN, Synthesis
+from deepeyes.data.stages.teach.verify import Verification
 from deepeyes.dialects.registry import dialect_named
 from deepeyes.harness.search import check_search
 from deepeyes.models.registry import check_model
 from deepeyes.tools.registry import TOOLS
 
-Section = (
-    OpenEnded
-    | Verifiable
-    | Difficult
-    | Benefit
-    | Synthesize
-    | Verified
-    | Looks
-    | Distinct
-    | Decontaminate
-    | Mixed
-    | Split
-)
-_JUDGING = {"k", "max_right", "solved_at", "otherwise"}
-"""Settings of the probes that decide how often is asked and what follows, not what is said."""
-
 
 class ExportOptions(Config):
     """Settings of all formats."""
 
-    pictures: Literal["seen", "full"] = "seen"
-    """Pictures at the size the model saw them (a fraction of the bytes, and what its words speak of), or in
+    images: Literal["seen", "full"] = "seen"
+    """Images at the size the model saw them (a fraction of the bytes, and what its words speak of), or in
     full.
     """
     dialect: str = "deepeyes_v2"
@@ -66,7 +52,12 @@ class ExportOptions(Config):
     `python` if none had any.
     """
     vision: VisionSpec = VisionSpec()
-    """How large the learner of these prompts sees pictures."""
+    """How large the learner of these prompts sees images."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        return renamed(values, {"pictures": "images"})
 
     @field_validator("tools")
     @classmethod
@@ -77,44 +68,35 @@ class ExportOptions(Config):
         return names
 
 
-class Recipe(Config):
-    """One TOML file. Every stage has a section; those that ask a model are left out without one."""
+class CurationRecipe(Config):
+    """One TOML file. Its stages run in the order of their fields here; those that ask a model are left out
+    where none is named.
+    """
 
     title: str = "curated data"
     sources: dict[str, Source] = Field(min_length=1)
     batch: int = Field(default=256, ge=1)
     """Items a part: what is lost when the run is killed in a stage that asks no model."""
-    normalise: OpenEnded = OpenEnded()
-    verifiable: Verifiable = Verifiable()
-    difficulty: Difficult = Difficult()
-    tool_benefit: Benefit = Benefit()
-    synthesize: Synthesize = Synthesize()
-    verify: Verified = Verified()
-    fingerprint: Looks = Looks()
-    deduplicate: Distinct = Distinct()
-    decontaminate: Decontaminate = Decontaminate()
-    mix: Mixed = Mixed()
-    split: Split = Split()
+    normalise: Normalisation = Normalisation()
+    verifiable: VerifiabilityFilter = VerifiabilityFilter()
+    difficulty: DifficultyFilter = DifficultyFilter()
+    tool_benefit: ToolBenefitSplit = ToolBenefitSplit()
+    synthesize: Synthesis = Synthesis()
+    verify: Verification = Verification()
+    fingerprint: Fingerprinting = Fingerprinting()
+    deduplicate: Deduplication = Deduplication()
+    decontaminate: Decontamination = Decontamination()
+    mix: Mixture = Mixture()
+    split: ValidationSplit = ValidationSplit()
     export: ExportOptions = ExportOptions()
 
     @property
-    def stages(self) -> tuple[Section, ...]:
+    def stages(self) -> tuple[Stage, ...]:
         """The stages after reading, in order."""
-        return (
-            self.normalise,
-            self.verifiable,
-            self.difficulty,
-            self.tool_benefit,
-            self.synthesize,
-            self.verify,
-            self.fingerprint,
-            self.deduplicate,
-            self.decontaminate,
-            self.mix,
-            self.split,
-        )
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(field for field in fields if isinstance(field, Stage))
 
-    def changed(self, before: Recipe) -> list[str]:
+    def changed(self, before: CurationRecipe) -> list[str]:
         """The stages whose settings are not those of `before`, in order; the order of tables counts too."""
         same_rows = (list(self.sources.items()), self.batch) == (list(before.sources.items()), before.batch)
         pairs = zip(self.stages, before.stages, strict=True)
@@ -123,20 +105,20 @@ class Recipe(Config):
             others = sorted({*others, self.synthesize.name}, key=[s.name for s in self.stages].index)
         return others if same_rows else ["read", *others]
 
-    def unasked(self, before: Recipe) -> list[str]:
-        """The shelves of `before` whose episodes do not count here: other questions, or otherwise asked."""
+    def asked_otherwise(self, before: CurationRecipe) -> list[str]:
+        """The episode stores of a run of `before` whose episodes may not count for this recipe: its questions
+        are others, or a model or teacher would be asked under other settings.
+        """
         now, then = self._asking(), before._asking()
-        others = {"read", "normalise"} & set(self.changed(before))
-        return [shelf for shelf in then if others or now.get(shelf) != then[shelf]]
+        other_questions = {"read", "normalise"} & set(self.changed(before))
+        return [store for store in then if other_questions or now.get(store) != then[store]]
 
     def _asking(self) -> dict[str, object]:
-        """Shelf of episodes to what decides what is said in them, the questions apart."""
+        """Episode store to all that decides what is said in its episodes, the questions apart."""
         teachers = {**self.synthesize.teachers, WRITTEN: self.synthesize.written}
+        probes = (self.difficulty, self.tool_benefit)
         return {
-            **{
-                stage.name: stage.model_dump(exclude=_JUDGING)
-                for stage in (self.difficulty, self.tool_benefit)
-            },
+            **{probe.name: probe.model_dump(exclude=set(probe.judging)) for probe in probes},
             **{f"{self.synthesize.name}-{name}": teacher for name, teacher in teachers.items()},
         }
 
@@ -150,7 +132,7 @@ class Recipe(Config):
         for searching in (self.tool_benefit, *teachers):
             check_search(searching.search)
 
-    def checked(self) -> Recipe:
+    def checked(self) -> CurationRecipe:
         """Itself; raises `ConfigError` or `InputError` for what cannot work."""
         for library in ("imagehash", "datasketch"):
             if find_spec(library) is None:
@@ -185,7 +167,7 @@ class Recipe(Config):
         if not all(map(isfinite, shares.values())):
             raise ConfigError("a share of mix.shares is no finite number", "give numbers such as 0.5")
         if by != "family":  # families are known once the rows are read
-            self.mix.check(self.sources if by == "source" else get_args(Lane))
+            self.mix.check(self.sources if by == "source" else get_args(Route))
 
 
 def _check_name(name: str, what: str, taken: str = "") -> None:

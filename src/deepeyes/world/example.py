@@ -19,10 +19,10 @@ ViewSize = Callable[[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Reply:
-    """What the teacher writes in one turn; `given` where it is not to be imitated."""
+    """What the teacher writes in one turn; `masked` where a learner sees it but is not to imitate it."""
 
     text: str
-    given: bool = False
+    masked: bool = False
 
 
 Teach = Callable[["random.Random", "Example", ViewSize], list[Reply]]

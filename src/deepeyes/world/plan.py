@@ -159,8 +159,8 @@ def _slips(rng: random.Random, example: Example) -> int | None:
 
 def _wrong_try(step: Step, said: str) -> Reply:
     if isinstance(step, Ask):
-        return Reply(call(f"{said} {ASK}", "search", query=step.vague), given=True)
-    return Reply(call(FIND, "image_search", image="image_1"), given=True)
+        return Reply(call(f"{said} {ASK}", "search", query=step.vague), masked=True)
+    return Reply(call(FIND, "image_search", image="image_1"), masked=True)
 
 
 def seen(step: Step, size: tuple[int, int], cells: ViewSize) -> str:

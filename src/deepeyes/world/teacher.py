@@ -6,7 +6,7 @@ column, six tenths in. The code it writes turns cells into pixels of the full pi
 
 Some first looks are off on purpose, because a model's are: by a little, so that it learns to read what is not
 in the middle of its crop, or so far that the sign is cut off, so that it learns to notice and to look again.
-Such a look is `given`: a model sees it but is not taught to write it.
+Such a look is `masked`: a model sees it but is not taught to write it.
 """
 
 import random
@@ -71,7 +71,7 @@ def look_mended(
     first = off(rng, target, size, grid, WINDOW, missing=missing) if choice < sum(OFF) else None
     if first is None:
         return [Reply(look(rng, place, grid, thought, start=start))]
-    opening = Reply(look(rng, first, grid, thought, start=start), given=True)
+    opening = Reply(look(rng, first, grid, thought, start=start), masked=True)
     if not missing:
         return [opening]
     shape, seen = _within(place, first, WINDOW, size, grid, cells)
@@ -93,7 +93,7 @@ def cut_out(
     grid = cells(*size)
     place = to_cells(target.centre, size, grid)
     first = off(rng, target, size, grid, WIDE, missing=False) if rng.random() < 0.5 else None
-    opening = Reply(look(rng, first or place, grid, thought, WIDE, name=NEAR), given=first is not None)
+    opening = Reply(look(rng, first or place, grid, thought, WIDE, name=NEAR), masked=first is not None)
     # What is written of the look's place is what the code computes with.
     x, y = (float(decimal(p, n)) for p, n in zip(first or place, grid, strict=True))
     corners = [to_cells(corner, size, grid) for corner in (target.box[:2], target.box[2:])]

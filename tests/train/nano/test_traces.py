@@ -13,7 +13,8 @@ from deepeyes.agent.agent import Agent
 from deepeyes.analysis.crops import contains, find_crop
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.trace import Trace
-from deepeyes.data.stages.teach.faults import faults
+from deepeyes.data.stages.teach.quality import failed_checks
+from deepeyes.data.stages.teach.teachers import WORLD_CHECKS
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.sandbox import Sandbox
 from deepeyes.tools.base import Episode, Tool, ToolResult, ToolSet
@@ -50,9 +51,9 @@ async def test_the_teachers_last_crop_shows_all_of_the_sign() -> None:
 
 def test_a_first_look_that_is_off_is_not_imitated() -> None:
     marked = [replies_for(make_example("tiny", "validation", 0, index), VISION) for index in range(10)]
-    assert all(reply.given for replies in marked for reply in replies[:-2])
-    assert {replies[0].given for replies in marked} == {True, False}
-    assert not any(reply.given for replies in marked for reply in replies[-1:])
+    assert all(reply.masked for replies in marked for reply in replies[:-2])
+    assert {replies[0].masked for replies in marked} == {True, False}
+    assert not any(reply.masked for replies in marked for reply in replies[-1:])
 
 
 async def test_shards_hold_what_training_reads(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ async def test_the_worlds_teacher_may_not_say_what_no_search_told() -> None:
         agent = learner(Told("image_search", "image", f"1. {title}\n"), Told("search", "query", page))
         replies = replies_for(example, VISION)
         words = [Reply(reply.text.replace("It is", "I see")) if own else reply for reply in replies]
-        return faults(await teach(example, words, agent, ImageStore(None)))
+        return failed_checks(await teach(example, words, agent, ImageStore(None)), WORLD_CHECKS)
 
     assert await found(find.shows, f"Of it: {ask.shows}.") == ()
     assert await found(find.shows, "Of something else.") == ("unsupported",)

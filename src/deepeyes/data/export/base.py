@@ -1,7 +1,7 @@
-"""What all exports share: the samples of a complete run, message by message, with their pictures.
+"""What all exports share: the samples of a complete run, message by message, with their images.
 
 What always holds: samples come in the order of the run's items; text that spells out a special token or a
-picture placeholder is made inert, so the number of placeholders is the number of pictures; an export is
+image placeholder is made inert, so the number of placeholders is the number of images; an export is
 written beside its place and moved there when it is complete; it replaces an earlier export, which is there
 whole until then, and nothing else.
 """
@@ -9,22 +9,23 @@ whole until then, and nothing else.
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator, Sequence
+import json
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from deepeyes.core.actions import ToolSpec
+from deepeyes.core.actions import ToolCall, ToolSpec
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import replaced_folder
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
 from deepeyes.data.run.probe import noted_tools
 from deepeyes.dialects.neutralise import neutralise_special
@@ -40,18 +41,18 @@ Piece = str | Image.Image
 
 
 @dataclass(frozen=True)
-class Said:
-    """One message: its role and its text and pictures in order."""
+class PlainMessage:
+    """One message: its role and its text and images in order."""
 
     role: str
     pieces: tuple[Piece, ...]
 
     @property
-    def pictures(self) -> list[Image.Image]:
+    def images(self) -> list[Image.Image]:
         return [piece for piece in self.pieces if isinstance(piece, Image.Image)]
 
     def text(self, placeholder: str) -> str:
-        """The text, each picture as `placeholder`."""
+        """The text, each image as `placeholder`."""
         return "".join(piece if isinstance(piece, str) else placeholder for piece in self.pieces)
 
 
@@ -61,30 +62,30 @@ class Sample:
 
     item: Item
     trace: Trace | None
-    messages: tuple[Said, ...]
+    messages: tuple[PlainMessage, ...]
 
     @property
-    def pictures(self) -> list[Image.Image]:
-        return [picture for message in self.messages for picture in message.pictures]
+    def images(self) -> list[Image.Image]:
+        return [image for message in self.messages for image in message.images]
 
 
 @dataclass(frozen=True)
-class Finished:
+class CompleteRun:
     """A complete run, ready to be exported."""
 
     run: RunFolder
-    recipe: Recipe
+    recipe: CurationRecipe
     items: tuple[Item, ...]
 
     @classmethod
-    def open(cls, folder: Path) -> Finished:
+    def open(cls, folder: Path) -> CompleteRun:
         """Raises `InputError` if there is no complete run in `folder`."""
         run = RunFolder(folder)
         if not (folder / RECIPE_FILE).exists():
             raise InputError(
                 f"there is no curation run in {folder}", "give the folder of deepeyes data curate"
             )
-        return cls(run, Recipe.load(folder / RECIPE_FILE), tuple(run.final()))
+        return cls(run, CurationRecipe.load(folder / RECIPE_FILE), tuple(run.final()))
 
     @property
     def images(self) -> ImageStore:
@@ -102,8 +103,7 @@ class Finished:
     def imitations(self, split: str) -> Iterator[Sample]:
         """Conversations to learn from."""
         for item, trace in self.traced(split):
-            said = tuple(self._said(message) for message in trace.messages())
-            yield Sample(item, trace, said)
+            yield Sample(item, trace, _taking_turns(map(self._said, trace.messages())))
 
     def traced(self, split: str) -> Iterator[tuple[Item, Trace]]:
         """Items with a trace, and the trace."""
@@ -117,35 +117,52 @@ class Finished:
         system = speech.system(self.tools)
         vision = self.recipe.export.vision
         for item in self.items:
-            if item.lane != "rl" or item.split != split:
+            if item.route != "rl" or item.split != split:
                 continue
-            pictures = [self.images.get(ref) for ref in item.task.images]
+            images = [self.images.get(ref) for ref in item.task.images]
             parts = [
-                ImagePart.of(f"image_{number}", picture, ref, vision)
-                for number, (picture, ref) in enumerate(zip(pictures, item.task.images, strict=True), 1)
+                ImagePart.of(f"image_{number}", image, ref, vision)
+                for number, (image, ref) in enumerate(zip(images, item.task.images, strict=True), 1)
             ]
             opening = [speech.first_message(item.task.question, parts)]
             if system is not None:
                 opening.insert(0, Message.make("system", system))
             yield Sample(item, None, tuple(self._said(message) for message in opening))
 
-    def _said(self, message: Message) -> Said:
+    def _said(self, message: Message) -> PlainMessage:
         pieces: list[Piece] = []
         for part in message.parts:
             if not isinstance(part, ImagePart):
                 pieces.append(neutralise_special(part.text))
-            elif self.recipe.export.pictures == "full":
+            elif self.recipe.export.images == "full":
                 pieces.append(self.images.get(part.ref))
             else:
                 pixels = part.with_pixels(self.images).pixels
                 assert pixels is not None
                 pieces.append(pixels)
-        return Said("user" if message.role == "tool" else message.role, tuple(pieces))
+        pieces += [neutralise_special(_in_words(call)) for call in message.tool_calls]
+        return PlainMessage("user" if message.role == "tool" else message.role, tuple(pieces))
 
 
-def png(picture: Image.Image) -> bytes:
+def _taking_turns(messages: Iterable[PlainMessage]) -> tuple[PlainMessage, ...]:
+    """Neighbouring messages of one role as one: in some dialects a result and its images come as two."""
+    turns: list[PlainMessage] = []
+    for message in messages:
+        if turns and turns[-1].role == message.role:
+            message = replace(message, pieces=turns.pop().pieces + message.pieces)
+        turns.append(message)
+    return tuple(turns)
+
+
+def _in_words(call: ToolCall) -> str:
+    """A call that went through the server's own syntax, as the chat templates of Qwen's models write it."""
+    said = json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+    return f"\n<tool_call>\n{said}\n</tool_call>"
+
+
+def png(image: Image.Image) -> bytes:
     data = io.BytesIO()
-    picture.save(data, "PNG", compress_level=4)
+    image.save(data, "PNG", compress_level=4)
     return data.getvalue()
 
 

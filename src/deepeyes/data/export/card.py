@@ -1,5 +1,5 @@
-"""The dataset card: what is in it, what was left out and why, how tools are used, under which licences, and
-what it looks like. A README.md as data set hubs show it, with its pictures in `card/` beside it. What always
+"""The dataset card: what is in it, what was left out and why, how tools are used, under which licenses, and
+what it looks like. A README.md as data set hubs show it, with its images in `card/` beside it. What always
 holds: but for the funnel, which is the run's, it tells of what the export holds and of nothing else.
 """
 
@@ -17,7 +17,7 @@ from PIL import Image
 from deepeyes.analysis.toolmix import USES, uses_of
 from deepeyes.core.text import cut_middle
 from deepeyes.core.trace import Trace
-from deepeyes.data.export.base import SPLITS, Finished
+from deepeyes.data.export.base import SPLITS, CompleteRun
 from deepeyes.data.item import Item
 from deepeyes.data.run.folder import StageCount
 from deepeyes.data.run.funnel import by_number, counts_of, plot_funnel
@@ -25,12 +25,12 @@ from deepeyes.data.run.funnel import by_number, counts_of, plot_funnel
 CARD_FILE = "README.md"
 _SAMPLES = 6
 _THUMBNAIL = 320
-"""Longest side of a sample's picture."""
+"""Longest side of a sample's image."""
 _CONFIGS = {"trl": ("sft", "rl"), "verl": ("",)}
 
 
-def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int]) -> Path:
-    """Write the card of an export of `layout` into `folder`, with its pictures."""
+def write_card(done: CompleteRun, folder: Path, layout: str, files: dict[str, int]) -> Path:
+    """Write the card of an export of `layout` into `folder`, with its images."""
     counts = counts_of(done.run)
     done = replace(done, items=tuple(item for item in done.items if _holds(layout, item)))
     samples = _picked(done.items)
@@ -54,7 +54,7 @@ def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int])
             "## Funnel\n\n" + _funnel(counts, folder),
             "## Tools\n\n" + _tools(mix),
             "## Lengths\n\n" + "\n\n".join(_lengths(unit, rows) for unit, rows in lengths.items() if rows),
-            "## Sources and licences\n\n" + _licences(done),
+            "## Sources and licenses\n\n" + _licenses(done),
             "## Samples\n\n"
             + "\n\n".join(_sample(done, item, traces.get(item.id), folder) for item in samples),
             "## How it was made\n\n```toml\n" + done.recipe.dump() + "```",
@@ -68,23 +68,23 @@ def write_card(done: Finished, folder: Path, layout: str, files: dict[str, int])
 def _holds(layout: str, item: Item) -> bool:
     """Whether an export of `layout` holds the item, as a trace or as a prompt."""
     if item.trace is None:
-        return item.lane == "rl" and layout != "sharegpt"
-    return layout != "verl" and not (layout == "sharegpt" and item.given)
+        return item.route == "rl" and layout != "sharegpt"
+    return layout != "verl" and not (layout == "sharegpt" and item.masked_turns)
 
 
 def _picked(items: Sequence[Item]) -> list[Item]:
-    """A few with pictures, of different lanes and families, of the first split rather than of the other."""
+    """A few with images, of different routes and families, of the first split rather than of the other."""
     kinds: dict[tuple[str, str], Item] = {}
     for item in sorted(items, key=lambda item: item.split != SPLITS[0]):
         if item.task.images:
-            kinds.setdefault((item.lane, item.task.family), item)
+            kinds.setdefault((item.route, item.task.family), item)
     return list(kinds.values())[:_SAMPLES]
 
 
-def _front(done: Finished, layout: str, files: dict[str, int]) -> str:
-    """The block that hubs read: licence, size, and which file is which split."""
-    licences = sorted({item.licence for item in done.items if item.licence})
-    lines = ["---", f"license: {'other' if len(licences) != 1 else json.dumps(licences[0].lower())}"]
+def _front(done: CompleteRun, layout: str, files: dict[str, int]) -> str:
+    """The block that hubs read: license, size, and which file is which split."""
+    licenses = sorted({item.license for item in done.items if item.license})
+    lines = ["---", f"license: {'other' if len(licenses) != 1 else json.dumps(licenses[0].lower())}"]
     lines += ["task_categories:", "- visual-question-answering", "tags:", "- tool-use", "- agents"]
     configs = [config for config in _CONFIGS.get(layout, ()) if any(f.startswith(config) for f in files)]
     if configs:
@@ -98,13 +98,13 @@ def _front(done: Finished, layout: str, files: dict[str, int]) -> str:
     return "\n".join([*lines, "---"])
 
 
-def _counts(done: Finished, files: dict[str, int]) -> str:
+def _counts(done: CompleteRun, files: dict[str, int]) -> str:
     rows: list[Sequence[object]] = []
-    for lane in ("cold_start", "trace", "text", "rl"):
-        per_split = [sum(i.lane == lane and i.split == split for i in done.items) for split in SPLITS]
+    for route in ("cold_start", "trace", "text", "rl"):
+        per_split = [sum(i.route == route and i.split == split for i in done.items) for split in SPLITS]
         if any(per_split):
-            rows.append([lane, *per_split])
-    return "\n\n".join([_table(["lane", *SPLITS], rows), _table(["file", "rows"], list(files.items()))])
+            rows.append([route, *per_split])
+    return "\n\n".join([_table(["route", *SPLITS], rows), _table(["file", "rows"], list(files.items()))])
 
 
 def _funnel(counts: Sequence[StageCount], folder: Path) -> str:
@@ -138,14 +138,14 @@ def _measured(trace: Trace) -> dict[str, int]:
     return {
         "turns": len(trace.turns),
         "tool calls": len(trace.tool_turns),
-        "pictures": len(trace.image_parts()),
+        "images": len(trace.image_parts()),
         "characters written": sum(len(turn.text) for turn in trace.turns),
         "tokens written": sum(turn.usage.completion_tokens for turn in trace.turns),
     }
 
 
 def _asked(item: Item) -> dict[str, int]:
-    return {"pictures": len(item.task.images), "characters asked": len(item.task.question)}
+    return {"images": len(item.task.images), "characters asked": len(item.task.question)}
 
 
 def _lengths(unit: str, measured: Sequence[dict[str, int]]) -> str:
@@ -157,29 +157,29 @@ def _lengths(unit: str, measured: Sequence[dict[str, int]]) -> str:
     return _table([f"per {unit}", "median", "90%", "most"], rows)
 
 
-def _licences(done: Finished) -> str:
+def _licenses(done: CompleteRun) -> str:
     rows: list[Sequence[object]] = []
     for name, source in done.recipe.sources.items():
         kept = sum(item.source == name for item in done.items)
-        rows.append([name, source.kind, source.licence or "not stated", kept])
-    return _table(["source", "kind", "licence", "items kept"], rows)
+        rows.append([name, source.kind, source.license or "not stated", kept])
+    return _table(["source", "kind", "license", "items kept"], rows)
 
 
-def _sample(done: Finished, item: Item, trace: Trace | None, folder: Path) -> str:
-    """The item with its pictures, and with what is said in its trace if it has one."""
+def _sample(done: CompleteRun, item: Item, trace: Trace | None, folder: Path) -> str:
+    """The item with its images, and with what is said in its trace if it has one."""
     (folder / "card").mkdir(exist_ok=True)
-    pictures: list[str] = []
+    images: list[str] = []
     shown = item.task.images if trace is None else [part.ref for part in trace.image_parts()]
     for number, ref in enumerate(shown[:4]):
         name = f"card/{sha256(item.id.encode()).hexdigest()[:12]}-{number}.jpg"
         thumbnail = done.images.get(ref)
         thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
         thumbnail.save(folder / name, quality=85)
-        pictures.append(f"![image_{number + 1}]({name})")
+        images.append(f"![image_{number + 1}]({name})")
     turns = trace.turns if trace else ()
     said = "\n\n".join(f"~~~~\n{cut_middle(turn.text, 900).replace('~~~~', '~ ~ ~')}\n~~~~" for turn in turns)
     question = _cell(cut_middle(item.task.question, 600))
-    head = f"### {_cell(item.id)}\n\n{' '.join(pictures)}\n\n**Question.** {question}"
+    head = f"### {_cell(item.id)}\n\n{' '.join(images)}\n\n**Question.** {question}"
     return f"{head}\n\n**Answer.** {_cell(item.task.answer)}\n\n{said}".rstrip()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deepeyes.core.claim import hold_to_read
 from deepeyes.core.errors import InputError
-from deepeyes.data.export.base import Finished, fresh_folder
+from deepeyes.data.export.base import CompleteRun, fresh_folder
 from deepeyes.data.export.card import write_card
 from deepeyes.data.export.sharegpt import export_sharegpt
 from deepeyes.data.export.traces import export_traces
@@ -27,13 +27,13 @@ def export(run: Path, layout: str, to: Path | None = None) -> tuple[Path, dict[s
         raise InputError(f"there is no format {layout!r}", f"use {', '.join(FORMATS)}")
     place = to or run / "export" / layout
     with hold_to_read(run):
-        done = Finished.open(run)
+        done = CompleteRun.open(run)
         with fresh_folder(place, run) as folder:
             files = FORMATS[layout](done, folder)
             if not files:
-                lanes = sorted({item.lane for item in done.items})
+                routes = sorted({item.route for item in done.items})
                 raise InputError(
-                    f"{run} holds nothing for {layout} (lanes kept: {', '.join(lanes) or 'none'})",
+                    f"{run} holds nothing for {layout} (routes kept: {', '.join(routes) or 'none'})",
                     "choose another --format, or see what was left out: deepeyes data funnel",
                 )
             write_card(done, folder, layout, files)

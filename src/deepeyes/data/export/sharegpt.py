@@ -1,4 +1,4 @@
-"""For LLaMA-Factory: `train.json`, `validation.json`, the pictures beside them and `dataset_info.json`, so
+"""For LLaMA-Factory: `train.json`, `validation.json`, the images beside them and `dataset_info.json`, so
 that the folder is a `dataset_dir` as it stands (data sets `deepeyes` and `deepeyes_validation`).
 
 What always holds: the system message comes first, then user and assistant take turns, and every `<image>` in
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.files import write_lines
-from deepeyes.data.export.base import SPLITS, Finished, Sample, png
+from deepeyes.data.export.base import SPLITS, CompleteRun, Sample, png
 
 _TAGS = {
     "role_tag": "role",
@@ -25,7 +25,7 @@ _TAGS = {
 }
 
 
-def export_sharegpt(done: Finished, folder: Path) -> dict[str, int]:
+def export_sharegpt(done: CompleteRun, folder: Path) -> dict[str, int]:
     """Write both splits; rows by file. Conversations that cannot be written are counted as `left out`."""
     info: dict[str, Any] = {}
     counts: dict[str, int] = {}
@@ -35,7 +35,7 @@ def export_sharegpt(done: Finished, folder: Path) -> dict[str, int]:
         def lines(split: str = split) -> Iterator[str]:
             nonlocal written, left_out
             for sample in done.imitations(split):
-                if sample.item.given:
+                if sample.item.masked_turns:
                     left_out += 1
                     continue
                 yield ("," if written else "[") + json.dumps(_row(sample, folder), ensure_ascii=False)
@@ -44,7 +44,7 @@ def export_sharegpt(done: Finished, folder: Path) -> dict[str, int]:
 
         write_lines(folder / file, lines())
         if left_out:
-            counts[f"{file}: left out, with turns not to be imitated"] = left_out
+            counts[f"{file}: left out, with masked turns"] = left_out
         if not written:
             (folder / file).unlink()
             continue
@@ -62,10 +62,10 @@ def _row(sample: Sample, folder: Path) -> dict[str, Any]:
     assert sample.trace is not None
     paths: list[str] = []
     parts = (part for message in sample.trace.messages() for part in message.images)
-    for part, picture in zip(parts, sample.pictures, strict=True):
-        path = images / f"{part.ref.sha256[:32]}-{picture.width}x{picture.height}.png"
+    for part, image in zip(parts, sample.images, strict=True):
+        path = images / f"{part.ref.sha256[:32]}-{image.width}x{image.height}.png"
         if not path.exists():
-            path.write_bytes(png(picture))
+            path.write_bytes(png(image))
         paths.append(f"images/{path.name}")
     messages = [{"role": message.role, "content": message.text("<image>")} for message in sample.messages]
     return {"id": sample.item.id, "messages": messages, "images": paths}

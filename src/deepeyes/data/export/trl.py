@@ -1,9 +1,9 @@
 """For TRL: parquet that `datasets` reads, with `messages` and `images` as its vision trainers want them.
 
-`sft/SPLIT.parquet`: `messages` (role, content blocks; a picture is a block of type image without data),
-`images` (all pictures in order of appearance), `given_turns` (which assistant turns are not to be imitated),
+`sft/SPLIT.parquet`: `messages` (role, content blocks; an image is a block of type image without data),
+`images` (all images in order of appearance), `masked_turns` (which assistant turns are not to be imitated),
 `id`, `source`. `rl/SPLIT.parquet`: `prompt` in the same form, `images`, `answer`, `answers`. Observations are
-user turns: TRL does not look for pictures in others.
+user turns: TRL does not look for images in others.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.data.export.base import NEEDS, SPLITS, Finished, Said, Sample, png, write_parquet
+from deepeyes.data.export.base import NEEDS, SPLITS, CompleteRun, PlainMessage, Sample, png, write_parquet
 
 
-def export_trl(done: Finished, folder: Path) -> dict[str, int]:
+def export_trl(done: CompleteRun, folder: Path) -> dict[str, int]:
     """Write both kinds and both splits; rows by file."""
     with boundary(InputError, "writing for TRL", NEEDS, expected=ImportError):
         from datasets import Features, Image, List, Value  # pyright: ignore[reportMissingImports]
     text: Any = Value("string")
     messages: Any = List({"role": text, "content": List({"type": text, "text": text})})
     common: dict[str, Any] = {"images": List(Image()), "id": text, "source": text}
-    imitation = Features({"messages": messages, "given_turns": List(Value("int32")), **common})
+    imitation = Features({"messages": messages, "masked_turns": List(Value("int32")), **common})
     prompting = Features({"prompt": messages, "answer": text, "answers": List(text), **common})
     counts: dict[str, int] = {}
     for split in SPLITS:
@@ -38,7 +38,7 @@ def export_trl(done: Finished, folder: Path) -> dict[str, int]:
 
 
 def _imitation(sample: Sample) -> dict[str, Any]:
-    return {"messages": _blocks(sample), "given_turns": list(sample.item.given), **_common(sample)}
+    return {"messages": _blocks(sample), "masked_turns": list(sample.item.masked_turns), **_common(sample)}
 
 
 def _prompt(sample: Sample) -> dict[str, Any]:
@@ -52,15 +52,15 @@ def _prompt(sample: Sample) -> dict[str, Any]:
 
 
 def _common(sample: Sample) -> dict[str, Any]:
-    pictures = [{"bytes": png(picture), "path": None} for picture in sample.pictures]
-    return {"images": pictures, "id": sample.item.id, "source": sample.item.source}
+    images = [{"bytes": png(image), "path": None} for image in sample.images]
+    return {"images": images, "id": sample.item.id, "source": sample.item.source}
 
 
 def _blocks(sample: Sample) -> list[dict[str, Any]]:
     return [{"role": message.role, "content": _content(message)} for message in sample.messages]
 
 
-def _content(message: Said) -> list[dict[str, str | None]]:
+def _content(message: PlainMessage) -> list[dict[str, str | None]]:
     return [
         {"type": "text", "text": piece} if isinstance(piece, str) else {"type": "image", "text": None}
         for piece in message.pieces

@@ -1,8 +1,8 @@
 """For verl: parquet of prompts, as its `RLHFDataset` reads them.
 
-Columns: `data_source`, `agent_name`, `prompt` (role and text, `<image>` for each picture), `images` (bytes),
+Columns: `data_source`, `agent_name`, `prompt` (role and text, `<image>` for each image), `images` (bytes),
 `ability`, `reward_model` (`style`, `ground_truth`) and `extra_info` (`index`, `id`, `question`, `answer`,
-`answers`, `split`, the measured odds). `ground_truth` is the reference answer as text.
+`answers`, `split`, the pass rates without and with tools). `ground_truth` is the reference answer as text.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.data.export.base import NEEDS, SPLITS, Finished, Sample, png, write_parquet
-from deepeyes.data.item import Odds
+from deepeyes.data.export.base import NEEDS, SPLITS, CompleteRun, Sample, png, write_parquet
+from deepeyes.data.item import PassRate
 
 AGENT = "deepeyes"
 
 
-def export_verl(done: Finished, folder: Path) -> dict[str, int]:
+def export_verl(done: CompleteRun, folder: Path) -> dict[str, int]:
     """Write both splits; rows by file."""
     with boundary(InputError, "writing for verl", NEEDS, expected=ImportError):
         from datasets import Features, List, Value  # pyright: ignore[reportMissingImports]
@@ -38,8 +38,8 @@ def export_verl(done: Finished, folder: Path) -> dict[str, int]:
                 "question": text,
                 "answer": text,
                 "answers": List(text),
-                "unaided": Value("float64"),
-                "aided": Value("float64"),
+                "without_tools": Value("float64"),
+                "with_tools": Value("float64"),
             },
         }
     )
@@ -51,7 +51,7 @@ def export_verl(done: Finished, folder: Path) -> dict[str, int]:
     return counts
 
 
-def _rows(done: Finished, split: str) -> Iterator[dict[str, Any]]:
+def _rows(done: CompleteRun, split: str) -> Iterator[dict[str, Any]]:
     for index, sample in enumerate(done.prompts(split)):
         yield _row(index, sample)
 
@@ -62,7 +62,7 @@ def _row(index: int, sample: Sample) -> dict[str, Any]:
         "data_source": item.source,
         "agent_name": AGENT,
         "prompt": [{"role": message.role, "content": message.text("<image>")} for message in sample.messages],
-        "images": [{"bytes": png(picture), "path": None} for picture in sample.pictures],
+        "images": [{"bytes": png(image), "path": None} for image in sample.images],
         "ability": task.family or item.source,
         "reward_model": {"style": "rule", "ground_truth": task.answer},
         "extra_info": {
@@ -72,11 +72,11 @@ def _row(index: int, sample: Sample) -> dict[str, Any]:
             "question": task.question,
             "answer": task.answer,
             "answers": list(task.answers),
-            "unaided": _share(item.unaided),
-            "aided": _share(item.aided),
+            "without_tools": _share(item.without_tools),
+            "with_tools": _share(item.with_tools),
         },
     }
 
 
-def _share(odds: Odds | None) -> float | None:
-    return odds.right / odds.asked if odds is not None and odds.asked else None
+def _share(rate: PassRate | None) -> float | None:
+    return rate.right / rate.asked if rate is not None and rate.asked else None

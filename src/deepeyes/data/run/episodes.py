@@ -3,7 +3,7 @@
 A `TraceWriter` forces every episode to the disk, which costs milliseconds each; here many short episodes end
 every second. What always holds: an episode is appended whole and handed to the operating system at once:
 killing the process loses nothing that was written. Inside `syncing` the disk is told every second, so that a
-machine that loses power may repeat the episodes of its last one. Pictures go to the run's own folder.
+machine that loses power may repeat the episodes of its last one. Images go to the run's own folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deepeyes.data.run.folder import RunFolder
 _SYNC_SECONDS = 1.0
 
 
-class Tally(NamedTuple):
+class Outcome(NamedTuple):
     """What counts of an episode that is a result."""
 
     right: bool
@@ -28,7 +28,7 @@ class Tally(NamedTuple):
     """Whether it called a tool."""
 
 
-class Shelf:
+class EpisodeStore:
     """An `EpisodeWriter` that puts each episode into the part of its task and remembers how it ended."""
 
     def __init__(self, run: RunFolder, name: str, part_of: Mapping[str, int]) -> None:
@@ -40,7 +40,7 @@ class Shelf:
             part: TraceWriter(run.episodes(name, part), self.images, sync=False)
             for part in sorted(set(part_of.values()))
         }
-        self._tallies: dict[str, Tally] = {}
+        self._outcomes: dict[str, Outcome] = {}
         for writer in self._parts.values():
             if writer.path.exists():
                 for trace in read_traces(writer.folder):
@@ -51,16 +51,16 @@ class Shelf:
         self._note(trace)
 
     def done_ids(self) -> set[str]:
-        return set(self._tallies)
+        return set(self._outcomes)
 
-    def tallies(self, ids: Iterable[str]) -> list[Tally]:
+    def outcomes(self, ids: Iterable[str]) -> list[Outcome]:
         """Those of these episodes that are there with a result."""
-        return [self._tallies[key] for key in ids if key in self._tallies]
+        return [self._outcomes[key] for key in ids if key in self._outcomes]
 
     def _note(self, trace: Trace) -> None:
         if trace.stop_reason.is_result:
             right = trace.verdict is not None and trace.verdict.score >= 1
-            self._tallies[trace.id] = Tally(right, bool(trace.tool_turns))
+            self._outcomes[trace.id] = Outcome(right, bool(trace.tool_turns))
 
     def sync(self) -> None:
         """Force to the disk what was written since the last time."""

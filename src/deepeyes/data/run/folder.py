@@ -3,9 +3,9 @@
     RUN/recipe.toml                 the resolved recipe that all of it was made with
     RUN/stages/NN-NAME/part-*.jsonl the items a stage gave back, written whole and renamed
     RUN/stages/NN-NAME/done.json    its counts; written last, so it says that the stage is complete
-    RUN/episodes/SHELF/part-*/      traces of the model-calling stages, one line an episode as it ends
-    RUN/images/                     every picture, once
-    RUN/sources.json                fingerprints of the sources' files
+    RUN/episodes/STORE/part-*/      traces of the model-calling stages, one line an episode as it ends
+    RUN/images/                     every image, once
+    RUN/sources.json                digests of the sources and their files
     RUN/benchmarks/                 what is known of the benchmarks to stay away from
     RUN/funnel.json, rejects.jsonl  what went in and out; who was left out and why
 
@@ -21,13 +21,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.files import remove_folder, sweep, write_atomic
-from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
+from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE, Trace, read_traces
 from deepeyes.data.item import Item, TraceRef
+from deepeyes.data.old_names import renamed
 
 RECIPE_FILE = "recipe.toml"
 DONE_FILE = "done.json"
@@ -41,16 +43,21 @@ class StageCount(BaseModel):
     name: str
     into: int
     passed: int
-    """Items of other lanes, which the stage let by."""
+    """Items of other routes, which the stage let by."""
     kept: int
     rejected: dict[str, int]
-    lanes: dict[str, int]
-    """Lane to its items that are still in, after the stage."""
+    routes: dict[str, int]
+    """Route to its items that are still in, after the stage."""
     sources: dict[str, int]
     """Source to its items that are still in, after the stage."""
     parts: int
     notes: dict[str, int] = Field(default_factory=dict[str, int])
     """Further counts, such as benchmark rows that could not be compared."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        return renamed(values, {"lanes": "routes"})
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,11 @@ class RunFolder:
         return self.path / "benchmarks"
 
     @property
-    def marks(self) -> Path:
-        """Where the fingerprints of the sources are."""
+    def source_digests(self) -> Path:
+        """The file with the digest of each source."""
         return self.path / "sources.json"
 
-    def shelf(self, name: str) -> Path:
+    def store(self, name: str) -> Path:
         """The folder of the episodes of a stage, or of one of its teachers."""
         return self.path / "episodes" / name
 
@@ -99,20 +106,21 @@ class RunFolder:
         paths = sorted(root.iterdir()) if root.is_dir() else []
         return [StageFolder(path) for path in paths if not path.name.startswith(".")]
 
-    def episodes(self, shelf: str, part: int) -> Path:
+    def episodes(self, store: str, part: int) -> Path:
         """The folder of the traces of one part."""
-        return self.shelf(shelf) / part_name(part)
+        return self.store(store) / part_name(part)
 
     def traces(self, refs: Iterable[TraceRef]) -> Iterator[Trace]:
         """The traces that `refs` name, in their order; each part is read once. Raises `InputError`."""
         wanted = list(refs)
         by_part: dict[tuple[str, int], dict[str, Trace]] = {}
-        last = {(ref.shelf, ref.part): place for place, ref in enumerate(wanted)}
+        last = {(ref.store, ref.part): place for place, ref in enumerate(wanted)}
         names = {ref.id for ref in wanted}
         for place, ref in enumerate(wanted):
-            key = (ref.shelf, ref.part)
+            key = (ref.store, ref.part)
             if key not in by_part:
-                traces = read_traces(self.episodes(*key))
+                folder = self.episodes(*key)
+                traces = read_traces(folder) if (folder / TRACES_FILE).exists() else ()
                 by_part[key] = {trace.id: trace for trace in traces if trace.id in names}
             if ref.id not in by_part[key]:
                 raise InputError(f"episode {ref.id} is gone from {self.path}", "run the curation again")
@@ -149,7 +157,7 @@ class StageFolder:
         path = self.part(number)
         remedy = f"delete {self.path} and the stages after it, and run again"
         with boundary(InputError, f"reading {path}", remedy, expected=(OSError, ValidationError)):
-            # Split at newlines alone: items hold other line separators.
+            # ValidationSplit at newlines alone: items hold other line separators.
             lines = path.read_bytes().split(b"\n")
             return [Item.model_validate_json(line) for line in lines if line]
 
@@ -182,7 +190,7 @@ class StageFolder:
         """Count the parts and mark the stage as complete."""
         into = 0
         rejected: Counter[str] = Counter()
-        lanes: Counter[str] = Counter()
+        routes: Counter[str] = Counter()
         sources: Counter[str] = Counter()
         for number in range(parts):
             for item in self.read(number):
@@ -190,7 +198,7 @@ class StageFolder:
                 if item.rejection is not None:
                     rejected[item.rejection.reason] += 1
                 else:
-                    lanes[item.lane] += 1
+                    routes[item.route] += 1
                     sources[item.source] += 1
         count = StageCount(
             name=self.name,
@@ -198,7 +206,7 @@ class StageFolder:
             passed=passed,
             kept=into - passed - rejected.total(),
             rejected=dict(sorted(rejected.items())),
-            lanes=dict(sorted(lanes.items())),
+            routes=dict(sorted(routes.items())),
             sources=dict(sorted(sources.items())),
             parts=parts,
             notes=notes or {},

@@ -42,8 +42,8 @@ def funnel_table(counts: Sequence[StageCount]) -> Table:
         table.add_row(count.name, f"{count.into:,}", f"{count.kept + count.passed:,}", why)
         for note, number in count.notes.items():
             table.add_row("", "", "", f"[dim]{escape(note)}: {number:,}[/]")
-    lanes = ", ".join(f"{lane} {n:,}" for lane, n in by_number(counts[-1].lanes))
-    table.add_row("", "", "", f"[bold]{lanes}[/]" if lanes else "")
+    routes = ", ".join(f"{route} {n:,}" for route, n in by_number(counts[-1].routes))
+    table.add_row("", "", "", f"[bold]{routes}[/]" if routes else "")
     return table
 
 

@@ -1,6 +1,6 @@
 """Stages that ask a model: many episodes at once through the agent loop, then a pure judgement of each part.
 
-What always holds: an episode that is on its shelf with a result is not asked again, so a killed stage goes
+What always holds: an episode that is in its store with a result is not asked again, so a killed stage goes
 on where it was; an episode that failed because of us is asked again, in this start and in the next, and is
 never counted as wrong; when too many keep failing, the stage stops with an error before it decides anything,
 because a server that is down says nothing about the data.
@@ -12,102 +12,133 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from deepeyes.agent.agent import Agent, Grade
 from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import InfrastructureError, InputError, boundary
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import ImageStore
+from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, trace_id
-from deepeyes.data.item import Item, Odds
-from deepeyes.data.run.episodes import Shelf
+from deepeyes.data.item import Item, PassRate
+from deepeyes.data.run.episodes import EpisodeStore
 from deepeyes.data.run.folder import RunFolder, StageFolder
-from deepeyes.data.run.views import Remembering, made_ready
-from deepeyes.data.sources.images import RecentImages
-from deepeyes.data.stages.probe.difficulty import Difficult
-from deepeyes.data.stages.probe.tool_benefit import Benefit
+from deepeyes.data.run.image_cache import CachedImages, CachingModel, preloaded
+from deepeyes.data.stages.probe.probe import Probe
 from deepeyes.data.stages.stage import apply, concerns
+from deepeyes.data.stages.teach.quality import Checks
 from deepeyes.grading.rules import grade as grade_by_rule
 from deepeyes.tools.base import ToolSet
 
-WAVE = 8192
+EPISODES_AT_ONCE = 8192
 """Episodes that are handed to the agent loop at once: bounds memory, and is long enough that the few at its
 end do not count.
 """
-
-
-OpenAgent = Callable[..., AbstractAsyncContextManager[Agent]]
-"""Opens agents as `deepeyes.harness.setup.open_agent` does."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How hard a model-calling stage tries. None of it changes what comes out."""
-
-    concurrency: int = 32
-    """Episodes in flight."""
-    rounds: int = 3
-    """Times that episodes which failed because of us are asked in one start."""
-    wait: float = 5.0
-    """Seconds before the second round; doubles."""
-    tolerated: float = 0.05
-    """Share of the items of a wave that may stay unmeasured because of us before the stage stops."""
-
-
 OnEpisode = Callable[[Trace], None]
 
 
+class OpenAgent(Protocol):
+    """Opens an agent for the time of a block, as `deepeyes.harness.setup.open_agent` does."""
+
+    def __call__(
+        self,
+        model: str,
+        *,
+        tools: bool,
+        dialect: str,
+        search: Sequence[str],
+        limits: Limits,
+        sampling: Sampling,
+    ) -> AbstractAsyncContextManager[Agent]: ...
+
+
 @dataclass(frozen=True)
-class AskWork:
-    """The probe of difficulty or tool benefit, on some parts. Picklable if `open_agent` is."""
+class RetryRounds:
+    """How often episodes that failed because of us are asked again. Changes nothing in what comes out."""
+
+    rounds: int = 3
+    """Times that they are asked in one start."""
+    wait: float = 5.0
+    """Seconds before the second round; doubles."""
+    tolerated: float = 0.05
+    """Share of the questions asked at once that may stay unanswered because of us before the stage stops."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What the stages of one run that ask a model or teachers need for it. Picklable if `open_agent` is."""
 
     run: RunFolder
-    stage: Difficult | Benefit
+    open_agent: OpenAgent
+    concurrency: int = 32
+    """Episodes in flight."""
+    retry: RetryRounds = RetryRounds()
+    grade: Grade = grade_by_rule
+    checks: Checks | None = None
+    """Of traces, beside those that need the trace alone."""
+    tolerate: tuple[str, ...] = ()
+    """Failed checks that `verify` does not mind: an item with such a trial is not tried again."""
+
+
+class AskingWork(Protocol):
+    """A stage that asks, on some parts; each part is written when its episodes are complete."""
+
+    def __call__(self, part: int) -> None: ...
+
+    def episodes(self, parts: Sequence[int]) -> int:
+        """The least number of episodes that `parts` take."""
+        ...
+
+    async def ask(self, parts: Sequence[int], on_episode: OnEpisode | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class ProbeWork:
+    """The probe of difficulty or tool benefit (an `AskingWork`)."""
+
+    asking: Asking
+    stage: Probe
     source: StageFolder
     target: StageFolder
-    open_agent: OpenAgent
-    patience: Patience
-    grade: Grade = grade_by_rule
 
     def __call__(self, part: int) -> None:
         asyncio.run(self.ask([part]))
 
-    def items(self, parts: Sequence[int]) -> int:
-        """How many episodes these parts take."""
-        return sum(len(self._asked(self._read(part))) for part in parts) * self.stage.k
+    def episodes(self, parts: Sequence[int]) -> int:
+        return sum(self._episodes_of(part) for part in parts)
 
     async def ask(self, parts: Sequence[int], on_episode: OnEpisode | None = None) -> None:
-        """Ask and judge `parts`; each is written when its episodes are complete."""
-        images = RecentImages(self.run.images)
-        stage = self.stage
-        opening = self.open_agent(
+        asking, stage = self.asking, self.stage
+        images = CachedImages(asking.run.images)
+        opening = asking.open_agent(
             stage.model,
             tools=stage.tools,
             dialect=stage.dialect,
-            search=stage.search,
+            search=stage.engines,
             limits=stage.limits,
             sampling=stage.sampling,
         )
         async with opening as agent:
-            note_tools(self.run, agent.tools)
-            for wave in waves(parts, lambda part: len(self._asked(self._read(part))) * self.stage.k):
-                read = {part: self._read(part) for part in wave}
-                tasks = [(item.task, part) for part in wave for item in self._asked(read[part])]
-                shelf = Shelf(self.run, self.stage.name, {task.id: part for task, part in tasks})
-                async with shelf.syncing():
-                    await persistently(
+            note_tools(asking.run, agent.tools)
+            for group in grouped(parts, self._episodes_of):
+                read = {part: self._read(part) for part in group}
+                tasks = [(item.task, part) for part in group for item in self._asked(read[part])]
+                store = EpisodeStore(asking.run, stage.name, {task.id: part for task, part in tasks})
+                async with store.syncing():
+                    await run_missing(
                         agent,
                         [task for task, _ in tasks],
-                        shelf,
+                        store,
                         images=images,
-                        samples=self.stage.k,
-                        patience=self.patience,
-                        grade=self.grade,
+                        samples=stage.k,
+                        asking=asking,
                         on_episode=on_episode,
                     )
-                for part in wave:
-                    await asyncio.to_thread(self._judge, part, read[part], shelf)
+                for part in group:
+                    await asyncio.to_thread(self._judge, part, read[part], store)
 
     def _read(self, part: int) -> list[Item]:
         return [item for item in self.source.read(part) if item.kept]
@@ -115,92 +146,94 @@ class AskWork:
     def _asked(self, items: Sequence[Item]) -> list[Item]:
         return [item for item in items if concerns(self.stage, item)]
 
-    def _judge(self, part: int, items: Sequence[Item], shelf: Shelf) -> None:
+    def _episodes_of(self, part: int) -> int:
+        return len(self._asked(self._read(part))) * self.stage.k
+
+    def _judge(self, part: int, items: Sequence[Item], store: EpisodeStore) -> None:
         measured: list[Item] = []
         for item in items:
             if concerns(self.stage, item):
-                tries = shelf.tallies(trace_id(item.id, sample) for sample in range(self.stage.k))
+                tries = store.outcomes(trace_id(item.id, sample) for sample in range(self.stage.k))
                 right, called = sum(one.right for one in tries), sum(one.called for one in tries)
-                odds = Odds(model=self.stage.model, right=right, asked=len(tries), called=called)
-                item = item.model_copy(update={"aided" if self.stage.tools else "unaided": odds})
+                rate = PassRate(model=self.stage.model, right=right, asked=len(tries), called=called)
+                item = item.model_copy(update={self.stage.measures: rate})
             measured.append(item)
         self.target.write(part, apply(self.stage, measured))
 
 
-async def persistently(
+async def run_missing(
     agent: Agent,
     tasks: Sequence[Task],
-    shelf: Shelf,
+    store: EpisodeStore,
     *,
     images: ImageStore,
     samples: int,
-    patience: Patience,
-    grade: Grade,
+    asking: Asking,
     on_episode: OnEpisode | None = None,
 ) -> None:
-    """Run what the shelf does not hold, in rounds (see `in_rounds`)."""
-    model = Remembering(agent.model)
+    """Run the episodes of `tasks` that the store does not hold, in rounds (see `retry_in_rounds`)."""
+    model = CachingModel(agent.model)
     agent = replace(agent, model=model)
 
     async def ask(missing: Sequence[Task]) -> None:
         await agent.run(
-            made_ready(missing, images, model.vision),
+            preloaded(missing, images, model.vision),
             images=images,
             samples=samples,
-            concurrency=patience.concurrency,
-            writer=shelf,
-            grade=grade,
+            concurrency=asking.concurrency,
+            writer=store,
+            grade=asking.grade,
             on_done=on_episode,
         )
 
-    await in_rounds(ask, tasks, shelf, range(samples), patience)
+    await retry_in_rounds(ask, tasks, store, range(samples), asking.retry)
 
 
-async def in_rounds(
+async def retry_in_rounds(
     ask: Callable[[Sequence[Task]], Awaitable[None]],
     tasks: Sequence[Task],
-    shelf: Shelf,
+    store: EpisodeStore,
     samples: Sequence[int],
-    patience: Patience,
+    retry: RetryRounds,
 ) -> None:
-    """`ask` for those of `tasks` of which the shelf lacks one of `samples`, until nothing of ours fails or
+    """`ask` for those of `tasks` of which the store lacks one of `samples`, until nothing of ours fails or
     the rounds are used up.
 
-    Raises `InfrastructureError` if more tasks stay incomplete than `patience` tolerates.
+    Raises `InfrastructureError` if more tasks stay incomplete than `retry` tolerates.
     """
-    wait = patience.wait
+    wait = retry.wait
     missing = list(tasks)
-    for round_ in range(patience.rounds):
+    for round_ in range(retry.rounds):
         await ask(missing)
         missing = [
             task
             for task in missing
-            if len(shelf.tallies(trace_id(task.id, sample) for sample in samples)) < len(samples)
+            if len(store.outcomes(trace_id(task.id, sample) for sample in samples)) < len(samples)
         ]
         if not missing:
             return
-        if round_ < patience.rounds - 1:
+        if round_ < retry.rounds - 1:
             await asyncio.sleep(wait)
             wait *= 2
-    if len(missing) > patience.tolerated * len(tasks):
+    if len(missing) > retry.tolerated * len(tasks):
         raise InfrastructureError(
-            f"{len(missing)} of {len(tasks)} questions could not be asked in {patience.rounds} rounds",
+            f"{len(missing)} of {len(tasks)} questions could not be asked in {retry.rounds} rounds",
             "see that model and tools are up (deepeyes doctor); the same command goes on",
         )
 
 
-def waves(parts: Sequence[int], size: Callable[[int], int]) -> Iterator[list[int]]:
-    """Neighbouring parts, together about `WAVE` episodes."""
-    wave: list[int] = []
+def grouped(parts: Sequence[int], size: Callable[[int], int]) -> Iterator[list[int]]:
+    """Neighbouring parts, together about `EPISODES_AT_ONCE` episodes."""
+    group: list[int] = []
     total = 0
     for part in parts:
-        wave.append(part)
+        group.append(part)
         total += size(part)
-        if total >= WAVE:
-            yield wave
-            wave, total = [], 0
-    if wave:
-        yield wave
+        if total >= EPISODES_AT_ONCE:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group
 
 
 def note_tools(run: RunFolder, tools: ToolSet) -> None:

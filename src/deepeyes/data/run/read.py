@@ -1,4 +1,4 @@
-"""The first stage: rows of all sources become items, their pictures go into the run's folder.
+"""The first stage: rows of all sources become items, their images go into the run's folder.
 
 Rows are numbered through a source and cut into parts of equal length; parts that are there are skipped, and
 only their ids are looked at, because an id may come once. What always holds: a row gives exactly one item; a
@@ -22,13 +22,13 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import TRACES_FILE, Trace
 from deepeyes.data.item import Item, TraceRef, Trial
 from deepeyes.data.run.folder import RunFolder, StageFolder
-from deepeyes.data.sources.readers import fingerprint, raw_rows, to_item
+from deepeyes.data.sources.readers import raw_rows, source_digest, to_item
 from deepeyes.data.sources.source import Source
-from deepeyes.data.stages.teach.faults import faults
+from deepeyes.data.stages.teach.quality import Checks, failed_checks
 
-SHELF = "read"
+READ_STORE = "read"
 _THREADS = 4
-"""Pictures are decoded and encoded outside Python's lock."""
+"""Images are decoded and encoded outside Python's lock."""
 
 
 def read_sources(
@@ -37,9 +37,10 @@ def read_sources(
     batch: int,
     target: StageFolder,
     on_rows: Callable[[int], None],
+    checks: Checks,
 ) -> int:
     """Make the parts that are missing; returns how many there are. Raises `InputError`, `ConfigError`."""
-    _same_files(run.marks, sources)
+    _same_files(run.source_digests, sources)
     part = 0
     with ThreadPoolExecutor(_THREADS) as pool:
         for name, source in sources.items():
@@ -48,7 +49,7 @@ def read_sources(
                 if target.has(part):
                     items = target.read(part)
                 else:
-                    items = _read_part(run, name, source, first, rows, part, seen, pool)
+                    items = _read_part(run, name, source, first, rows, part, seen, pool, checks)
                     target.write(part, items)
                 seen.update(item.id for item in items if item.kept)
                 part += 1
@@ -65,10 +66,11 @@ def _read_part(
     part: int,
     seen: set[str],
     pool: ThreadPoolExecutor,
+    checks: Checks,
 ) -> list[Item]:
-    images = ImageStore(run.images)
+    store = ImageStore(run.images)
     numbers = range(first, first + len(rows))
-    read = pool.map(lambda number, raw: to_item(name, source, number, raw, images), numbers, rows)
+    read = pool.map(lambda number, raw: to_item(name, source, number, raw, store), numbers, rows)
     here: set[str] = set()
     items: list[Item] = []
     traces: list[Trace] = []
@@ -79,13 +81,13 @@ def _read_part(
             here.add(item.id)
             if trace is not None:
                 traces.append(trace)
-                ref = TraceRef(shelf=SHELF, part=part, id=trace.id)
-                trial = Trial(teacher=trace.model, ref=ref, faults=faults(trace))
+                ref = TraceRef(store=READ_STORE, part=part, id=trace.id)
+                trial = Trial(teacher=trace.model, ref=ref, failed_checks=failed_checks(trace, checks))
                 item = item.model_copy(update={"trials": (trial,)})
         items.append(item)
     if traces:
         lines = "".join(trace.model_dump_json() + "\n" for trace in traces)
-        write_atomic(run.episodes(SHELF, part) / TRACES_FILE, lines.encode())
+        write_atomic(run.episodes(READ_STORE, part) / TRACES_FILE, lines.encode())
     return items
 
 
@@ -97,16 +99,16 @@ def _batches(rows: Iterator[tuple[Path, Any]], size: int) -> Iterable[tuple[int,
 
 
 def _same_files(path: Path, sources: Mapping[str, Source]) -> None:
-    marks = {name: fingerprint(source) for name, source in sources.items()}
+    digests = {name: source_digest(source) for name, source in sources.items()}
     if path.exists():
         with boundary(
             InputError, f"reading {path}", "choose another --out", expected=(OSError, ValidationError)
         ):
             before = TypeAdapter(dict[str, str]).validate_json(path.read_bytes())
-        changed = [name for name, mark in marks.items() if before.get(name) != mark]
+        changed = [name for name, digest in digests.items() if before.get(name) != digest]
         if changed:
             raise ConfigError(
                 f"the files of {', '.join(changed)} changed since the run began", "choose another --out"
             )
         return
-    write_atomic(path, json.dumps(marks, indent=1).encode())
+    write_atomic(path, json.dumps(digests, indent=1).encode())

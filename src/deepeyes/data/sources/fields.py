@@ -1,7 +1,7 @@
 """Values of a row's fields, by name and as what they are to be: ids, texts, choices, JSON.
 
-What always holds: a value that is not what it should be is an `Unfit` that says what it is; text that comes
-out can be written as UTF-8.
+What always holds: a value that is not what it should be is an `Unusable` that says what it is; text
+that comes out can be written as UTF-8.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from string import Formatter
 from typing import Any, cast
 
 from deepeyes.core.text import encodable
-from deepeyes.data.item import Unfit
+from deepeyes.data.item import Unusable
 
 Row = Mapping[str, Any]
 _ID_CHARS = 200
@@ -22,12 +22,12 @@ _DEPTH = 30
 def item_id(source: str, value: object, number: int) -> str:
     """`source/value`, or `source/row-N` for rows without an id; a long value is cut, and its hash put behind.
 
-    Raises `Unfit` for an id that is no id.
+    Raises `Unusable` for an id that is no id.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return f"{source}/row-{number}"
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise Unfit("wrong_type", f"the id is {type(value).__name__}")
+        raise Unusable("wrong_type", f"the id is {type(value).__name__}")
     text = encodable(str(value)).strip()
     if len(text) > _ID_CHARS:
         text = f"{text[:_ID_CHARS]}-{sha256(text.encode()).hexdigest()[:16]}"
@@ -35,18 +35,18 @@ def item_id(source: str, value: object, number: int) -> str:
 
 
 def asked(question: object) -> str:
-    """The question as text. Raises `Unfit` if there is none."""
+    """The question as text. Raises `Unusable` if there is none."""
     if question is None:
-        raise Unfit("no_question", "the question is missing")
+        raise Unusable("no_question", "the question is missing")
     if not isinstance(question, str):
-        raise Unfit("wrong_type", f"the question is {type(question).__name__}")
+        raise Unusable("wrong_type", f"the question is {type(question).__name__}")
     if not question.strip():
-        raise Unfit("no_question", "the question is empty")
+        raise Unusable("no_question", "the question is empty")
     return question.strip()
 
 
 def texts(value: object, what: str) -> list[str]:
-    """A text, number, truth value or list of them as texts. Raises `Unfit` for anything else."""
+    """A text, number, truth value or list of them as texts. Raises `Unusable` for anything else."""
     if value is None:
         return []
     if isinstance(value, bool):
@@ -57,7 +57,7 @@ def texts(value: object, what: str) -> list[str]:
         return [value]
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [text for one in cast("Sequence[object]", value) for text in texts(one, what)]
-    raise Unfit("wrong_type", f"{what} is {type(value).__name__}")
+    raise Unusable("wrong_type", f"{what} is {type(value).__name__}")
 
 
 def choices(value: object) -> tuple[str, ...]:
@@ -87,22 +87,22 @@ def value_at(row: object, path: str) -> Any:
 
 
 def filled(template: str, row: Row) -> str:
-    """`template` with each {column} replaced. Raises `Unfit` if the row has no text or number there."""
+    """`template` with each {column} replaced. Raises `Unusable` if the row has no text or number there."""
     parts: list[str] = []
     for words, column, _, _ in Formatter().parse(template):
         parts.append(words)
         if column is not None:
             value = value_at(row, column)
             if not isinstance(value, str | int | float):
-                raise Unfit("no_question", f"the row has neither text nor number in the column {column!r}")
+                raise Unusable("no_question", f"the row has neither text nor number in the column {column!r}")
             parts.append(str(value))
     return "".join(parts)
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """The value if JSON can hold it, else its text. Raises `Unfit` if it is nested too deeply to be kept."""
+    """The value if JSON can hold it, else its text. Raises `Unusable` if it is nested too deeply."""
     if depth > _DEPTH:
-        raise Unfit("wrong_type", f"a column to keep is nested deeper than {_DEPTH}")
+        raise Unusable("wrong_type", f"a column to keep is nested deeper than {_DEPTH}")
     if isinstance(value, str):
         return encodable(value)
     if value is None or isinstance(value, int | float | bool):

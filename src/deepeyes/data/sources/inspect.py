@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepeyes.core.errors import InputError
-from deepeyes.data.item import Unfit
+from deepeyes.data.item import Unusable
 from deepeyes.data.sources.readers import parsed, raw_rows
 from deepeyes.data.sources.source import Source
 
@@ -43,8 +43,8 @@ def contents(path: Path, shown: int = 3, limit: int | None = None) -> Contents:
         found.rows += 1
         try:
             row = parsed(raw)
-        except Unfit as unfit:
-            found.broken[unfit.reason] += 1
+        except Unusable as unusable:
+            found.broken[unusable.reason] += 1
             continue
         if len(found.first) < shown:
             found.first.append(row)

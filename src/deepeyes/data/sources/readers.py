@@ -22,7 +22,8 @@ from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
-from deepeyes.data.item import Item, Unfit
+from deepeyes.data.item import Item, Unusable
+from deepeyes.data.old_names import LICENSE, ROUTE
 from deepeyes.data.sources.fields import item_id, value_at
 from deepeyes.data.sources.layouts import rl_to_item, sharegpt_to_item
 from deepeyes.data.sources.source import Source, row_to_item
@@ -30,7 +31,7 @@ from deepeyes.world.families import FAMILIES, make_example
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _METADATA = "metadata.jsonl"
 _ARRAY = re.compile(rb"\[\s*\{")
 _EDGE = 65_536
@@ -39,46 +40,50 @@ _INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
 def raw_rows(source: Source) -> Iterator[tuple[Path, Any]]:
-    """(folder where relative picture paths start, raw row) of each row. Raises `InputError`."""
+    """(folder where relative image paths start, raw row) of each row. Raises `InputError`."""
     return islice(_READERS[source.kind](source), source.limit or None)
 
 
 def to_item(
-    name: str, source: Source, number: int, raw: tuple[Path, Any], images: ImageStore
+    name: str, source: Source, number: int, raw: tuple[Path, Any], store: ImageStore
 ) -> tuple[Item, Trace | None]:
     """The raw row as an item, with its trace if it came with one; one that cannot be read is rejected."""
     root, value = raw
     row: Mapping[str, Any] = {}
     try:
         if source.kind == "world":
-            return _world_item(name, source, number, value, images), None
+            return _world_item(name, source, number, value, store), None
         row = parsed(value)
         if source.kind == "rl":
-            return rl_to_item(name, source, number, row, images, root), None
+            return rl_to_item(name, source, number, row, store, root), None
         if source.kind == "sharegpt":
-            return sharegpt_to_item(name, source, number, row, images, root)
-        return row_to_item(name, source, number, row, images, root), None
-    except Unfit as unfit:
-        return broken(name, source, number, unfit, row), None
+            return sharegpt_to_item(name, source, number, row, store, root)
+        return row_to_item(name, source, number, row, store, root), None
+    except Unusable as unusable:
+        return broken(name, source, number, unusable, row), None
     except RecursionError:
-        return broken(name, source, number, Unfit("wrong_type", "it is nested too deeply"), row), None
+        return broken(name, source, number, Unusable("wrong_type", "it is nested too deeply"), row), None
 
 
-def broken(name: str, source: Source, number: int, unfit: Unfit, row: Mapping[str, Any]) -> Item:
+def broken(name: str, source: Source, number: int, unusable: Unusable, row: Mapping[str, Any]) -> Item:
     """The item that stands for a row nobody can use, under its own id and question if it has them."""
     question = value_at(row, source.columns.question)
     try:
         own = item_id(name, value_at(row, source.columns.id), number)
-    except Unfit:
+    except Unusable:
         own = item_id(name, None, number)
     task = Task(id=own, question=question if isinstance(question, str) else "", source=name)
-    item = Item(task=task, source=name, row=number, lane=source.entry, licence=source.licence)
-    return item.rejected("read", unfit.reason, unfit.detail)
+    item = Item(task=task, source=name, row=number, route=source.entry, license=source.license)
+    return item.rejected("read", unusable.reason, unusable.detail)
 
 
-def fingerprint(source: Source) -> str:
-    """Sixteen hex digits over the names, sizes and edges of the source's files, to see that they changed."""
-    digest = sha256(source.model_dump_json().encode())
+def source_digest(source: Source) -> str:
+    """Sixteen hex digits over a source's settings and the names, sizes and edges of its files, to see that
+    they changed. Settings count under their old names, so that a run that was begun under these goes on.
+    """
+    old = {new: name for name, new in (ROUTE | LICENSE).items()}
+    settings = {old.get(name, name): value for name, value in source.model_dump(mode="json").items()}
+    digest = sha256(json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode())
     if source.kind == "hf" and not Path(source.path).is_dir():
         digest.update(str(_opened(source)._fingerprint).encode())
         return digest.hexdigest()[:16]
@@ -97,9 +102,9 @@ def parsed(value: Any) -> Mapping[str, Any]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise Unfit("not_json", str(error)) from error
+            raise Unusable("not_json", str(error)) from error
     if not isinstance(value, Mapping):
-        raise Unfit("not_a_row", f"it is {type(value).__name__}, not an object")
+        raise Unusable("not_a_row", f"it is {type(value).__name__}, not an object")
     return cast("Mapping[str, Any]", value)
 
 
@@ -150,7 +155,7 @@ def _rows(batches: Iterator[Any], place: str) -> Iterator[Any]:
 
 
 def _hugging_face(source: Source) -> Iterator[tuple[Path, Any]]:
-    """Rows as Arrow holds them, but for the names of classes: pictures stay encoded, so one that is broken
+    """Rows as Arrow holds them, but for the names of classes: images stay encoded, so one that is broken
     cannot stop the others.
     """
     data, local = _opened(source), Path(source.path)
@@ -187,30 +192,30 @@ def _opened(source: Source) -> Any:
 
 
 def _folder(source: Source) -> Iterator[tuple[Path, Any]]:
-    """Pictures below a folder, in the order of their paths, each with `file`, `folder` (the name of the
+    """Images below a folder, in the order of their paths, each with `file`, `folder` (the name of the
     folder it is in) and what `metadata.jsonl` says of it under its `file_name`: a row for each of its lines.
     Lines that name no file come last, as they are.
     """
     root = Path(source.path)
-    told: dict[str, list[Mapping[str, Any]]] = {}
+    described: dict[str, list[Mapping[str, Any]]] = {}
     nameless: list[bytes] = []
     for path in _files(source):
         if path != root / _METADATA:
-            told.setdefault(str(path.relative_to(root)), [])
+            described.setdefault(str(path.relative_to(root)), [])
             continue
         with boundary(InputError, f"reading {path}", "check that you may read it"):
             lines = path.read_bytes().split(b"\n")  # rows may hold other line separators
         for line in filter(bytes.strip, lines):
             try:
                 row = parsed(line)
-            except Unfit:
+            except Unusable:
                 row = {}
             if isinstance(file := row.get("file_name"), str):
-                told.setdefault(file, []).append(row)
+                described.setdefault(file, []).append(row)
             else:
                 nameless.append(line)
-    for file in sorted(told):
-        for number, row in enumerate(told[file] or [{}], 1):
+    for file in sorted(described):
+        for number, row in enumerate(described[file] or [{}], 1):
             place = {"id": file if number == 1 else f"{file}#{number}", "folder": Path(file).parent.name}
             yield root, {**place, **row, "file": file, "image": file}
     yield from ((root, line) for line in nameless)
@@ -230,11 +235,11 @@ def _world(source: Source) -> Iterator[tuple[Path, Any]]:
     return ((Path(), (source.families[n % count], n // count)) for n in range(source.limit))
 
 
-def _world_item(name: str, source: Source, number: int, value: Any, images: ImageStore) -> Item:
+def _world_item(name: str, source: Source, number: int, value: Any, store: ImageStore) -> Item:
     family, index = cast("tuple[str, int]", value)
-    task = to_task(make_example(family, source.split, source.seed, index), images)
+    task = to_task(make_example(family, source.split, source.seed, index), store)
     task = task.model_copy(update={"id": f"{name}/{task.id}"})
-    return Item(task=task, source=name, row=number, lane=source.entry, licence=source.licence)
+    return Item(task=task, source=name, row=number, route=source.entry, license=source.license)
 
 
 def _files(source: Source) -> list[Path]:
@@ -246,8 +251,8 @@ def _files(source: Source) -> list[Path]:
     if source.kind == "folder":
         if not path.is_dir():
             raise InputError(f"there is no folder {path}", "check the path of the source")
-        pictures = sorted(file for file in path.rglob("*") if file.suffix.lower() in _PICTURES)
-        return [file for file in (path / _METADATA, *pictures) if file.is_file()]
+        images = sorted(file for file in path.rglob("*") if file.suffix.lower() in _IMAGES)
+        return [file for file in (path / _METADATA, *images) if file.is_file()]
     if source.kind == "hf":
         return sorted(file for file in path.rglob("*") if file.is_file())
     if path.is_dir():

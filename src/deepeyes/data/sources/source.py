@@ -3,7 +3,7 @@
     [sources.arxivqa]
     kind = "parquet"
     path = "data/arxivqa/*.parquet"
-    licence = "CC BY-SA 4.0"
+    license = "CC BY-SA 4.0"
 
     [sources.arxivqa.columns]
     question = "query"
@@ -11,7 +11,7 @@
     images = ["figure"]
 
 What always holds: reading is lazy and in the order of the source, so row number n is the same row every
-time; a row that cannot be used raises `Unfit` in `row_to_item` and nothing else.
+time; a row that cannot be used raises `Unusable` in `row_to_item` and nothing else.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
-from deepeyes.data.item import Item, Lane, Unfit
+from deepeyes.data.item import Item, Route, Unusable
+from deepeyes.data.old_names import LICENSE, ROUTE, renamed
 from deepeyes.data.sources.fields import Row, asked, choices, filled, item_id, plain, texts, value_at
-from deepeyes.data.sources.images import load_pictures
+from deepeyes.data.sources.images import read_images
 
 Kind = Literal["jsonl", "parquet", "hf", "folder", "sharegpt", "rl", "world"]
 
@@ -65,7 +66,7 @@ class Columns(Config):
     answers: str = ""
     """A further column of answers that count as right."""
     images: tuple[str, ...] = ("images", "image")
-    """Columns with pictures; all that a row has are joined in this order."""
+    """Columns with images; all that a row has are joined in this order."""
     options: str = "options"
     """Choices: a list, or an object from letter to text."""
     reasoning: str = ""
@@ -92,14 +93,14 @@ class Source(Config):
     split: str = "train"
     """For `hf` and `world`."""
     images: str = ""
-    """The folder where relative picture paths start; empty for the folder of the file."""
-    lane: Lane | Literal[""] = ""
+    """The folder where relative image paths start; empty for the folder of the file."""
+    route: Route | Literal[""] = ""
     """Where its items enter; by default `rl` for kind rl, `trace` or `text` for sharegpt, else `question`."""
-    licence: str = ""
+    license: str = ""
     limit: int = Field(default=0, ge=0)
     """Rows to read at most; 0 for all."""
     needs_image: bool | None = None
-    """Whether a row without a picture is refused; by default yes, except with reasoning or a trace."""
+    """Whether a row without an image is refused; by default yes, except with reasoning or a trace."""
     needs_answer: bool = True
     """Whether a row without an answer is refused (a benchmark to stay away from needs none)."""
     question: str = ""
@@ -113,6 +114,11 @@ class Source(Config):
     seed: int = 0
     """For `world`."""
     columns: Columns = Columns()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        return renamed(values, {**ROUTE, **LICENSE})
 
     @field_validator("question")
     @classmethod
@@ -131,36 +137,36 @@ class Source(Config):
                     f"{where}.{setting} means nothing for kind {self.kind}",
                     f"remove it: it is for {', '.join(kinds)}",
                 )
-        if self.kind != "sharegpt" and self.lane == "trace":
+        if self.kind != "sharegpt" and self.route == "trace":
             raise ConfigError(
                 f"{where} cannot enter as trace: rows of kind {self.kind} bring none",
                 "use question, rl or cold_start",
             )
-        if self.kind != "sharegpt" and self.lane == "text" and not self.columns.reasoning:
+        if self.kind != "sharegpt" and self.route == "text" and not self.columns.reasoning:
             raise ConfigError(
                 f"{where} cannot enter as text without written reasoning",
                 "name its column in columns.reasoning, or use question, rl or cold_start",
             )
 
     @property
-    def entry(self) -> Lane:
-        """The lane of its items; a conversation without pictures and tools goes into `text` all the same."""
-        if self.lane:
-            return self.lane
+    def entry(self) -> Route:
+        """The route of its items; a conversation without images and tools goes into `text` all the same."""
+        if self.route:
+            return self.route
         if self.kind in ("rl", "sharegpt"):
             return "rl" if self.kind == "rl" else "trace"
         return "text" if self.columns.reasoning else "question"
 
     @property
-    def pictured(self) -> bool:
-        """Whether a row must have a picture."""
+    def requires_image(self) -> bool:
+        """Whether a row must have an image."""
         if self.needs_image is not None:
             return self.needs_image
         return self.kind != "sharegpt" and not self.columns.reasoning
 
 
-def row_to_item(name: str, source: Source, number: int, row: Row, images: ImageStore, root: Path) -> Item:
-    """Row `number` as an item, its pictures put into `images`. Raises `Unfit`."""
+def row_to_item(name: str, source: Source, number: int, row: Row, store: ImageStore, root: Path) -> Item:
+    """Row `number` as an item, its images put into `images`. Raises `Unusable`."""
     columns = source.columns
     question = value_at(row, columns.question) if columns.question else None
     if question in (None, "") and source.question:
@@ -175,7 +181,7 @@ def row_to_item(name: str, source: Source, number: int, row: Row, images: ImageS
     task = Task(
         id=item_id(name, value_at(row, columns.id), number),
         question=asked(question),
-        images=stored([one for value in found for one in load_pictures(value, root)], images),
+        images=store_images([one for value in found for one in read_images(value, root)], store),
         answer=answers[0] if answers else "",
         answers=tuple(answers[1:]),
         family=_label(row, columns.family) or name,
@@ -183,31 +189,31 @@ def row_to_item(name: str, source: Source, number: int, row: Row, images: ImageS
         source=name,
         meta={column: plain(value_at(row, column)) for column in columns.meta},
     )
-    if source.pictured and not task.images:
-        raise Unfit("no_image", f"none of the columns {', '.join(columns.images)} holds a picture")
+    if source.requires_image and not task.images:
+        raise Unusable("no_image", f"none of the columns {', '.join(columns.images)} holds an image")
     if source.needs_answer and not task.answer:
-        raise Unfit("no_answer", f"the column {columns.answer} is empty")
+        raise Unusable("no_answer", f"the column {columns.answer} is empty")
     reasoning = (
         "\n".join(texts(value_at(row, columns.reasoning), "the reasoning")) if columns.reasoning else ""
     )
     if source.entry == "text" and not reasoning.strip():
-        raise Unfit("no_reasoning", f"the column {columns.reasoning} is empty")
+        raise Unusable("no_reasoning", f"the column {columns.reasoning} is empty")
     return Item(
         task=task,
         source=name,
         row=number,
-        lane=source.entry,
-        licence=source.licence,
+        route=source.entry,
+        license=source.license,
         options=choices(value_at(row, columns.options)) if columns.options else (),
         reasoning=reasoning,
     )
 
 
-def stored(pictures: Iterable[Any], images: ImageStore) -> tuple[Any, ...]:
-    """The pictures' names. Raises `Unfit` if the same picture comes twice in one row."""
-    refs = tuple(images.put(picture) for picture in pictures)
+def store_images(images: Iterable[Any], store: ImageStore) -> tuple[Any, ...]:
+    """The images' names. Raises `Unusable` if the same image comes twice in one row."""
+    refs = tuple(store.put(image) for image in images)
     if len(set(refs)) < len(refs):
-        raise Unfit("image_twice", "one row names the same picture more than once")
+        raise Unusable("image_twice", "one row names the same image more than once")
     return refs
 
 

@@ -1,31 +1,59 @@
-"""What a stage of curation is: a pure function from a batch of items to the same items, judged.
+"""What a stage of curation is: settings that are a pure function from a batch of items to the same items,
+judged.
 
-What always holds: a stage gives back one item for each it was given, in the same order, and touches neither
-items that are already rejected nor items of lanes that are not its business (`apply` sees to both). A stage
-is picklable, so the same one runs in this process, under `datasets.map` and on a Ray cluster. `AsColumns`
-makes any stage a function of columns, the form in which those two want it.
+To add one, subclass `Stage` in a file of its own and give it a field of `CurationRecipe`, in the place where
+it is to run. What always holds: a stage gives back one item for each it was given, in the same order, and
+touches neither items that are already rejected nor items of routes that are not its business (`apply` sees to
+both). A stage is picklable, so the same one runs in this process, in several and on a Ray cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, Self
 
-from deepeyes.data.item import Item, Lane, Unfit
+from deepeyes.core.config import Config
+from deepeyes.data.item import Item, Route, Unusable
 
-ASKED: tuple[Lane, ...] = ("question", "rl", "cold_start")
-"""Lanes whose items are questions without a trace yet."""
-EVERY: tuple[Lane, ...] = (*ASKED, "trace", "text")
+ASKED: tuple[Route, ...] = ("question", "rl", "cold_start")
+"""Routes whose items are questions without a trace yet."""
+EVERY: tuple[Route, ...] = (*ASKED, "trace", "text")
+
+Mode = Literal["part", "whole", "model", "teacher"]
+"""How a stage is run. `part`: on one part of the items after the other. `whole`: on all items at once, which
+it compares. `model`: on each part, after a model was asked about its items. `teacher`: the same, after
+teachers worked on them.
+"""
 
 
-class Stage(Protocol):
-    """Judges items of its `lanes`; `name` is what the funnel calls it."""
+class Places(Protocol):
+    """Where a run keeps what stages need beside the items."""
+
+    @property
+    def images(self) -> Path: ...
+    @property
+    def benchmarks(self) -> Path: ...
+
+
+class Stage(Config, ABC):
+    """Judges items of its `routes`; `name` is its recipe key and what the funnel calls it."""
 
     name: ClassVar[str]
-    lanes: ClassVar[tuple[Lane, ...]]
+    routes: ClassVar[tuple[Route, ...]] = EVERY
 
-    def __call__(self, items: Sequence[Item]) -> list[Item]: ...
+    @property
+    def mode(self) -> Mode:
+        return "part"
+
+    def prepare(self, places: Places) -> tuple[Self, dict[str, int]]:
+        """The stage as it works in a run, and counts to note in the funnel; called once, before its items."""
+        return self, {}
+
+    @abstractmethod
+    def __call__(self, items: Sequence[Item]) -> list[Item]:
+        """The `items`, judged; they are all of its routes and not rejected."""
 
 
 def apply(stage: Stage, items: Sequence[Item]) -> list[Item]:
@@ -41,40 +69,17 @@ def apply(stage: Stage, items: Sequence[Item]) -> list[Item]:
 
 
 def concerns(stage: Stage, item: Item) -> bool:
-    """Whether `item` is still in and of one of the stage's lanes."""
-    return item.kept and item.lane in stage.lanes
+    """Whether `item` is still in and of one of the stage's routes."""
+    return item.kept and item.route in stage.routes
 
 
 def each(stage: str, judge: Callable[[Item], Item], items: Sequence[Item]) -> list[Item]:
-    """`judge` on every item; where it raises `Unfit`, the item is rejected by `stage` with that reason."""
+    """`judge` on every item; where it raises `Unusable`, the item is rejected by `stage` with that reason."""
 
     def judged(item: Item) -> Item:
         try:
             return judge(item)
-        except Unfit as unfit:
-            return item.rejected(stage, unfit.reason, unfit.detail)
+        except Unusable as unusable:
+            return item.rejected(stage, unusable.reason, unusable.detail)
 
     return [judged(item) for item in items]
-
-
-@dataclass(frozen=True)
-class AsColumns:
-    """The stage for `datasets.map(batched=True)` and Ray's `map_batches`: columns `id`, `item` (JSON),
-    `kept` and `reason` in and out (only `item` is read).
-    """
-
-    stage: Stage
-
-    def __call__(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-        items = [Item.model_validate_json(str(line)) for line in columns["item"]]
-        return to_columns(apply(self.stage, items))
-
-
-def to_columns(items: Sequence[Item]) -> dict[str, list[Any]]:
-    """The items as columns, the form that `AsColumns` reads and writes."""
-    return {
-        "id": [item.id for item in items],
-        "item": [item.model_dump_json() for item in items],
-        "kept": [item.kept for item in items],
-        "reason": [item.rejection.reason if item.rejection else "" for item in items],
-    }

@@ -58,7 +58,7 @@ async def write_shard(
         trace = await teach(example, replies, agent, images)
         if is_sound(trace) and is_supported(example, trace):
             kept.append(trace)
-            masked = {turn for turn, reply in enumerate(replies) if reply.given}
+            masked = {turn for turn, reply in enumerate(replies) if reply.masked}
             conversations.append(conversation_of(trace, images, masked))
     write_lines(path.with_suffix(".jsonl"), (trace.model_dump_json() for trace in kept))
     with replaced_file(path) as part:

@@ -14,12 +14,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from deepeyes.core.config import Config
-from deepeyes.data.item import Item, Lane, Unfit
-from deepeyes.data.stages.stage import ASKED, each
+from deepeyes.data.item import Item, Route, Unusable
+from deepeyes.data.stages.stage import ASKED, Stage, each
 from deepeyes.grading.rules import canonical
 
-_PICTURE_TAG = re.compile(r"<image\s*\d*>|<\|?image_?\d*\|?>", re.IGNORECASE)
+_IMAGE_TAG = re.compile(r"<image\s*\d*>|<\|?image_?\d*\|?>", re.IGNORECASE)
 _CHOICE = re.compile(r"^[ \t]*\(?([A-H])[.):][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(
     r"^[ \t]*(?:options|choices|answer choices)[ \t]*:[ \t]*$", re.MULTILINE | re.IGNORECASE
@@ -39,11 +38,11 @@ _LETTER = re.compile(r"^\(?([A-Ha-h])\)?[.:)]?$")
 _LETTERED = re.compile(r"^\(?([A-H])(?:[.:)]\s*|\)\s+)(\S.*)$")
 
 
-class OpenEnded(Config):
+class Normalisation(Stage):
     """Questions with an answer in words or numbers."""
 
     name: ClassVar[str] = "normalise"
-    lanes: ClassVar[tuple[Lane, ...]] = (*ASKED, "text")
+    routes: ClassVar[tuple[Route, ...]] = (*ASKED, "text")
 
     question_chars: int = Field(default=4000, ge=1)
     """Longer questions are refused."""
@@ -52,9 +51,9 @@ class OpenEnded(Config):
         return each(self.name, self._open, items)
 
     def _open(self, item: Item) -> Item:
-        if item.lane == "text":  # it is taken as it is
+        if item.route == "text":  # it is taken as it is
             return self._checked(item, item.task.question, item.task.answer, item.task.answers, ())
-        question = _PICTURE_TAG.sub("", item.task.question).strip()
+        question = _IMAGE_TAG.sub("", item.task.question).strip()
         stem, inline = split_choices(question)
         options = item.options or inline
         if not options:
@@ -63,9 +62,9 @@ class OpenEnded(Config):
         others = [other for other in item.task.answers if canonical(other) != canonical(answer)]
         stem = _ASKS_LETTER.sub("", stem).strip()
         if _NEEDS_CHOICES.search(stem) or _NEEDS_CHOICES.search(answer):
-            raise Unfit("needs_options", "it means nothing without its choices")
+            raise Unusable("needs_options", "it means nothing without its choices")
         if all(_LETTER.match(option.strip()) for option in options):
-            raise Unfit("needs_options", "the choices are in the picture")
+            raise Unusable("needs_options", "the choices are in the image")
         others = [chosen(other, options) for other in others if not _LETTER.match(other.strip())]
         return self._checked(item, stem, answer, tuple(others), options)
 
@@ -73,11 +72,11 @@ class OpenEnded(Config):
         self, item: Item, question: str, answer: str, answers: Sequence[str], options: Sequence[str]
     ) -> Item:
         if not question:
-            raise Unfit("no_question", "nothing is left of it")
+            raise Unusable("no_question", "nothing is left of it")
         if len(question) > self.question_chars:
-            raise Unfit("question_too_long", f"{len(question):,} characters")
+            raise Unusable("question_too_long", f"{len(question):,} characters")
         if not answer.strip():
-            raise Unfit("no_answer", "the answer is empty")
+            raise Unusable("no_answer", "the answer is empty")
         meta = {**item.task.meta, "options": list(options)} if options else item.task.meta
         opened = item.with_task(question=question, answer=answer.strip(), answers=tuple(answers), meta=meta)
         return opened.model_copy(update={"options": ()})
@@ -94,7 +93,7 @@ def split_choices(question: str) -> tuple[str, tuple[str, ...]]:
 
 
 def chosen(answer: str, options: Sequence[str]) -> str:
-    """The text of the chosen option: a letter becomes its option, "(B) red" becomes "red". Raises `Unfit`
+    """The text of the chosen option: a letter becomes its option, "(B) red" becomes "red". Raises `Unusable`
     if the answer is none of the options.
     """
     texts = [_without_letter(option, place) for place, option in enumerate(options)]
@@ -104,12 +103,12 @@ def chosen(answer: str, options: Sequence[str]) -> str:
         return same[0]
     letter = _LETTER.match(text) or _LETTERED.match(text)
     if letter is None:
-        raise Unfit("answer_not_an_option", f"{text[:100]!r} is none of {len(texts)} options")
+        raise Unusable("answer_not_an_option", f"{text[:100]!r} is none of {len(texts)} options")
     place = ord(letter[1].upper()) - ord("A")
     if place >= len(texts):
-        raise Unfit("answer_not_an_option", f"there is no option {letter[1].upper()}")
+        raise Unusable("answer_not_an_option", f"there is no option {letter[1].upper()}")
     if letter.re is _LETTERED and canonical(letter[2]) != canonical(texts[place]):
-        raise Unfit("answer_not_an_option", f"{text[:100]!r} does not agree with its letter")
+        raise Unusable("answer_not_an_option", f"{text[:100]!r} does not agree with its letter")
     return texts[place]
 
 

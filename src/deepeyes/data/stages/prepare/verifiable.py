@@ -12,9 +12,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from deepeyes.core.config import Config
-from deepeyes.data.item import Item, Lane, Unfit
-from deepeyes.data.stages.stage import ASKED, each
+from deepeyes.data.item import Item, Route, Unusable
+from deepeyes.data.stages.stage import ASKED, Stage, each
 from deepeyes.grading.rules import canonical, grade
 
 _NO_ANSWER = {
@@ -30,11 +29,11 @@ _ROUGHLY = re.compile(
 _SENTENCES = re.compile(r"[.!?]\s+[A-Z]")
 
 
-class Verifiable(Config):
+class VerifiabilityFilter(Stage):
     """Questions with one short answer that a rule can check."""
 
     name: ClassVar[str] = "verifiable"
-    lanes: ClassVar[tuple[Lane, ...]] = ASKED
+    routes: ClassVar[tuple[Route, ...]] = ASKED
 
     max_chars: int = Field(default=80, ge=1)
     max_words: int = Field(default=10, ge=1)
@@ -47,15 +46,15 @@ class Verifiable(Config):
     def _check(self, item: Item) -> Item:
         answer = item.task.answer.strip()
         if canonical(answer) in _NO_ANSWER:
-            raise Unfit("unanswerable", f"the answer is {answer!r}")
+            raise Unusable("unanswerable", f"the answer is {answer!r}")
         if "\n" in answer or _SENTENCES.search(answer):
-            raise Unfit("answer_is_prose", answer[:200])
+            raise Unusable("answer_is_prose", answer[:200])
         if len(answer) > self.max_chars or len(answer.split()) > self.max_words:
-            raise Unfit("answer_too_long", f"{len(answer)} characters, {len(answer.split())} words")
+            raise Unusable("answer_too_long", f"{len(answer)} characters, {len(answer.split())} words")
         if _SEVERAL.search(answer):
-            raise Unfit("answer_ambiguous", answer)
+            raise Unusable("answer_ambiguous", answer)
         if _ROUGHLY.search(answer) and not self.allow_rough:
-            raise Unfit("answer_rough", answer)
+            raise Unusable("answer_rough", answer)
         if not canonical(answer) or grade(item.task, answer).score < 1:
-            raise Unfit("not_gradable", answer)
+            raise Unusable("not_gradable", answer)
         return item

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field
 
-from deepeyes.core.config import Config
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
-from deepeyes.data.item import Item, Lane, Unfit
-from deepeyes.data.stages.select.similarity import look
-from deepeyes.data.stages.stage import EVERY, each
+from deepeyes.data.item import Item, Unusable
+from deepeyes.data.stages.select.similarity import fingerprint
+from deepeyes.data.stages.stage import Places, Stage, each
 
 
-class Looks(Config):
-    """Notes the hash of every picture of an item."""
+class Fingerprinting(Stage):
+    """Notes the hash of every image of an item."""
 
     name: ClassVar[str] = "fingerprint"
-    lanes: ClassVar[tuple[Lane, ...]] = EVERY
 
     folder: str = Field(default="images", exclude=True)
-    """Where the pictures are; set by the run."""
+    """Where the images are; set by the run."""
+
+    def prepare(self, places: Places) -> tuple[Self, dict[str, int]]:
+        return self.model_copy(update={"folder": str(places.images)}), {}
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         images = ImageStore(self.folder)
@@ -32,10 +33,10 @@ class Looks(Config):
             for ref in item.task.images:
                 if ref.sha256 not in known:
                     try:
-                        known[ref.sha256] = look(images.get(ref))
+                        known[ref.sha256] = fingerprint(images.get(ref))
                     except InputError as error:
-                        raise Unfit("image_unreadable", str(error)) from error
+                        raise Unusable("image_unreadable", str(error)) from error
             hashes = tuple(known[ref.sha256] for ref in item.task.images)
-            return item.model_copy(update={"looks": hashes})
+            return item.model_copy(update={"fingerprints": hashes})
 
         return each(self.name, noted, items)

@@ -8,34 +8,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
-from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
-from deepeyes.data.item import Item, Lane
-from deepeyes.data.stages.stage import EVERY
+from deepeyes.data.item import Item
+from deepeyes.data.stages.stage import Mode, Stage
 
 
-class Mixed(Config):
-    """Brings the groups to their shares and leaves the rest out. Looks at all items at once."""
+class Mixture(Stage):
+    """Brings the groups to their shares and leaves the rest out."""
 
     name: ClassVar[str] = "mix"
-    lanes: ClassVar[tuple[Lane, ...]] = EVERY
 
-    by: Literal["source", "family", "lane"] = "source"
+    by: Literal["source", "family", "route"] = "source"
     """What makes a group."""
     shares: dict[str, float] = Field(default_factory=dict[str, float])
-    """Group to its share of what is to be learnt by imitation (lanes other than rl). As many items are kept
+    """Group to its share of what is to be learnt by imitation (routes other than rl). As many items are kept
     as the scarcest group allows; groups without a share are left as they are.
     """
     caps: dict[str, int] = Field(default_factory=dict[str, int])
-    """Group to the most items of it, in every lane."""
+    """Group to the most items of it, in every route."""
     seed: int = 0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        """Recipes called the route of an item its lane."""
+        if isinstance(values, dict) and cast("dict[str, Any]", values).get("by") == "lane":
+            return {**values, "by": "route"}
+        return cast("object", values)
+
     @model_validator(mode="after")
-    def _sane(self) -> Mixed:
+    def _sane(self) -> Mixture:
         if any(share <= 0 for share in self.shares.values()) or any(cap < 0 for cap in self.caps.values()):
             raise ValueError("shares must be above 0 and caps at least 0")
         return self
@@ -49,8 +55,12 @@ class Mixed(Config):
                 f"use {', '.join(sorted(groups))}",
             )
 
+    @property
+    def mode(self) -> Mode:
+        return "whole"
+
     def __call__(self, items: Sequence[Item]) -> list[Item]:
-        drawn = sorted(range(len(items)), key=lambda place: _draw(f"mix/{self.seed}", items[place].id))
+        drawn = sorted(range(len(items)), key=lambda place: draw(f"mix/{self.seed}", items[place].id))
         result = list(items)
         counts: Counter[str] = Counter()
         for place in drawn:
@@ -78,12 +88,12 @@ class Mixed(Config):
         return {group: max(1, int(total * share + 1e-9)) for group, share in present.items()}
 
     def _shared(self, item: Item) -> bool:
-        return item.lane != "rl" and self._group(item) in self.shares
+        return item.route != "rl" and self._group(item) in self.shares
 
     def _group(self, item: Item) -> str:
-        return {"source": item.source, "family": item.task.family, "lane": item.lane}[self.by]
+        return {"source": item.source, "family": item.task.family, "route": item.route}[self.by]
 
 
-def _draw(seed: str, name: str) -> float:
+def draw(seed: str, name: str) -> float:
     """A number from 0 to 1 that depends on its arguments alone."""
     return int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:7], "big") / 2**56

@@ -1,6 +1,6 @@
 """How images and questions are compared: perceptual hashes, and the words and letters they share.
 
-What always holds: two images are alike when their hashes differ in at most `distance` bits; `Lookalikes`
+What always holds: two images are alike when their hashes differ in at most `distance` bits; `SimilarImages`
 finds all of them and not only most (of `distance + 1` pieces of the hash at least one must be equal); two
 texts are alike by the Jaccard index of their letter 5-grams, computed exactly; MinHash only proposes.
 """
@@ -23,34 +23,35 @@ _GRAM = 5
 _INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
-def look(image: Image.Image) -> str:
-    """The perceptual hash of a picture, in hexadecimal."""
-    with boundary(InputError, "comparing pictures", _INSTALL, expected=ImportError):
+def fingerprint(image: Image.Image) -> str:
+    """The perceptual hash of an image, in hexadecimal."""
+    with boundary(InputError, "comparing images", _INSTALL, expected=ImportError):
         import imagehash  # pyright: ignore[reportMissingImports]
     return str(imagehash.phash(image, hash_size=HASH_SIDE))
 
 
-class Lookalikes:
-    """Pictures by hash, found again by near hashes."""
+class SimilarImages:
+    """Images by hash, found again by near hashes."""
 
     def __init__(self, distance: int) -> None:
         self._distance = distance
-        self._bands: list[dict[int, list[tuple[int, Hashable]]]] = [{} for _ in range(distance + 1)]
+        self._bands: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(distance + 1)]
+        self._owners: list[Hashable] = []
 
-    def add(self, look: str, owner: Hashable) -> None:
-        value = int(look, 16)
+    def add(self, fingerprint: str, owner: Hashable) -> None:
+        value = int(fingerprint, 16)
         for band, piece in zip(self._bands, self._pieces(value), strict=True):
-            band.setdefault(piece, []).append((value, owner))
+            band.setdefault(piece, []).append((value, len(self._owners)))
+        self._owners.append(owner)
 
-    def find(self, look: str) -> list[Any]:
-        """Owners of all pictures within the distance, in the order they were added, once each."""
-        value = int(look, 16)
-        found: dict[Hashable, None] = {}
+    def find(self, fingerprint: str) -> list[Any]:
+        """Owners of all images within the distance, in the order they were added, once each."""
+        value = int(fingerprint, 16)
+        found: set[int] = set()
         for band, piece in zip(self._bands, self._pieces(value), strict=True):
-            for other, owner in band.get(piece, ()):
-                if (value ^ other).bit_count() <= self._distance:
-                    found[owner] = None
-        return list(found)
+            near = band.get(piece, ())
+            found |= {place for other, place in near if (value ^ other).bit_count() <= self._distance}
+        return list(dict.fromkeys(self._owners[place] for place in sorted(found)))
 
     def _pieces(self, value: int) -> Iterable[int]:
         bits, count = HASH_SIDE**2, self._distance + 1
@@ -77,7 +78,7 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / union if union else 1.0
 
 
-class Textalikes:
+class SimilarTexts:
     """Texts by MinHash, found again by near texts."""
 
     def __init__(self, similarity: float) -> None:

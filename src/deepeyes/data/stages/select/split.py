@@ -13,36 +13,38 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from deepeyes.core.config import Config
-from deepeyes.data.item import Item, Lane
-from deepeyes.data.stages.select.mix import _draw
-from deepeyes.data.stages.select.similarity import Lookalikes
-from deepeyes.data.stages.stage import EVERY
+from deepeyes.data.item import Item
+from deepeyes.data.stages.select.mix import draw
+from deepeyes.data.stages.select.similarity import SimilarImages
+from deepeyes.data.stages.stage import Mode, Stage
 
 
-class Split(Config):
-    """Holds back a share of the pictures for validation. Looks at all items at once."""
+class ValidationSplit(Stage):
+    """Holds back a share of the images for validation."""
 
     name: ClassVar[str] = "split"
-    lanes: ClassVar[tuple[Lane, ...]] = EVERY
 
     validation: float = Field(default=0.02, ge=0, lt=1)
-    """Share of the groups of items that share pictures."""
+    """Share of the groups of items that share images."""
     distance: int = Field(default=20, ge=0, le=64)
-    """Bits of 256 in which the hashes of two alike pictures may differ."""
+    """Bits of 256 in which the hashes of two alike images may differ."""
     seed: int = 0
 
+    @property
+    def mode(self) -> Mode:
+        return "whole"
+
     def __call__(self, items: Sequence[Item]) -> list[Item]:
-        owner = _picture_groups(items, self.distance)
+        owner = _image_groups(items, self.distance)
         result: list[Item] = []
         for item in items:
-            held = _draw(f"split/{self.seed}", owner[item.id]) < self.validation
+            held = draw(f"split/{self.seed}", owner[item.id]) < self.validation
             result.append(item.model_copy(update={"split": "validation" if held else "train"}))
         return result
 
 
-def _picture_groups(items: Sequence[Item], distance: int) -> dict[str, str]:
-    """Item id to the name of its group: all items that share pictures or have alike ones, also by way of
+def _image_groups(items: Sequence[Item], distance: int) -> dict[str, str]:
+    """Item id to the name of its group: all items that share images or have alike ones, also by way of
     others.
     """
     leader: dict[str, str] = {}
@@ -54,14 +56,14 @@ def _picture_groups(items: Sequence[Item], distance: int) -> dict[str, str]:
         return name
 
     names: defaultdict[str, str] = defaultdict(str)
-    alike = Lookalikes(distance)
+    alike = SimilarImages(distance)
     for item in items:
-        pictures = [ref.sha256 for ref in item.task.images] + list(item.looks) or [item.id]
-        for look in item.looks:
-            pictures += alike.find(look)
-            alike.add(look, look)
-        for picture in pictures:
-            one, other = find(pictures[0]), find(picture)
+        images = [ref.sha256 for ref in item.task.images] + list(item.fingerprints) or [item.id]
+        for fingerprint in item.fingerprints:
+            images += alike.find(fingerprint)
+            alike.add(fingerprint, fingerprint)
+        for image in images:
+            one, other = find(images[0]), find(image)
             leader[max(one, other)] = min(one, other)
-        names[item.id] = pictures[0]
-    return {item: find(picture) for item, picture in names.items()}
+        names[item.id] = images[0]
+    return {item: find(image) for item, image in names.items()}

@@ -1,1 +1,1 @@
-"""Traces of teachers, the faults found in them, and which of them are good enough to learn from."""
+"""Traces of teachers, the checks that they fail, and which of them are good enough to learn from."""

@@ -14,7 +14,8 @@ from deepeyes.core.config import Config
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling, with_sampling
-from deepeyes.data.item import Item, Lane
+from deepeyes.data.item import Item, Route
+from deepeyes.data.stages.stage import Mode, Stage
 
 WORLD = "world"
 WRITTEN = "written"
@@ -42,11 +43,11 @@ class Teacher(Config):
         return with_sampling(values, "temperature", "seed", default=cls.model_fields["sampling"].default)
 
 
-class Synthesize(Config):
+class Synthesis(Stage):
     """Traces for what is to be learnt by imitation."""
 
     name: ClassVar[str] = "synthesize"
-    lanes: ClassVar[tuple[Lane, ...]] = ("cold_start", "text")
+    routes: ClassVar[tuple[Route, ...]] = ("cold_start", "text")
 
     teachers: dict[str, Teacher] = Field(default_factory=dict[str, Teacher])
     """By name, asked in this order."""
@@ -70,6 +71,10 @@ class Synthesize(Config):
             asked = cast("dict[str, Any]", teachers)
             fields["teachers"] = {name: _seeded(teacher, seed) for name, teacher in asked.items()}
         return fields
+
+    @property
+    def mode(self) -> Mode:
+        return "teacher"
 
     def __call__(self, items: Sequence[Item]) -> list[Item]:
         """Nothing is decided here: `verify` does, from the trials."""

@@ -1,8 +1,8 @@
 """Teachers that know the solution beforehand: the embedded world's own, and written reasoning.
 
 Both speak through the same agent loop as any model, so their code really runs and their traces look like any
-other. What always holds: a task that no such teacher knows is `Unfit`, never guessed at; whether the searches
-told what the world's teacher says can be seen from the trace alone.
+other. What always holds: a task that no such teacher knows is `Unusable`, never guessed at; whether the
+searches told what the world's teacher says can be seen from the trace alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.core.results import Observation
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
-from deepeyes.data.item import Item, Unfit
+from deepeyes.data.item import Item, Unusable
+from deepeyes.data.stages.teach.quality import Checks
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.world.families import FAMILIES, Example, make_example, searched
@@ -34,36 +35,36 @@ def replies_for(example: Example, vision: VisionSpec) -> list[Reply]:
 
 
 @dataclass(frozen=True)
-class Script:
-    """A model for one task, and which of its turns are not to be imitated."""
+class Solution:
+    """What solves one task: a model that says it, and which of its turns are not to be imitated."""
 
     model: ScriptedModel
-    given: tuple[int, ...] = ()
+    masked_turns: tuple[int, ...] = ()
 
 
-def world_script(task: Task, name: str, dialect: str, vision: VisionSpec) -> Script:
-    """The world's teacher on one of the world's tasks. Raises `Unfit` for any other task."""
+def world_solution(task: Task, name: str, dialect: str, vision: VisionSpec) -> Solution:
+    """The world's teacher on one of the world's tasks. Raises `Unusable` for any other task."""
     family, split, seed, index = _world_place(task)
     replies = replies_for(make_example(family, split, seed, index), vision)
-    given = tuple(turn for turn, reply in enumerate(replies) if reply.given)
+    masked = tuple(turn for turn, reply in enumerate(replies) if reply.masked)
     model = ScriptedModel(
         [reply.text for reply in replies], name=name, prompt=_prompt(dialect), vision=vision
     )
-    return Script(model, given)
+    return Solution(model, masked)
 
 
-def written_script(item: Item, dialect: str, vision: VisionSpec) -> Script:
+def written_solution(item: Item, dialect: str, vision: VisionSpec) -> Solution:
     """One reply: the row's reasoning as the thought, then its answer. Tags in either are made inert."""
     thought, answer = neutralise(item.reasoning.strip()), neutralise(item.task.answer)
     text = f"<think>{thought}</think>\n<answer>{answer}</answer>"
-    return Script(ScriptedModel([text], name="written", prompt=_prompt(dialect), vision=vision))
+    return Solution(ScriptedModel([text], name="written", prompt=_prompt(dialect), vision=vision))
 
 
-def says_untold(trace: Trace) -> bool:
+def is_unsupported(trace: Trace) -> bool:
     """Whether the trace is the world's teacher's, word for word, and its searches told less than it says."""
     try:
         family, split, seed, index = _world_place(trace.task)
-    except Unfit:
+    except Unusable:
         return False
     if not searched(family):
         return False
@@ -72,9 +73,13 @@ def says_untold(trace: Trace) -> bool:
     return words == [turn.text for turn in trace.turns] and not is_supported(example, trace)
 
 
+WORLD_CHECKS: Checks = {"unsupported": is_unsupported}
+"""What only those can check who know the world: of no other trace does it say anything."""
+
+
 def is_supported(example: Example, trace: Trace) -> bool:
     """Whether the searches told what the teacher says they did: the thing's name in the title of the most
-    alike picture, the facts in the pages found. A model cannot learn to say what nothing told it.
+    alike image, the facts in the pages found. A model cannot learn to say what nothing told it.
     """
     found = {turn.observation.tool: turn.observation for turn in trace.tool_turns if turn.observation}
     for step in example.steps:
@@ -111,7 +116,7 @@ def _world_place(task: Task) -> tuple[str, str, int, int]:
     family, *place = name.rsplit("-", 3)
     known = family in FAMILIES and len(place) == 3 and place[0] in SPLITS
     if not known or not all(number.isdecimal() for number in place[1:]):
-        raise Unfit("no_trace", "the world's teacher knows only the world's tasks")
+        raise Unusable("no_trace", "the world's teacher knows only the world's tasks")
     return family, place[0], int(place[1]), int(place[2])
 
 

@@ -11,8 +11,7 @@ from deepeyes.agent.agent import Agent
 from deepeyes.core import images as core_images
 from deepeyes.core.images import ImageStore, VisionSpec, image_ref
 from deepeyes.core.task import Task
-from deepeyes.data.run.views import Remembering, made_ready
-from deepeyes.data.sources.images import RecentImages
+from deepeyes.data.run.image_cache import CachedImages, CachingModel, preloaded
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 
@@ -26,7 +25,7 @@ def task(tmp_path: Path) -> Task:
 
 
 def test_held_is_what_get_gave_and_reads_nothing(tmp_path: Path, task: Task) -> None:
-    store, (ref,) = RecentImages(tmp_path), task.images
+    store, (ref,) = CachedImages(tmp_path), task.images
     above = ImageStore(None, parent=store)
     assert above.held(ref) is None
     got = above.get(ref)
@@ -34,18 +33,18 @@ def test_held_is_what_get_gave_and_reads_nothing(tmp_path: Path, task: Task) -> 
 
 
 def test_a_view_is_had_once_it_is_rendered_or_if_there_is_nothing_to_render(tmp_path: Path) -> None:
-    vision = Remembering(ScriptedModel([REPLY])).vision
+    vision = CachingModel(ScriptedModel([REPLY])).vision
     image = Image.new("RGB", (301, 203))
     assert not vision.has_view(image) and not VisionSpec().has_view(image)
     view = vision.view(image)
     assert vision.has_view(image) and vision.view(image) is view and VisionSpec().has_view(view)
 
 
-def test_a_picture_made_ready_is_neither_hashed_nor_rendered_again(
+def test_an_image_made_ready_is_neither_hashed_nor_rendered_again(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, model = RecentImages(tmp_path), Remembering(ScriptedModel([REPLY]))
-    ready = list(made_ready([task], store, model.vision))
+    store, model = CachedImages(tmp_path), CachingModel(ScriptedModel([REPLY]))
+    ready = list(preloaded([task], store, model.vision))
 
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("done again")

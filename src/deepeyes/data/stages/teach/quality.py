@@ -1,24 +1,28 @@
-"""What speaks against a trace as a teacher's example. Every fault has a short name that the funnel counts.
+"""Quality checks: what speaks against a trace as a teacher's example. Every check has a short name that the
+funnel counts.
 
-A trace to learn from is right, ran without an error, made no call in vain, did not know its answer before it
-looked and says nothing that its searches did not tell. Read from the trace alone, code by its syntax tree,
-never by running anything. What always holds: the faults come gravest first, and a failure of ours is
-`infrastructure_error` and nothing else, because it says nothing about the teacher.
+A trace to learn from is right, ran without an error, made no call in vain and did not know its answer before
+it looked. All of this is read from the trace alone, code by its syntax tree, and nothing is run; checks that
+know more, such as what the embedded world's searches told, are handed in. What always holds: the failed
+checks come gravest first, and a failure of ours is `infrastructure_error` and nothing else, because it says
+nothing about the teacher.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from deepeyes.core.actions import CallAction, CodeAction, ToolCall
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
+from deepeyes.data.item import INFRASTRUCTURE_ERROR
 from deepeyes.data.stages.teach.literals import printed_constants
-from deepeyes.data.stages.teach.teachers import says_untold
 from deepeyes.grading.rules import canonical
 
-OURS = "infrastructure_error"
+Checks = Mapping[str, Callable[[Trace], bool]]
+"""Further checks by name; one that gives True has failed."""
 
 _ENDS = {
     StopReason.refused: "refused",
@@ -45,14 +49,27 @@ _TOLD = re.compile(
 """Words of one who was told the answer; "so the correct answer is 12" may well have been worked out."""
 
 
-def faults(trace: Trace) -> tuple[str, ...]:
-    """All faults of a graded trace, the gravest first; empty for one that is sound."""
+def failed_checks(trace: Trace, further: Checks | None = None) -> tuple[str, ...]:
+    """The checks that a graded trace fails, the gravest first, `further` ones last; empty if it is sound."""
     if not trace.stop_reason.is_result:
-        return (OURS,)
-    return tuple(dict.fromkeys(_found(trace)))
+        return (INFRASTRUCTURE_ERROR,)
+    return tuple(dict.fromkeys(_found(_in_code(trace), further or {})))
 
 
-def _found(trace: Trace) -> Iterator[str]:
+def _in_code(trace: Trace) -> Trace:
+    """The trace with its calls of Python as the code that they are, whichever way its dialect calls."""
+
+    def in_code(turn: Turn) -> Turn:
+        match turn.action:
+            case CallAction(thought=thought, call=ToolCall(name="python", arguments={"code": str(code)})):
+                return turn.model_copy(update={"action": CodeAction(thought=thought, code=code)})
+            case _:
+                return turn
+
+    return trace.model_copy(update={"turns": tuple(map(in_code, trace.turns))})
+
+
+def _found(trace: Trace, further: Checks) -> Iterator[str]:
     if trace.stop_reason is not StopReason.answered:
         yield _end_of(trace)
         return
@@ -68,8 +85,7 @@ def _found(trace: Trace) -> Iterator[str]:
         yield "unused_call"
     if leaks(trace):
         yield "leaked_answer"
-    if says_untold(trace):
-        yield "unsupported"
+    yield from (name for name, fails in further.items() if fails(trace))
 
 
 def _end_of(trace: Trace) -> str:
@@ -83,7 +99,8 @@ def _end_of(trace: Trace) -> str:
 
 def _repeats(turns: Sequence[Turn]) -> bool:
     """Whether two calls are the same, word for word."""
-    calls = [turn.action.model_dump_json(exclude={"thought"}) for turn in turns if turn.action]
+    own = {"thought": True, "call": {"id": True}}  # of each call, and no part of what it asks
+    calls = [turn.action.model_dump_json(exclude=own) for turn in turns if turn.action]
     return len(set(calls)) < len(calls)
 
 

@@ -1,0 +1,152 @@
+"""Caches of decoded images and of their resized views, shared by all tries at a question.
+
+Every question is asked many times, and each try shows the model the same image at the same size. To decode
+and resize it anew each time, while a model waits, would cost more than the rest of the episode. What always
+holds: what a cached image or view is, is what the `ImageStore` and the model's own `VisionSpec` make of it,
+and traces record that spec; an image that cannot be read is no error here but in its episode.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from PIL import Image
+from pydantic import PrivateAttr
+
+from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
+from deepeyes.core.sampling import Sampling
+from deepeyes.core.task import Task
+from deepeyes.models.base import ChatModel, Conversation
+
+_ROOM = 64_000_000
+"""Pixels of images and views to keep."""
+_AHEAD = 16
+"""Questions whose images are made ready before they are drawn; fewer if their images are large."""
+_AHEAD_PIXELS = 16_000_000
+_THREADS = 2
+
+_Pair = tuple[Image.Image, Image.Image]
+"""An image and its view."""
+
+V = TypeVar("V")
+
+
+class LruCache(Generic[V]):
+    """Values by key; the least recently used are forgotten when their weights exceed `room`.
+
+    A value is made once while it is remembered, also when many threads ask for it at once: they wait for the
+    first.
+    """
+
+    def __init__(self, room: float) -> None:
+        self._room = room
+        self._held = 0.0
+        self._values: OrderedDict[Hashable, tuple[V, float]] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def held(self, key: Hashable) -> V | None:
+        """The value of `key` if it is remembered; asking for it counts as use."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
+    def get(self, key: Hashable, make: Callable[[], V], weight: Callable[[V], float]) -> V:
+        """The value of `key`, made if it is not remembered; what `make` raises is passed on."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key][0]
+            turn = self._making.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._values:
+                    return self._values[key][0]
+            value = make()
+            with self._lock:
+                self._values[key] = (value, weight(value))
+                self._held += self._values[key][1]
+                self._making.pop(key, None)
+                while self._held > self._room and len(self._values) > 1:
+                    self._held -= self._values.popitem(last=False)[1][1]
+        return value
+
+
+class CachedImages(ImageStore):
+    """An `ImageStore` that keeps the images it read last; safe to read from threads."""
+
+    def __init__(self, folder: str | Path, max_pixels: int = 48_000_000) -> None:
+        super().__init__(folder)
+        self._recent: LruCache[Image.Image] = LruCache(max_pixels)
+
+    def get(self, ref: ImageRef) -> Image.Image:
+        read = super().get
+        return self._recent.get(ref.sha256, lambda: read(ref), lambda image: image.width * image.height)
+
+    def held(self, ref: ImageRef) -> Image.Image | None:
+        return self._recent.held(ref.sha256)
+
+
+class _CachingVision(VisionSpec):
+    """The same spec. Images are told apart by identity, and held so that identities stay theirs."""
+
+    _views: LruCache[_Pair] = PrivateAttr(default_factory=lambda: LruCache[_Pair](_ROOM))
+
+    def view(self, image: Image.Image) -> Image.Image:
+        render = super().view
+        of, view = self._views.get(id(image), lambda: (image, render(image)), _pixels)
+        return view if of is image else render(image)
+
+    def has_view(self, image: Image.Image) -> bool:
+        known = self._views.held(id(image))
+        return known is not None and known[0] is image
+
+
+class CachingModel:
+    """`model`, whose views of images are cached."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self.name = model.name
+        self.vision: VisionSpec = _CachingVision(**model.vision.model_dump())
+        self.dialect_name = model.dialect_name
+        self.prompt = model.prompt
+
+    def conversation(self, sampling: Sampling = Sampling()) -> Conversation:
+        return self._model.conversation(sampling)
+
+    async def aclose(self) -> None:
+        await self._model.aclose()
+
+
+def preloaded(tasks: Iterable[Task], images: ImageStore, vision: VisionSpec) -> Iterator[Task]:
+    """The tasks in their order, a few kept back while their images are decoded and resized on threads.
+
+    Of use where `images` and `vision` cache.
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting: deque[tuple[Task, int]] = deque()
+        pixels = 0
+        for task in tasks:
+            size = sum(ref.width * ref.height for ref in task.images)
+            for ref in task.images:
+                pool.submit(lambda ref=ref: vision.view(images.get(ref)))
+            waiting.append((task, size))
+            pixels += size
+            while len(waiting) > _AHEAD or (pixels > _AHEAD_PIXELS and waiting):
+                ready, size = waiting.popleft()
+                pixels -= size
+                yield ready
+        for ready, _ in waiting:
+            yield ready
+
+
+def _pixels(pair: _Pair) -> int:
+    return sum(image.width * image.height for image in pair)
