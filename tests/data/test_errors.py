@@ -504,21 +504,19 @@ def test_what_cannot_be_removed_or_written_says_where(
     wrote(tmp_path / "long.jsonl", "".join(json.dumps(one) + "\n" for one in long))
     source = {"kind": "jsonl", "path": str(tmp_path / "long.jsonl"), "columns": {"reasoning": "why"}}
     curated({"sources": {"long": source}}, tmp_path / "run")
-    monkeypatch.setattr("deepeyes.data.run.claim.shutil.rmtree", refused)
+    monkeypatch.setattr("deepeyes.core.files._delete", refused)
     changed = CurationRecipe.model_validate({"sources": {"long": {**source, "limit": 1}}})
-    with pytest.raises(
-        StorageError, match=r"removing .*/episodes/synthesize-written.*: check the folder's perm"
-    ):
+    with pytest.raises(StorageError, match=r"removing .*/stages/12-split.*: check the folder's permissions"):
         curated(changed, tmp_path / "run")
     with pytest.raises(StorageError, match=r"removing .*/stages/01-read.*: check the folder's permissions"):
         RunFolder(tmp_path / "run").stage(1, "read").drop()
     store = EpisodeStore(RunFolder(tmp_path / "other"), "s", {"t": 0})
-    monkeypatch.setattr("deepeyes.data.run.episodes.append_whole", lambda *_, **__: None)
+    monkeypatch.setattr("deepeyes.core.trace.append_line", lambda *_, **__: None)
     store.write(Trace(id="t#0", task=Task(id="t", question="What?"), stop_reason="answered"))  # pyright: ignore
     with pytest.raises(StorageError, match=r"writing .*traces\.jsonl.*: check the disk"):
-        monkeypatch.setattr("deepeyes.data.run.episodes.os.fsync", refused)
+        monkeypatch.setattr("deepeyes.core.trace.os.fsync", refused)
         store.sync()
-    monkeypatch.setattr("deepeyes.data.run.episodes.append_whole", refused)
+    monkeypatch.setattr("deepeyes.core.trace.append_line", refused)
     with pytest.raises(StorageError, match=r"writing .*traces\.jsonl.*: check the folder's permissions"):
         store.write(Trace(id="t#0", task=Task(id="t", question="What?"), stop_reason="answered"))  # pyright: ignore
 

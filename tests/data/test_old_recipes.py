@@ -7,7 +7,7 @@ import pytest
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.sampling import Sampling
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 
 OLD = """
 [difficulty]
@@ -33,8 +33,8 @@ temperature = 0.2
 SOURCE = '[sources.rows]\nkind = "jsonl"\npath = "rows.jsonl"\n'
 
 
-def read(text: str) -> Recipe:
-    return Recipe.model_validate(tomllib.loads(text if "[sources." in text else SOURCE + text))
+def read(text: str) -> CurationRecipe:
+    return CurationRecipe.model_validate(tomllib.loads(text if "[sources." in text else SOURCE + text))
 
 
 def test_what_stood_beside_moves_into_sampling() -> None:
@@ -76,7 +76,7 @@ def test_a_teachers_own_settings_do_not_lose_the_stages_seed() -> None:
 def test_nonsense_beside_an_old_seed_is_told_in_a_line(nonsense: dict[str, Any]) -> None:
     key = next(iter(nonsense))
     with pytest.raises(ConfigError, match=key):
-        Recipe.load(
+        CurationRecipe.load(
             overrides=[
                 "sources.rows.path=rows.jsonl",
                 "sources.rows.kind=jsonl",

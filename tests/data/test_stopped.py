@@ -18,7 +18,7 @@ from deepeyes.core.claim import hold, hold_to_read
 from deepeyes.core.errors import StorageError
 from deepeyes.data.curate import curate
 from deepeyes.data.export.formats import export
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.claim import claimed
 from deepeyes.data.run.folder import RunFolder
 
@@ -30,7 +30,7 @@ pytest.importorskip("imagehash")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small run that is complete."""
     folder = tmp_path_factory.mktemp("run")
-    recipe = Recipe.model_validate(recipe_values(write_rows(folder / "source", 4, first=1)))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(folder / "source", 4, first=1)))
     asyncio.run(curate(recipe, folder / "run", Crew()))
     return folder / "run"
 
@@ -69,14 +69,14 @@ def test_an_export_that_ends_at_any_step_leaves_the_old_or_the_new(
 def test_a_changed_recipe_that_ends_at_any_step_is_taken_up_by_either(run: Path, tmp_path: Path) -> None:
     """Whichever recipe comes next, what is in the folder goes with the recipe in it."""
     values = recipe_values(run.parent / "source" / "rows.jsonl")
-    before = Recipe.load(run / "recipe.toml")
-    after = Recipe.model_validate({**values, "mix": {"caps": {"rows": 3}}})
+    before = CurationRecipe.load(run / "recipe.toml")
+    after = CurationRecipe.model_validate({**values, "mix": {"caps": {"rows": 3}}})
     kept = [stage.path.name for stage in RunFolder(run).stages()]
 
     def begin(folder: Path) -> None:
         shutil.copytree(run, folder / "run")
 
-    def claim(folder: Path, recipe: Recipe = after) -> None:
+    def claim(folder: Path, recipe: CurationRecipe = after) -> None:
         with claimed(RunFolder(folder / "run"), recipe):
             pass
 
@@ -86,7 +86,7 @@ def test_a_changed_recipe_that_ends_at_any_step_is_taken_up_by_either(run: Path,
         assert all(tree(folder / "run/stages" / name) == tree(run / "stages" / name) for name in there), (
             "a stage is whole or not there"
         )
-        recipe = Recipe.load(folder / "run/recipe.toml")
+        recipe = CurationRecipe.load(folder / "run/recipe.toml")
         assert recipe == before or (recipe == after and "11-mix" not in there)
         other = folder / "other"
         shutil.copytree(folder / "run", other / "run")
@@ -105,8 +105,8 @@ def test_rows_written_down_again_are_removed_after_the_stages_that_name_them(tmp
     )
     (tmp_path / "rows.jsonl").write_text(rows)
     source = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "columns": {"reasoning": "why"}}
-    before = Recipe.model_validate({"sources": {"rows": source}})
-    after = Recipe.model_validate({"sources": {"rows": {**source, "limit": 3}}})
+    before = CurationRecipe.model_validate({"sources": {"rows": source}})
+    after = CurationRecipe.model_validate({"sources": {"rows": {**source, "limit": 3}}})
     asyncio.run(curate(before, tmp_path / "run", Crew()))
 
     def claim(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_two_curations_in_one_folder_ask_nothing_twice(tmp_path: Path) -> None:
 def test_a_run_that_is_written_is_not_exported_nor_one_that_is_exported_changed(
     run: Path, tmp_path: Path
 ) -> None:
-    recipe = Recipe.load(run / "recipe.toml")
+    recipe = CurationRecipe.load(run / "recipe.toml")
     with hold(run), pytest.raises(StorageError, match="another process is at work in"):
         export(run, "traces", tmp_path / "it")
     with hold_to_read(run):
@@ -197,7 +197,7 @@ def test_a_run_that_cannot_be_written_is_exported_elsewhere(
 
 
 def test_an_export_that_an_older_version_left_half_written_is_swept_up(tmp_path: Path) -> None:
-    recipe = Recipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
+    recipe = CurationRecipe.model_validate(recipe_values(write_rows(tmp_path / "source", 3)))
     asyncio.run(curate(recipe, tmp_path / "run", Crew()))
     before = result(tmp_path / "run")
     (tmp_path / "run/export/.trl.part/sft").mkdir(parents=True)

@@ -9,7 +9,7 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.results import Observation, Page, SeenHit
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Turn, Verdict
-from deepeyes.data.stages.teach.faults import faults
+from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.teachers import is_supported
 from deepeyes.dialects.deepeyes_v2_parse import parse
 from deepeyes.dialects.registry import dialect_named
@@ -88,4 +88,4 @@ def test_what_was_found_was_seen(seen: Observation, found: tuple[str, ...]):
     ]
     task = Task(id="t", question="What is on the sign?", answer="7PK2")
     ended = {"stop_reason": StopReason.answered, "answer": "7PK2", "verdict": Verdict(score=1)}
-    assert faults(Trace(id="t#0", task=task, turns=tuple(turns), **ended)) == found
+    assert failed_checks(Trace(id="t#0", task=task, turns=tuple(turns), **ended)) == found

@@ -187,7 +187,10 @@ async def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path: Path,
     await run_plan(SumsPlan(n=2), answering("1"), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     other = SumsPlan(n=2).model_copy(update={setting: CHANGED[setting]})
-    with pytest.raises(ConfigError, match=r"holds another run .*: .*another") as caught:
+    with pytest.raises(
+        ConfigError,
+        match=rf"holds another run: plan.toml in it differs in {setting}.*: choose another --trace",
+    ) as caught:
         await run_plan(other, answering("2"), tmp_path)
     assert caught.value.remedy
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
