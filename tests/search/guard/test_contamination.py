@@ -9,7 +9,7 @@ from deepeyes.core.messages import ImagePart
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Observation, Trace, Turn
 from deepeyes.search.base import Hit
-from deepeyes.search.guard.contamination import Benchmark, Item, contamination
+from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, contamination
 from deepeyes.tools.search import told
 
 QUESTION = "In the photo, how many storeys does the building to the left of the red lighthouse have in total?"
@@ -29,7 +29,9 @@ def search(*hits: Hit, query: str = "lighthouse") -> Observation:
 
 @pytest.fixture
 def benchmark() -> Benchmark:
-    return Benchmark([Item("q1", QUESTION, ("seven",))], [("p1", Image.effect_noise((64, 64), 90))])
+    return Benchmark(
+        [BenchmarkQuestion("q1", QUESTION, ("seven",))], [("p1", Image.effect_noise((64, 64), 90))]
+    )
 
 
 def test_how_much_of_a_run_was_contaminated(benchmark: Benchmark):
