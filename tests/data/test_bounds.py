@@ -21,6 +21,7 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Verdict
 from deepeyes.data.curate import Execution, rejects
 from deepeyes.data.item import Item, PassRate, TraceRef, Trial, Unusable
+from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run import probe
 from deepeyes.data.run.episodes import EpisodeStore
 from deepeyes.data.run.folder import RunFolder
@@ -361,6 +362,22 @@ def test_a_failed_check_of_a_trace_needs_no_world(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "('wrong_answer',) []\n"
+
+
+def test_items_of_different_parts_are_compared(tmp_path: Path) -> None:
+    file = str(write_rows(tmp_path / "source", 9))
+    both = {name: {"kind": "jsonl", "path": file, "route": "rl"} for name in ("a", "b")}
+    counts = curated({"sources": both, "batch": 4, "split": {"validation": 0.5}}, tmp_path / "run")
+    assert {count.name: count.rejected for count in counts}["deduplicate"] == {"duplicate": 9}
+    assert counts[-1].sources == {"a": 9} and counts[-1].parts == 3
+    modes = {stage.name: stage.mode for stage in CurationRecipe.load(tmp_path / "run/recipe.toml").stages}
+    assert modes == dict.fromkeys(modes, "part") | {
+        "synthesize": "teacher",
+        "deduplicate": "whole",
+        "mix": "whole",
+        "split": "whole",
+    }
+    assert DifficultyFilter(model="m").mode == ToolBenefitSplit(model="m").mode == "model"
 
 
 def test_a_run_is_graded_and_paced_as_it_is_told(tmp_path: Path) -> None:

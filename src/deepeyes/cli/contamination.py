@@ -17,7 +17,7 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, load_image
 from deepeyes.core.json_files import read_json_lines
 from deepeyes.core.trace import IMAGES_FOLDER, read_traces
-from deepeyes.search.guard.contamination import Benchmark, Contamination, Item, contamination
+from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, Contamination, contamination
 
 
 def report(traces: Path, benchmark: Path, as_json: bool) -> str:
@@ -59,11 +59,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         yield {"id": str(number), **cast("dict[str, Any]", row)}
 
 
-def _item(row: dict[str, Any]) -> Item:
+def _item(row: dict[str, Any]) -> BenchmarkQuestion:
     several: Any = row.get("answers")
     answers = cast("list[Any]", several) if isinstance(several, list) else []
     answers = [*answers, *([row["answer"]] if row.get("answer") is not None else [])]
-    return Item(str(row["id"]), str(row["question"]), tuple(map(str, answers)))
+    return BenchmarkQuestion(str(row["id"]), str(row["question"]), tuple(map(str, answers)))
 
 
 def _picture(row: dict[str, Any], folder: Path) -> list[tuple[str, Image.Image]]:

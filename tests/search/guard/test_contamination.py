@@ -13,7 +13,7 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.dialects.words import result_words
 from deepeyes.search.base import Hit
-from deepeyes.search.guard.contamination import Benchmark, Item, contamination
+from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, contamination
 
 QUESTION = "In the photo, how many storeys does the building to the left of the red lighthouse have in total?"
 LEAK = Hit("Answers of a benchmark", "https://example.org/leak", f"17: {QUESTION} Seven.")
@@ -38,7 +38,9 @@ def search_of_old(*hits: Hit, query: str = "lighthouse") -> Observation:
 
 @pytest.fixture
 def benchmark() -> Benchmark:
-    return Benchmark([Item("q1", QUESTION, ("seven",))], [("p1", Image.effect_noise((64, 64), 90))])
+    return Benchmark(
+        [BenchmarkQuestion("q1", QUESTION, ("seven",))], [("p1", Image.effect_noise((64, 64), 90))]
+    )
 
 
 @pytest.mark.parametrize("search", [search, search_of_old])

@@ -15,7 +15,7 @@ from deepeyes.dialects.neutralise import neutralise
 from deepeyes.search.base import NOT_READ, Document, Hit
 from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
 from deepeyes.search.guard.cleaning import clean, clean_line
-from deepeyes.search.guard.contamination import Benchmark, Item, picture_hash
+from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, picture_hash
 from deepeyes.search.guard.guard import (
     CONTAMINATED,
     INSTRUCTIONS,
@@ -140,9 +140,9 @@ def test_any_address_can_be_judged(url: str):
 
 QUESTION = "In the photo, how many storeys does the building to the left of the red lighthouse have in total?"
 ITEMS = [
-    Item("q1", QUESTION, ("seven", "7")),
-    Item("q2", "这张照片里的灯塔位于哪个国家的哪座城市？", ("葡萄牙",)),
-    Item("q3", "Who is it?", ("Ada",)),
+    BenchmarkQuestion("q1", QUESTION, ("seven", "7")),
+    BenchmarkQuestion("q2", "这张照片里的灯塔位于哪个国家的哪座城市？", ("葡萄牙",)),
+    BenchmarkQuestion("q3", "Who is it?", ("Ada",)),
 ]
 
 
@@ -363,7 +363,8 @@ def test_injections_are_flagged_and_cannot_act(text: str, flagged: bool):
 def test_guarding_is_quick_with_a_large_benchmark():
     words = [f"word{i}" for i in range(3000)]
     items = [
-        Item(str(i), " ".join(words[(i * 7 + j * 13) % 3000] for j in range(15)), ("x",)) for i in range(3000)
+        BenchmarkQuestion(str(i), " ".join(words[(i * 7 + j * 13) % 3000] for j in range(15)), ("x",))
+        for i in range(3000)
     ]
     benchmark = Benchmark(items)
     loop = asyncio.new_event_loop()

@@ -49,7 +49,7 @@ _FEWEST = 4
 
 
 @dataclass(frozen=True)
-class Item:
+class BenchmarkQuestion:
     """One question of a benchmark."""
 
     id: str
@@ -70,8 +70,10 @@ class Match:
 class Benchmark:
     """The questions and pictures that hits are compared with."""
 
-    def __init__(self, items: Iterable[Item] = (), images: Iterable[tuple[str, Image.Image]] = ()) -> None:
-        self._items: list[tuple[Item, frozenset[tuple[str, ...]], frozenset[str]]] = []
+    def __init__(
+        self, items: Iterable[BenchmarkQuestion] = (), images: Iterable[tuple[str, Image.Image]] = ()
+    ) -> None:
+        self._items: list[tuple[BenchmarkQuestion, frozenset[tuple[str, ...]], frozenset[str]]] = []
         self._by_gram: dict[tuple[str, ...], list[int]] = defaultdict(list)
         self._by_word: dict[str, list[int]] = defaultdict(list)
         for item in items:
@@ -100,7 +102,7 @@ class Benchmark:
             return None
         return Match(self._pictures[nearest], "picture", 1.0 - float(apart[nearest]) / 64)
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: BenchmarkQuestion) -> None:
         tokens = _tokens(item.question)
         if len(tokens) < _FEWEST:
             return
