@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from deepeyes.core.actions import ToolCall
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.results import ToolResult
-from deepeyes.tools.arguments import STEPS, VALUES, ArgumentCheck
+from deepeyes.tools.arguments import VALUES, ArgumentCheck
 from deepeyes.tools.base import Episode, ToolSet
+from deepeyes.tools.schema import STEPS
 
 
 def problem(properties: Any, arguments: dict[str, Any], **more: Any) -> str:
