@@ -126,12 +126,12 @@ class SafeDialect:
 
 
 def _inert(value: Any, tags: tuple[str, ...]) -> Any:
-    """The same value with every text in it made inert, whatever its fields are called; images stay."""
+    """The same value with every text in it made inert, whatever its fields are called."""
     if isinstance(value, str):
         return neutralise(value, tags)
     if isinstance(value, tuple):
         return tuple(_inert(one, tags) for one in cast("tuple[Any, ...]", value))
-    if isinstance(value, BaseModel) and not isinstance(value, ImagePart):
+    if isinstance(value, BaseModel):
         fields = {name: _inert(getattr(value, name), tags) for name in type(value).model_fields}
         return value.model_copy(update=fields)
     return value
