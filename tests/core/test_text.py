@@ -22,6 +22,7 @@ def test_tidy_keeps_words_and_single_spaces():
         ("x" * 21, "x" * 16 + " ..."),
         ("word " * 9, "word word word w ..."),
         ("a\nb", "a b"),
+        (f"a{HIDDEN}b", "a b"),
     ],
 )
 def test_one_line_says_where_it_is_cut(text: str, line: str):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from deepeyes.core.actions import ToolCall
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.results import ToolResult
-from deepeyes.tools.arguments import STEPS, VALUES, ArgumentCheck
+from deepeyes.tools.arguments import VALUES, ArgumentCheck
 from deepeyes.tools.base import Episode, ToolSet
+from deepeyes.tools.schema import STEPS
 
 
 def problem(properties: Any, arguments: dict[str, Any], **more: Any) -> str:
@@ -103,6 +104,8 @@ def test_what_is_missing_comes_first_then_what_there_is_not_then_the_order_of_th
     assert problem(properties, wrong) == "it has no such argument (known: a, b, c)."
     assert problem(properties, {"c": "x", "b": "x"}) == "the argument 'b' must be of type integer."
     assert problem({}, {"d": 1}) == "it has no such argument (known: none)."
+    closed_first = {"additionalProperties": False, "type": "object", "properties": properties}
+    assert ArgumentCheck("tool", {**closed_first, "required": ["a"]}).problem(wrong).endswith("is missing.")
 
 
 def test_names_that_the_schema_does_not_know_are_refused_unless_it_says_otherwise():
@@ -117,6 +120,9 @@ def test_names_that_the_schema_does_not_know_are_refused_unless_it_says_otherwis
     assert problem(known, {"x_1": 1, "a": "b"}, **closed) == ""
     assert "no such argument" in problem(known, {"y_1": 1}, **closed)
     assert problem(known, {"b": 1}, allOf=[{"properties": {"b": {}}}]) == ""
+    elsewhere = {"$defs": {"all": {"properties": {"b": {"type": "integer"}}}}, "$ref": "#/$defs/all"}
+    assert problem({}, {"b": 1}, **elsewhere) == ""
+    assert "must be of type integer" in problem({}, {"b": "x"}, **elsewhere)
 
 
 def test_parts_of_a_schema_may_refer_to_each_other_and_to_the_drafts_of_others():
@@ -188,6 +194,7 @@ def expression(levels: int) -> Any:
     [
         ({"pattern": "^(a+)+$"}, "a" * 100_000 + "!", "must match the pattern"),
         ({"pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"}, "a" * 100_000, "must match the pattern"),
+        ({"type": "object", "patternProperties": {"^(a+)+$": False}}, {"a" * 40 + "!": 1}, ""),
         ({}, nested(100_000), "nested more than 20 levels"),
         ({}, list(range(1_000_000)), "more than 2,000 values"),
         ({}, {str(n): n for n in range(100_000)}, "more than 2,000 values"),

@@ -9,12 +9,14 @@ images, by construction.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, cast
+
+from pydantic import BaseModel
 
 from deepeyes.core.actions import Action, Malformed, RawToolCall, ToolSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.messages import ImagePart, Message
-from deepeyes.core.results import Observation, Page, SeenHit, ToolResult
+from deepeyes.core.results import Observation, ToolResult
 from deepeyes.core.text import cut_middle
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.dialects.words import newline_ended, result_words
@@ -85,6 +87,11 @@ class SafeDialect:
         return cls()
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """Names of tags that mean something in this dialect alone, beside those that `neutralise` knows."""
+        return ()
+
+    @property
     def snippet_chars(self) -> int:
         return 300
 
@@ -92,7 +99,7 @@ class SafeDialect:
         return result
 
     def first_message(self, question: str, images: Sequence[ImagePart]) -> Message:
-        return self._first(neutralise(question), images)
+        return self._first(neutralise(question, self.tags), images)
 
     def observation(
         self, action: Action, observation: Observation, turns_left: int, max_chars: int = _MAX_CHARS
@@ -100,7 +107,7 @@ class SafeDialect:
         said = observation.stdout
         if observation.hits is not None or observation.page is not None:
             said = newline_ended(said) + cut_middle(self._result(observation), max_chars)
-        return self._observed(action, neutralise(said), _inert(observation), turns_left)
+        return self._observed(action, neutralise(said, self.tags), _inert(observation, self.tags), turns_left)
 
     def _first(self, question: str, images: Sequence[ImagePart]) -> Message:
         raise NotImplementedError
@@ -118,24 +125,13 @@ class SafeDialect:
         raise NotImplementedError
 
 
-def _inert(seen: Observation) -> Observation:
-    """`seen` with every text that came from outside made inert."""
-    return seen.model_copy(
-        update={
-            "stdout": neutralise(seen.stdout),
-            "stderr": neutralise(seen.stderr),
-            "query": neutralise(seen.query),
-            "searched_image": neutralise(seen.searched_image),
-            "hits": None if seen.hits is None else tuple(map(_inert_hit, seen.hits)),
-            "page": None if seen.page is None else _inert_page(seen.page),
-        }
-    )
-
-
-def _inert_hit(hit: SeenHit) -> SeenHit:
-    texts = {name: neutralise(getattr(hit, name)) for name in ("title", "url", "snippet", "date", "source")}
-    return hit.model_copy(update={**texts, "flags": tuple(map(neutralise, hit.flags))})
-
-
-def _inert_page(page: Page) -> Page:
-    return page.model_copy(update={name: neutralise(getattr(page, name)) for name in Page.model_fields})
+def _inert(value: Any, tags: tuple[str, ...]) -> Any:
+    """The same value with every text in it made inert, whatever its fields are called."""
+    if isinstance(value, str):
+        return neutralise(value, tags)
+    if isinstance(value, tuple):
+        return tuple(_inert(one, tags) for one in cast("tuple[Any, ...]", value))
+    if isinstance(value, BaseModel):
+        fields = {name: _inert(getattr(value, name), tags) for name in type(value).model_fields}
+        return value.model_copy(update=fields)
+    return value

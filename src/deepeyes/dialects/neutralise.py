@@ -10,6 +10,7 @@ idempotent and keeps everything else.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 DIALECT_TAGS = ("think", "code", "tool_call", "tool_response", "tools", "answer")
 """Tags with a meaning in a dialect or in the chat templates of common models."""
@@ -31,12 +32,13 @@ SPECIAL_TOKENS = (
 _PIPES = {"<|": "‹|", "|>": "|›", "<｜": "‹｜", "｜>": "｜›"}
 _LOOKALIKE = str.maketrans("<>[]", "‹›⟦⟧")
 _LITERALS = re.compile("|".join(re.escape(token) for token in SPECIAL_TOKENS), re.IGNORECASE)
-_TAGS = re.compile(rf"<\s*/?\s*(?:{'|'.join(DIALECT_TAGS)})\b[^<>]{{0,200}}>?", re.IGNORECASE)
 
 
-def neutralise(text: str) -> str:
-    """`text` with special tokens and dialect tags made inert. For everything a tool or a user wrote."""
-    return _TAGS.sub(_inert, neutralise_special(text))
+def neutralise(text: str, tags: tuple[str, ...] = ()) -> str:
+    """`text` with special tokens and dialect tags made inert, `tags` being further names of such. For
+    everything a tool or a user wrote.
+    """
+    return _tag_pattern(tags).sub(_inert, neutralise_special(text))
 
 
 def neutralise_special(text: str) -> str:
@@ -44,6 +46,12 @@ def neutralise_special(text: str) -> str:
     for pipe, harmless in _PIPES.items():
         text = text.replace(pipe, harmless)
     return _LITERALS.sub(_inert, text)
+
+
+@cache
+def _tag_pattern(tags: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join(map(re.escape, (*DIALECT_TAGS, *tags)))
+    return re.compile(rf"<\s*/?\s*(?:{names})\b[^<>]{{0,200}}>?", re.IGNORECASE)
 
 
 def _inert(match: re.Match[str]) -> str:

@@ -13,26 +13,17 @@ or parts that only together say what is allowed): a misspelt name should be told
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
-from functools import cache
-from importlib import import_module
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
-from pydantic_core import SchemaError as PatternError
-from pydantic_core import SchemaValidator, core_schema
-
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.text import MAX_DEPTH, one_line
+from deepeyes.tools.schema import Schema, TooComplicated, Unusable
 
 VALUES = 2_000
 """Values in one call, those inside lists and objects included."""
 LARGEST = 1e300
-STEPS = 1_000
-"""References that are followed for one call: a schema that refers to itself in several places could else ask
-for exponentially many.
-"""
 _SHOWN = 10
 """Allowed values, or names, that are told."""
 _OPEN = frozenset(
@@ -42,7 +33,6 @@ _OPEN = frozenset(
     )
 )
 """Where a schema has one of these, its `properties` are not all that it allows."""
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 _WANTED = {
     "minimum": "must be at least {}",
@@ -61,12 +51,6 @@ _WANTED = {
     "const": "must be {}",
 }
 
-_followed: ContextVar[list[int]] = ContextVar("_followed")
-
-
-class _TooMuch(Exception):
-    """More references were followed than a check may."""
-
 
 class ArgumentCheck:
     """The check of one tool's arguments. Raises `ConfigError` for a schema that cannot be used."""
@@ -74,8 +58,8 @@ class ArgumentCheck:
     def __init__(self, tool: str, schema: Mapping[str, Any]) -> None:
         closed = schema if schema.keys() & _OPEN else {**schema, "additionalProperties": False}
         try:
-            self._validator = _validator(dict(closed))
-        except _Unusable as problem:
+            self._schema = Schema(closed)
+        except Unusable as problem:
             raise ConfigError(
                 f"the parameters of the tool {tool!r} are no JSON schema that can be checked ({problem})",
                 "mend them: an object with type, properties and required, all in one place",
@@ -86,13 +70,10 @@ class ArgumentCheck:
         problem = _unbearable(arguments)
         if problem:
             return problem
-        token = _followed.set([0])
         try:
-            errors: list[Any] = list(islice(self._validator.iter_errors(dict(arguments)), VALUES))
-        except (_TooMuch, RecursionError):
+            errors = self._schema.errors(arguments, VALUES)
+        except TooComplicated:
             return "the arguments are nested in too complicated a way: send simpler ones."
-        finally:
-            _followed.reset(token)
         return _sentence(min(errors, key=_rank)) if errors else ""
 
 
@@ -180,126 +161,3 @@ def _listed(texts: Iterable[str]) -> str:
     every = list(texts)
     more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
     return ", ".join(every[:_SHOWN]) + more
-
-
-# ---- the checker
-
-
-class _Unusable(Exception):
-    """Why a schema cannot be used, in a few words."""
-
-
-def _validator(schema: dict[str, Any]) -> Any:
-    """A validator for `schema` (of the draft it names, else 2020-12). Raises `_Unusable`."""
-    jsonschema: Any = import_module("jsonschema")
-    specifications: Any = import_module("jsonschema_specifications").REGISTRY
-    draft: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        draft.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        where = _place(error.absolute_path).removeprefix("the argument ")
-        raise _Unusable(one_line(f"{where + ': ' if where else ''}{error.message}", 200)) from error
-    if schema.get("type") != "object":
-        raise _Unusable("its type is not object")
-    _check_parts(schema, draft, specifications)
-    keywords = _keywords(draft.VALIDATORS, jsonschema.ValidationError)
-    return jsonschema.validators.extend(draft, keywords)(schema, registry=specifications)
-
-
-def _check_parts(schema: dict[str, Any], draft: Any, registry: Any) -> None:
-    """Raises `_Unusable` for references that lead out of the schema and for patterns that are refused."""
-    dialect = draft.META_SCHEMA["$schema"]
-    specification: Any = import_module("referencing.jsonschema").specification_with(dialect)
-    unresolvable: Any = import_module("referencing.exceptions").Unresolvable
-    root = specification.create_resource(schema)
-    parts = [(root, registry.resolver_with_root(root))]
-    seen: set[int] = set()
-    while parts:
-        part, resolver = parts.pop()
-        contents: Any = part.contents
-        if isinstance(contents, bool) or id(contents) in seen:
-            continue
-        seen.add(id(contents))
-        fields = cast("dict[str, Any]", contents)
-        _check_patterns(fields)
-        for keyword in _REFERENCES:
-            if keyword in fields:
-                try:
-                    found = resolver.lookup(fields[keyword])
-                except unresolvable as error:
-                    raise _Unusable(f"{_value(fields[keyword])} is not in it") from error
-                parts.append((specification.create_resource(found.contents), found.resolver))
-        parts += [(inner, resolver.in_subresource(inner)) for inner in part.subresources()]
-
-
-def _check_patterns(fields: dict[str, Any]) -> None:
-    patterns = cast("dict[str, Any]", fields.get("patternProperties", {}))
-    if patterns and "unevaluatedProperties" in fields:
-        raise _Unusable("unevaluatedProperties beside patternProperties")
-    for pattern in (*patterns, *([fields["pattern"]] if "pattern" in fields else [])):
-        try:
-            _matcher(pattern)
-        except PatternError as error:
-            reason = "is too large, or looks around or back, which can take forever"
-            raise _Unusable(f"the pattern {_value(pattern)} {reason}") from error
-
-
-@cache
-def _matcher(pattern: str) -> SchemaValidator:
-    """Finds a pattern in a text in linear time (Rust's engine), which Python's `re` does not promise."""
-    return SchemaValidator(core_schema.str_schema(pattern=pattern))
-
-
-def _keywords(given: Mapping[str, Any], failure: Any) -> dict[str, Any]:
-    """The keywords that are checked otherwise than by the library: patterns and equal items in linear time,
-    names that are not known in their order, references no more than `STEPS` times.
-    """
-
-    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
-        if isinstance(instance, str) and not _matcher(wanted).isinstance_python(instance):
-            yield failure("pattern")
-
-    def unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
-        if wanted and isinstance(instance, list):
-            items = [json.dumps(item, sort_keys=True) for item in cast("list[Any]", instance)]
-            if len(set(items)) < len(items):
-                yield failure("uniqueItems")
-
-    def pattern_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        for name, value in _fields(instance):
-            for each, inner in wanted.items():
-                if _matcher(each).isinstance_python(name):
-                    yield from validator.descend(value, inner, path=name, schema_path=each)
-
-    def additional_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        for name, value in _fields(instance):
-            patterns = schema.get("patternProperties", ())
-            known = name in schema.get("properties", ())
-            if known or any(_matcher(each).isinstance_python(name) for each in patterns):
-                continue
-            if isinstance(wanted, dict):
-                yield from validator.descend(value, wanted, path=name)
-            elif not wanted:
-                yield failure("additionalProperties")
-
-    def counted(follow: Any) -> Any:
-        def reference(*arguments: Any) -> Iterator[Any]:
-            steps = _followed.get()
-            steps[0] += 1
-            if steps[0] > STEPS:
-                raise _TooMuch
-            yield from follow(*arguments) or ()
-
-        return reference
-
-    return {
-        "pattern": pattern,
-        "uniqueItems": unique_items,
-        "patternProperties": pattern_properties,
-        "additionalProperties": additional_properties,
-        **{keyword: counted(given[keyword]) for keyword in _REFERENCES if keyword in given},
-    }
-
-
-def _fields(instance: Any) -> list[tuple[str, Any]]:
-    return list(cast("dict[str, Any]", instance).items()) if isinstance(instance, dict) else []

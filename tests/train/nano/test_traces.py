@@ -12,6 +12,7 @@ from PIL import Image
 from deepeyes.agent.agent import Agent
 from deepeyes.analysis.crops import contains, find_crop
 from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.results import Hit
 from deepeyes.core.trace import Trace
 from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.teachers import WORLD_CHECKS
@@ -118,23 +119,30 @@ class Told:
 
     description = "Search."
 
-    def __init__(self, name: str, takes: str, tells: str) -> None:
-        self.name, self.tells = name, tells
+    def __init__(self, name: str, takes: str, *, title: str = "", snippet: str = "", words: bool) -> None:
+        self.name = name
+        told = f"1. {title}\n" if title else snippet
+        self.result = ToolResult(stdout=told) if words else ToolResult(hits=(Hit(title, "u", snippet),))
         self.parameters = {"type": "object", "properties": {takes: {"type": "string"}}}
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
-        return ToolResult(stdout=self.tells)
+        return self.result
 
 
-async def test_the_worlds_teacher_may_not_say_what_no_search_told() -> None:
+@pytest.mark.parametrize("words", [True, False])
+async def test_the_worlds_teacher_may_not_say_what_no_search_told(words: bool) -> None:
+    """Whether tools give hits, or words as they did before."""
     example = make_example("search", "train", 0, 0)
     find, ask = example.steps
 
     async def found(title: str, page: str, *, own: bool = False) -> tuple[str, ...]:
-        agent = learner(Told("image_search", "image", f"1. {title}\n"), Told("search", "query", page))
+        by_image = Told("image_search", "image", title=title, words=words)
+        agent = learner(by_image, Told("search", "query", snippet=page, words=words))
         replies = replies_for(example, VISION)
-        words = [Reply(reply.text.replace("It is", "I see")) if own else reply for reply in replies]
-        return failed_checks(await teach(example, words, agent, ImageStore(None)), WORLD_CHECKS)
+        said = [Reply(reply.text.replace("It is", "I see")) if own else reply for reply in replies]
+        trace = await teach(example, said, agent, ImageStore(None))
+        assert is_sound(trace), "a search that found something gave something back"
+        return failed_checks(trace, WORLD_CHECKS)
 
     assert await found(find.shows, f"Of it: {ask.shows}.") == ()
     assert await found(find.shows, "Of something else.") == ("unsupported",)
