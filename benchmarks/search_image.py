@@ -28,8 +28,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 import deepeyes.world
 from deepeyes.core.images import to_rgb
-from deepeyes.search.base import Hit, Picture
-from deepeyes.search.image.arrays import small_picture
+from deepeyes.search.base import GalleryImage, Hit
+from deepeyes.search.image.arrays import small_image
 from deepeyes.search.image.fit import likeness
 from deepeyes.search.image.index import ImageIndex
 from deepeyes.search.image.layout import TEMPLATE
@@ -83,37 +83,37 @@ def scene_and_crop(
     return scene, scene.crop((left, top, right, bottom))
 
 
-def kind_of(picture: Picture) -> str:
+def kind_of(picture: GalleryImage) -> str:
     return picture.url.removeprefix("world://").split("/", 1)[0]
 
 
-def chosen(gallery: list[Picture], number: int, tune: bool, dice: random.Random) -> list[Picture]:
+def chosen(gallery: list[GalleryImage], number: int, tune: bool, dice: random.Random) -> list[GalleryImage]:
     """`number` pictures of one half of the gallery, as many of each kind as can be."""
     half = [p for p in gallery if (sha256(p.url.encode()).digest()[0] % 2 == 0) == tune]
-    kinds: dict[str, list[Picture]] = {}
+    kinds: dict[str, list[GalleryImage]] = {}
     for picture in half:
         kinds.setdefault(kind_of(picture), []).append(picture)
     for pictures in kinds.values():
         dice.shuffle(pictures)
-    out: list[Picture] = []
+    out: list[GalleryImage] = []
     while len(out) < number and any(kinds.values()):
         out.extend(pictures.pop() for pictures in kinds.values() if pictures)
     return out[:number]
 
 
-def place_of(picture: Picture, hits: tuple[Hit, ...]) -> int:
+def place_of(picture: GalleryImage, hits: tuple[Hit, ...]) -> int:
     """0 for the first hit; 1000 where it is not among them."""
     wanted = (picture.page or picture.url, picture.title)
     return next((place for place, hit in enumerate(hits) if (hit.url, hit.title) == wanted), 1000)
 
 
 def look_the_same(a: Image.Image, b: Image.Image) -> bool:
-    small = [small_picture(to_rgb(image), TEMPLATE) for image in (a, b)]
+    small = [small_image(to_rgb(image), TEMPLATE) for image in (a, b)]
     return bool(likeness(small[0], small[1][None])[0] >= SAME)
 
 
 def measure(
-    pictures: Iterable[Picture] | None = None,
+    pictures: Iterable[GalleryImage] | None = None,
     *,
     folder: Path | None = None,
     number: int = 240,

@@ -15,7 +15,7 @@ from stopping import at_every_step, tree
 from deepeyes.core.claim import hold
 from deepeyes.core.errors import StorageError
 from deepeyes.core.locks import LOCK
-from deepeyes.search.base import Document, Picture, SearchUnavailable
+from deepeyes.search.base import Document, GalleryImage, SearchUnavailable
 from deepeyes.search.image.index import ImageIndex
 from deepeyes.search.text import build as text_build
 from deepeyes.search.text import index as text
@@ -111,11 +111,11 @@ def test_a_content_that_is_swept_in_part_is_not_used_again(tmp_path: Path) -> No
     at_every_step(act, look, tmp_path, begin=begin, read=what_is_there)
 
 
-def gallery(colours: range) -> list[Picture]:
+def gallery(colours: range) -> list[GalleryImage]:
     def noise(number: int) -> Image.Image:
         return Image.effect_noise((40, 40), 20 + 9 * number).convert("RGB")
 
-    return [Picture(f"p:{number}", f"P {number}", noise(number)) for number in colours]
+    return [GalleryImage(f"p:{number}", f"P {number}", noise(number)) for number in colours]
 
 
 def test_an_image_index_is_whole_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

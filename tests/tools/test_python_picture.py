@@ -28,12 +28,12 @@ def code(text: str) -> ToolCall:
 async def test_a_picture_of_the_conversation_or_of_the_running_session():
     tool = PythonTool(Sandbox())
     episode = Episode(images={"image_1": Image.new("RGB", (8, 6))})
-    assert await tool.picture("image_1", episode) is episode.images["image_1"]
-    assert await tool.picture("crop", episode) is None
+    assert await tool.image_named("image_1", episode) is episode.images["image_1"]
+    assert await tool.image_named("crop", episode) is None
     await ToolSet([tool]).run(code("crop = image_1.crop((0, 0, 2, 1))\nn = 1"), episode)
-    crop = await tool.picture("crop", episode)
+    crop = await tool.image_named("crop", episode)
     assert crop is not None and crop.size == (2, 1)
-    assert await tool.picture("n", episode) is None and await tool.picture("missing", episode) is None
+    assert await tool.image_named("n", episode) is None and await tool.image_named("missing", episode) is None
 
 
 async def test_a_session_that_refuses_to_show_a_picture_has_none():
@@ -44,11 +44,11 @@ async def test_a_session_that_refuses_to_show_a_picture_has_none():
         raise InputError("the session refused (MemoryError)", "check the name, format and size of the file")
 
     sandbox.sessions[0].get_image = refusing  # type: ignore[method-assign]
-    assert await tool.picture("crop", episode) is None
+    assert await tool.image_named("crop", episode) is None
 
 
 async def test_asking_starts_no_session():
     sandbox, episode = Sandbox(), Episode()
     tool = PythonTool(sandbox)
-    assert await tool.picture("crop", episode) is None
+    assert await tool.image_named("crop", episode) is None
     assert sandbox.sessions == [] and episode.sessions == {}

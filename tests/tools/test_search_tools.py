@@ -152,7 +152,7 @@ class Variables:
     def __init__(self, **pictures: Image.Image) -> None:
         self.pictures = pictures
 
-    async def picture(self, name: str, episode: Episode) -> Image.Image | None:
+    async def image_named(self, name: str, episode: Episode) -> Image.Image | None:
         return self.pictures.get(name)
 
 

@@ -128,7 +128,7 @@ class TraceBuilder:
         tools: tuple[str, ...],
         sampling: Sampling,
     ) -> Trace:
-        """Everything so far, without pixels (a trace names pictures, it does not hold them).
+        """Everything so far, without pixels (a trace names images, it does not hold them).
 
         A reply cut off in the middle is kept as a turn without an action.
         """

@@ -1,8 +1,8 @@
-"""Where did the model look? Finds a picture that its code returned inside the picture it was cut from.
+"""Where did the model look? Finds an image that its code returned inside the image it was cut from.
 
-What always holds: a box is (left, top, right, bottom) in pixels of the full picture and may hang over its
+What always holds: a box is (left, top, right, bottom) in pixels of the full image and may hang over its
 edge, as PIL crops may; an answer is exact for unscaled crops (every pixel is compared) and close for resized
-ones (`RESIZED_SLACK` says how close); None means that the picture is not a crop, or that it fits in more than
+ones (`RESIZED_SLACK` says how close); None means that the image is not a crop, or that it fits in more than
 one place, and is never a guess.
 """
 
@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 TOLERANCE = 2.0
 """Pixels by which a truth box may stick out of a crop and still count as inside."""
 RESIZED_SLACK = 0.03
-"""For resized crops the tolerance grows by this share of the crop's longer side, in full-picture pixels."""
+"""For resized crops the tolerance grows by this share of the crop's longer side, in full-image pixels."""
 _PROBES = 100
 _MAX_CANDIDATES = 200
 
@@ -53,7 +53,7 @@ def contains(box: Iterable[float], truth: Iterable[float], tolerance: float = TO
 
 
 class CropFinder:
-    """One full picture, prepared once, to look several crops up in."""
+    """One full image, prepared once, to look several crops up in."""
 
     def __init__(self, full: Image.Image) -> None:
         self._full = full
@@ -68,7 +68,7 @@ class CropFinder:
         return None if near is None else Found(near, exact=False)
 
     def exact(self, crop: Image.Image) -> Box | None:
-        """The box whose pixels are those of `crop` (black beyond the picture's edge), if there is one."""
+        """The box whose pixels are those of `crop` (black beyond the image's edge), if there is one."""
         pixels = _packed(crop)
         inner, left, top = _without_black_rim(pixels)
         too_large = any(side > whole for side, whole in zip(inner.shape, self._pixels.shape, strict=True))
@@ -106,7 +106,7 @@ class CropFinder:
         return list(zip(x.tolist(), y.tolist(), strict=True))
 
     def _fits(self, crop: NDArray[np.uint32], x: int, y: int) -> bool:
-        """Every pixel: equal inside the picture, black outside."""
+        """Every pixel: equal inside the image, black outside."""
         height, width = crop.shape
         full_height, full_width = self._pixels.shape
         x0, y0 = max(0, x), max(0, y)

@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 Grey = NDArray[np.float32]
 
 SCALES = (0.25, 1 / 3, 0.5, 2 / 3, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-"""Shown size over size in the full picture; 1 is for crops that were drawn on."""
+"""Shown size over size in the full image; 1 is for crops that were drawn on."""
 _COARSE_SIDE = 360
 _COARSE_SCORE = 0.6
 _SCORE = 0.95
@@ -70,7 +70,7 @@ def _refined(full: Image.Image, crop: Image.Image, near: Box) -> Box | None:
 
 
 def _best(picture: Grey, part: Grey, spectrum: NDArray[np.complexfloating]) -> tuple[float, int, int]:
-    """Highest normalised correlation of `part` in `picture`, and its top-left corner (x, y)."""
+    """Highest normalised correlation of `part` in `image`, and its top-left corner (x, y)."""
     height, width = part.shape
     part = part - part.mean()
     norm = math.sqrt(float((part**2).sum()))

@@ -1,8 +1,8 @@
 """What a model does with its tools: every call put into one class, and how often each is used by family.
 
 The classes are those of arXiv 2511.05271, appendix A.6 and Figure 6: crop, numerical analysis, mark, other
-code, image search, text search. Code is read by its syntax tree, never run: drawing on a picture is a mark,
-cutting a piece out a crop, any other work that shows a picture is other, the rest is numerical analysis. What
+code, image search, text search. Code is read by its syntax tree, never run: drawing on an image is a mark,
+cutting a piece out a crop, any other work that shows an image is other, the rest is numerical analysis. What
 always holds: a call counts whether or not it worked.
 """
 

@@ -1,7 +1,7 @@
 """The contamination report of a finished run: what its searches gave away of a benchmark.
 
 What always holds: a line of the benchmark that cannot be read is an error with its number, never left out in
-silence; pictures are compared where the run kept its own.
+silence; images are compared where the run kept its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, Co
 def report(traces: Path, benchmark: Path, as_json: bool) -> str:
     """What `deepeyes search contamination` prints."""
     rows = list(_rows(benchmark))
-    pictures = [picture for row in rows for picture in _picture(row, benchmark.parent)]
+    pictures = [picture for row in rows for picture in _image(row, benchmark.parent)]
     asked = Benchmark((_item(row) for row in rows), pictures)
     folder = traces if traces.is_dir() else traces.parent
     images = ImageStore(folder / IMAGES_FOLDER) if (folder / IMAGES_FOLDER).is_dir() else None
@@ -66,5 +66,5 @@ def _item(row: dict[str, Any]) -> BenchmarkQuestion:
     return BenchmarkQuestion(str(row["id"]), str(row["question"]), tuple(map(str, answers)))
 
 
-def _picture(row: dict[str, Any], folder: Path) -> list[tuple[str, Image.Image]]:
+def _image(row: dict[str, Any], folder: Path) -> list[tuple[str, Image.Image]]:
     return [(str(row["id"]), load_image(folder / str(row["image"])).image)] if row.get("image") else []

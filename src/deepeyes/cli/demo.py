@@ -41,7 +41,7 @@ def demo(
     model: str = typer.Option("nano", help="As in `deepeyes ask`."),
     out: Path = typer.Option(Path("runs/demo"), help="Folder for traces and page."),
 ) -> None:
-    """Ask held-out questions about pictures, show how each was answered, and write a page about it."""
+    """Ask held-out questions about images, show how each was answered, and write a page about it."""
     console = Console(highlight=False)
     plan = WorldPlan(families=FAMILIES, split=split, seed=seed, n=n, model=model).checked()
     console.print(f"Loading [bold]{escape(model)}[/] and the sandbox ...")

@@ -1,4 +1,4 @@
-"""An episode on a terminal, as it happens: thought, code, output and the sizes of the pictures.
+"""An episode on a terminal, as it happens: thought, code, output and the sizes of the images.
 
 What always holds: text of models and tools is shown as text (no markup, no control characters). While a
 reply is being written its raw words stand dimmed at the bottom; when it is complete they give way to its
@@ -56,7 +56,7 @@ class LiveEpisode:
 def _blocks(event: Event) -> list[RenderableType]:
     match event:
         case events.Started(images=images):
-            return [_picture(p.name, p.ref.width, p.ref.height, p.view_width, p.view_height) for p in images]
+            return [_image(p.name, p.ref.width, p.ref.height, p.view_width, p.view_height) for p in images]
         case events.Thought(text=text):
             return [Text(visible(text), style="italic")]
         case events.Code(code=code):
@@ -68,7 +68,7 @@ def _blocks(event: Event) -> list[RenderableType]:
         case events.Output():
             return _output(event)
         case events.Image():
-            return [_picture(event.name, event.width, event.height, event.view_width, event.view_height)]
+            return [_image(event.name, event.width, event.height, event.view_width, event.view_height)]
         case events.Answer(text=text):
             return [Text(visible(text), style="bold green")]
         case _:
@@ -86,7 +86,7 @@ def _output(event: events.Output) -> list[RenderableType]:
     return blocks
 
 
-def _picture(name: str, width: int, height: int, view_width: int, view_height: int) -> RenderableType:
+def _image(name: str, width: int, height: int, view_width: int, view_height: int) -> RenderableType:
     return _indented(f"{name}: {width}x{height}, seen at {view_width}x{view_height}", "cyan")
 
 

@@ -47,7 +47,7 @@ def query(text: str, search: list[str] = _WHERE, k: int = _K, as_json: bool = _J
 
 @app.command()
 def image(file: Path, search: list[str] = _WHERE, k: int = _K, as_json: bool = _JSON) -> None:
-    """The gallery's pictures most like one."""
+    """The gallery's images most like one."""
     from deepeyes.core.images import load_image
 
     async def ask() -> tuple[tuple[Hit, ...], Engines]:
@@ -137,7 +137,7 @@ def contamination(
     ),
     as_json: bool = _JSON,
 ) -> None:
-    """Which episodes saw a benchmark's questions or pictures in what their searches found."""
+    """Which episodes saw a benchmark's questions or images in what their searches found."""
     from deepeyes.cli.contamination import report
 
     print(report(traces, benchmark, as_json))

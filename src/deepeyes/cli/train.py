@@ -49,7 +49,7 @@ def sft(
     ),
     evaluate: bool = typer.Option(True, help="Run the recipe's evaluation.command at the end."),
 ) -> None:
-    """Supervised training on traces: loss on the assistant's turns, pictures as the model saw them."""
+    """Supervised training on traces: loss on the assistant's turns, images as the model saw them."""
     with boundary(InputError, "training", _INSTALL, expected=ImportError):
         from deepeyes.train.sft.recipe import SftRecipe
     if not recipe.exists():

@@ -1,4 +1,4 @@
-"""`deepeyes world`: look at the embedded world's pictures, tasks and entities."""
+"""`deepeyes world`: look at the embedded world's images, tasks and entities."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sample(
     out: Path = typer.Option(..., help="Folder to write to."),
     webp: bool = typer.Option(False, help="Write WebP pictures, a tenth of the size, instead of PNG."),
 ) -> None:
-    """Write pictures and tasks.jsonl: a line a task with its answer, its truth and its picture's file."""
+    """Write images and tasks.jsonl: a line a task with its answer, its truth and its image's file."""
     from deepeyes.core.images import ImageStore
     from deepeyes.eval.world import WorldPlan, named
     from deepeyes.world.tasks import to_task, world_examples
@@ -35,14 +35,14 @@ def sample(
         with (out / "tasks.jsonl").open("w", encoding="utf-8") as lines:
             examples = world_examples(list(families), split, seed, n)
             for example in track(examples, "drawing", total=n, console=console, transient=True):
-                store = ImageStore()  # one a task: a store keeps its pictures, of some 5 MB each
+                store = ImageStore()  # one a task: a store keeps its images, of some 5 MB each
                 task = to_task(example, store)
-                picture = store.get(task.images[0])
+                image = store.get(task.images[0])
                 file = f"{task.id}.{'webp' if webp else 'png'}"
                 if webp:
-                    picture.save(out / file, quality=90)
+                    image.save(out / file, quality=90)
                 else:
-                    picture.save(out / file, compress_level=1)
+                    image.save(out / file, compress_level=1)
                 meta = {**task.meta, "file": file}
                 lines.write(task.model_copy(update={"meta": meta}).model_dump_json() + "\n")
     print(out / "tasks.jsonl")
@@ -57,7 +57,7 @@ def show(
     copyleft: bool = typer.Option(False, help="Look into the copyleft pack."),
     folder: Path | None = typer.Option(None, "--pack", help="Look into the pack in this folder."),
 ) -> None:
-    """What a pack knows of a thing: facts with unit, year and page, documents, pictures."""
+    """What a pack knows of a thing: facts with unit, year and page, documents, images."""
     from deepeyes.world.pack import open_pack
 
     from .world_show import as_line, print_entity, write_pictures

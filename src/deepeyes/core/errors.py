@@ -2,7 +2,7 @@
 
 What always holds:
 - an error is one line and ends with what to do about it;
-- each class has its own process exit code, so scripts can tell a bad picture from a dead server;
+- each class has its own process exit code, so scripts can tell a bad image from a dead server;
 - only `InfrastructureError` and its children are "ours, may pass": an episode that meets one is never scored;
 - `boundary` is the only place of the package that may catch broadly. Everything it does not name is a bug and
   crashes loudly.
@@ -37,7 +37,7 @@ class DeepEyesError(Exception):
 
 
 class InputError(DeepEyesError):
-    """A picture, question, task or argument that cannot be used."""
+    """An image, question, task or argument that cannot be used."""
 
     exit_code = 2
 

@@ -1,7 +1,7 @@
-"""Pictures: how they come in, how large a model sees them, and where they are kept.
+"""Images: how they come in, how large a model sees them, and where they are kept.
 
 What always holds:
-- inside the package a picture is an RGB PIL image; every odd file (CMYK, 16-bit, palette, alpha, EXIF
+- inside the package an image is an RGB PIL image; every odd file (CMYK, 16-bit, palette, alpha, EXIF
   rotation, animation) becomes one in `load_image`, or is refused there with a remedy;
 - `view_size` is the only place that knows pixel limits. It is total: any width and height give a size a
   processor of the Qwen-VL family accepts and leaves as it is;
@@ -29,17 +29,17 @@ from deepeyes.core.files import replaced_file, write_atomic
 from deepeyes.core.text import encodable
 
 MAX_FILE_PIXELS = 150_000_000
-"""Pictures above this many pixels are refused before a byte is decoded (a decompression bomb, or a
+"""Images above this many pixels are refused before a byte is decoded (a decompression bomb, or a
 mistake).
 """
 MAX_ASPECT = 200
 """Longest side over shortest side that Qwen-VL processors accept."""
 
-_GIVE_PICTURE = "give a PNG, JPEG, WebP, GIF, TIFF or BMP picture"
+_GIVE_IMAGE = "give a PNG, JPEG, WebP, GIF, TIFF or BMP picture"
 
 
 class ImageRef(BaseModel):
-    """The name of a picture in an `ImageStore`: hash of its RGB pixels, and its full size."""
+    """The name of an image in an `ImageStore`: hash of its RGB pixels, and its full size."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,7 @@ class ImageRef(BaseModel):
 
 
 class VisionSpec(BaseModel):
-    """How large a model sees pictures: sides are multiples of `factor`, areas lie between the two limits."""
+    """How large a model sees images: sides are multiples of `factor`, areas lie between the two limits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,7 +70,7 @@ class VisionSpec(BaseModel):
         )
 
     def view(self, image: Image.Image) -> Image.Image:
-        """The picture as the model sees it (RGB, `view_size`, bicubic)."""
+        """The image as the model sees it (RGB, `view_size`, bicubic)."""
         size = self.view_size(*image.size)
         rgb = to_rgb(image)
         return rgb if rgb.size == size else rgb.resize(size, Image.Resampling.BICUBIC)
@@ -83,9 +83,9 @@ class VisionSpec(BaseModel):
 def view_size(
     width: int, height: int, *, factor: int = 28, min_pixels: int = 56 * 56, max_pixels: int = 1280 * 28 * 28
 ) -> tuple[int, int]:
-    """(width, height) at which a Qwen-VL processor shows a picture of this size.
+    """(width, height) at which a Qwen-VL processor shows an image of this size.
 
-    Equal to `smart_resize` of Transformers for ordinary pictures. Where that function refuses (aspect above
+    Equal to `smart_resize` of Transformers for ordinary images. Where that function refuses (aspect above
     200), would refuse its own result or overshoots `max_pixels` (very long strips), the short side is
     widened and the long side cut to what fits.
     """
@@ -119,7 +119,7 @@ def _fit(width: int, height: int, factor: int, max_pixels: int) -> tuple[int, in
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """A picture ready for use, and what was done to it that its owner should know."""
+    """An image ready for use, and what was done to it that its owner should know."""
 
     image: Image.Image
     notes: list[str] = field(default_factory=list[str])
@@ -137,13 +137,13 @@ def load_image(source: ImageSource) -> LoadedImage:
         return LoadedImage(to_rgb(source))
     name, data = ("the picture", source) if isinstance(source, bytes) else _read_file(Path(source))
     if not data:
-        raise InputError(f"{name} is empty (0 bytes)", _GIVE_PICTURE)
+        raise InputError(f"{name} is empty (0 bytes)", _GIVE_IMAGE)
     notes: list[str] = []
     # Pillow's decoders raise anything on hostile bytes (SyntaxError, struct.error, KeyError ...), so this
     # is broad; the block holds foreign calls and our size check only.
     with (
         warnings.catch_warnings(),
-        boundary(InputError, f"reading {name} as a picture", _GIVE_PICTURE, expected=Exception),
+        boundary(InputError, f"reading {name} as a picture", _GIVE_IMAGE, expected=Exception),
         boundary(
             InputError, f"opening {name}", "make it smaller first", expected=Image.DecompressionBombError
         ),
@@ -170,11 +170,11 @@ def _open(name: str, data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data))
     except UnidentifiedImageError as cause:
-        raise InputError(f"reading {name} as a picture failed: unknown format", _GIVE_PICTURE) from cause
+        raise InputError(f"reading {name} as a picture failed: unknown format", _GIVE_IMAGE) from cause
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any PIL picture as RGB: transparency on white, deep greys scaled to 8 bits."""
+    """Any PIL image as RGB: transparency on white, deep greys scaled to 8 bits."""
     if image.mode == "RGB":
         return image
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
@@ -186,10 +186,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 class ImageStore:
-    """Pictures by content: PNG files named by hash in `folder`, or objects in memory when `folder` is None.
+    """Images by content: PNG files named by hash in `folder`, or objects in memory when `folder` is None.
 
-    Writes are atomic (a killed run leaves no half picture) and repeated writes are free. `parent` is read
-    when a picture is not here, so an episode can add pictures without touching the data set it draws from.
+    Writes are atomic (a killed run leaves no half image) and repeated writes are free. `parent` is read
+    when an image is not here, so an episode can add images without touching the data set it draws from.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class ImageStore:
         return ref
 
     def get(self, ref: ImageRef) -> Image.Image:
-        """The picture at full size (RGB). Raises `InputError` if it is not here."""
+        """The image at full size (RGB). Raises `InputError` if it is not here."""
         if ref.sha256 in self._memory:
             return self._memory[ref.sha256]
         path = self.path(ref)
@@ -229,7 +229,7 @@ class ImageStore:
         )
 
     def held(self, ref: ImageRef) -> Image.Image | None:
-        """The picture if it is in memory: what `get` would give without reading a file."""
+        """The image if it is in memory: what `get` would give without reading a file."""
         if ref.sha256 in self._memory:
             return self._memory[ref.sha256]
         return None if self._parent is None else self._parent.held(ref)
@@ -240,7 +240,7 @@ class ImageStore:
         return here or (self._parent is not None and ref in self._parent)
 
     def path(self, ref: ImageRef) -> Path | None:
-        """Where the picture's file is (or will be); None in memory."""
+        """Where the image's file is (or will be); None in memory."""
         return None if self.folder is None else self.folder / f"{ref.sha256}.png"
 
     def copy_from(self, other: ImageStore, refs: Iterable[ImageRef]) -> None:
@@ -265,7 +265,7 @@ class ImageStore:
 
 
 def image_ref(image: Image.Image) -> ImageRef:
-    """The content name of an RGB picture: SHA-256 over its size and pixels."""
+    """The content name of an RGB image: SHA-256 over its size and pixels."""
     digest = sha256(f"RGB {image.width}x{image.height}\n".encode())
     digest.update(image.tobytes())
     return ImageRef(sha256=digest.hexdigest(), width=image.width, height=image.height)
@@ -281,7 +281,7 @@ def _read_file(path: Path) -> tuple[str, bytes]:
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
-    """EXIF rotation applied; broken EXIF data never costs the picture."""
+    """EXIF rotation applied; broken EXIF data never costs the image."""
     try:
         turned: Any = ImageOps.exif_transpose(image)
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, AttributeError):

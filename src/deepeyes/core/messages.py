@@ -1,6 +1,6 @@
-"""Messages between us and a model: text and pictures in order, free of any chat syntax.
+"""Messages between us and a model: text and images in order, free of any chat syntax.
 
-What always holds: a picture part names its full-size pixels (`ref`), the name the sandbox knows them by,
+What always holds: an image part names its full-size pixels (`ref`), the name the sandbox knows them by,
 and the size at which the model sees them. The view's pixels travel with the part to the model but are never
 serialised: they follow from `ref` and the size. An assistant message may carry what the sampler recorded;
 nobody derives it again from text.
@@ -29,13 +29,13 @@ class TextPart(BaseModel):
 
 
 class ImagePart(BaseModel):
-    """A picture in a message, at the size the model sees it."""
+    """An image in a message, at the size the model sees it."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     type: Literal["image"] = "image"
     name: str
-    """`image_1`, `image_2` ...: the variable of the full-size picture in the sandbox."""
+    """`image_1`, `image_2` ...: the variable of the full-size image in the sandbox."""
     ref: ImageRef
     view_width: int
     view_height: int
@@ -78,7 +78,7 @@ class Message(BaseModel):
 
     @classmethod
     def make(cls, role: Role, *parts: str | ImagePart) -> Message:
-        """A message from strings and pictures; neighbouring strings are joined, empty ones dropped."""
+        """A message from strings and images; neighbouring strings are joined, empty ones dropped."""
         return cls(role=role, parts=tuple(_joined(parts)))
 
     @property
@@ -91,7 +91,7 @@ class Message(BaseModel):
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
     def with_pixels(self, images: ImageStore) -> Message:
-        """This message with all picture parts rendered from the store."""
+        """This message with all image parts rendered from the store."""
         parts = tuple(
             part.with_pixels(images) if isinstance(part, ImagePart) else part for part in self.parts
         )

@@ -1,4 +1,4 @@
-"""A task: a question about pictures, with the answer that counts and the truth behind it.
+"""A task: a question about images, with the answer that counts and the truth behind it.
 
 Tasks are frozen data. They go on the wire and into traces, so they do nothing and hold no pixels, only the
 names of pixels (`ImageRef`). What a task means (how it was made, how it is graded) lives in the rooms
@@ -18,7 +18,7 @@ from deepeyes.core.text import Text, encodable
 
 
 class Task(BaseModel):
-    """One question about zero or more pictures."""
+    """One question about zero or more images."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class Task(BaseModel):
     """A finer label inside the family ("read", "colour", "count")."""
     truth: dict[str, Any] = Field(default_factory=dict[str, Any])
     """What the maker knows and the model does not, e.g. {"box": [x0, y0, x1, y1]} in pixels of the first
-    picture.
+    image.
     """
     source: str = ""
     meta: dict[str, Any] = Field(default_factory=dict[str, Any])

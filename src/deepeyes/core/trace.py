@@ -1,7 +1,7 @@
 """The one artefact: everything that happened in an episode.
 
 Agent, data, training, evaluation and viewer read and write nothing else. What always holds:
-- JSON Lines with a `version`; pictures by content hash in an `ImageStore` beside the file, never inside it;
+- JSON Lines with a `version`; images by content hash in an `ImageStore` beside the file, never inside it;
 - token ids, loss mask and log-probs are those recorded while sampling. The episode's token sequence is
   `prompt_ids + token_ids` of all turns, joined; nothing is ever made again from text;
 - a trace is written once, whole, when its episode ends, and flushed to disk: a killed run loses at most the
@@ -75,7 +75,7 @@ class Turn(BaseModel):
     observation: Observation | None = None
     finish_reason: Text = ""
     prompt_ids: tuple[int, ...] | None = None
-    """Tokens fed since the last turn (pictures as their placeholder tokens)."""
+    """Tokens fed since the last turn (images as their placeholder tokens)."""
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
     loss_mask: tuple[int, ...] | None = None
@@ -137,7 +137,7 @@ class Trace(BaseModel):
     model_seconds: float = 0.0
     tool_seconds: float = 0.0
     notes: tuple[Text, ...] = ()
-    """Things its reader should know: an animated picture, an error of ours."""
+    """Things its reader should know: an animated image, an error of ours."""
 
     @model_validator(mode="before")
     @classmethod
@@ -155,13 +155,13 @@ class Trace(BaseModel):
         return tuple(turn for turn in self.turns if turn.observation is not None and turn.observation.tool)
 
     def image_parts(self) -> tuple[ImagePart, ...]:
-        """Every picture shown or returned, once each, in order of appearance."""
+        """Every image shown or returned, once each, in order of appearance."""
         seen: dict[str, ImagePart] = {}
         for turn in self.turns:
             back = turn.observation.images if turn.observation else ()
-            for part in (*_pictures(turn.sent), *back):
+            for part in (*_images(turn.sent), *back):
                 seen.setdefault(part.name, part)
-        for part in _pictures(self.pending):
+        for part in _images(self.pending):
             seen.setdefault(part.name, part)
         return tuple(seen.values())
 
@@ -194,7 +194,7 @@ class Trace(BaseModel):
         return self.model_copy(update={"verdict": verdict})
 
 
-def _pictures(messages: Iterable[Message]) -> Iterator[ImagePart]:
+def _images(messages: Iterable[Message]) -> Iterator[ImagePart]:
     return (part for message in messages for part in message.images)
 
 
@@ -207,11 +207,11 @@ class EpisodeWriter(Protocol):
 
     @property
     def images(self) -> ImageStore:
-        """Where the pictures of what is written are afterwards."""
+        """Where the images of what is written are afterwards."""
         ...
 
     def write(self, trace: Trace, images: ImageStore | None = None) -> None:
-        """Store one finished episode, its pictures (taken from `images`) first; raises `StorageError`."""
+        """Store one finished episode, its images (taken from `images`) first; raises `StorageError`."""
         ...
 
     def done_ids(self) -> set[str]:
@@ -220,7 +220,7 @@ class EpisodeWriter(Protocol):
 
 
 class TraceWriter:
-    """Appends traces to `folder/traces.jsonl` and their pictures to `images` (`folder/images` if left out).
+    """Appends traces to `folder/traces.jsonl` and their images to `images` (`folder/images` if left out).
 
     Threads may share one, and processes may write to one folder. Without `sync` an episode is with the
     operating system when `write` returns, which a killed process survives, and on the disk after `sync()`.

@@ -1,8 +1,8 @@
 """The dialect `native`: the server's own tool calls (OpenAI chat completions).
 
-Tools are given as schemas, the reply's `tool_calls` are the actions and plain text is the answer. Pictures
+Tools are given as schemas, the reply's `tool_calls` are the actions and plain text is the answer. Images
 cannot stand in a tool message on most servers, so a result is a tool message with the text and, when there
-are pictures, a user message that shows them.
+are images, a user message that shows them.
 """
 
 from __future__ import annotations

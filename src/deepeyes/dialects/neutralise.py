@@ -1,7 +1,7 @@
 """Nothing from outside can act as protocol.
 
 A page, a file name or a print statement can hold `<|im_end|>`, an image placeholder or `<answer>`. Left as
-they are, the first would end a turn, the second would count as a picture that has no pixels, the third
+they are, the first would end a turn, the second would count as an image that has no pixels, the third
 would fake an answer. `neutralise` swaps the characters that make them special for look-alikes, so a person
 (and the model) can still read what was there, and no tokenizer or parser takes it for protocol. It is
 idempotent and keeps everything else.

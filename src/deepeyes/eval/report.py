@@ -20,7 +20,7 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
 
     `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results; `tool_call_rate` is
     the share of them with at least one tool call; `crop_hit_rate` is the share, of those that called a tool
-    and whose truth box is known, in which one of the returned pictures contains that box. A returned picture
+    and whose truth box is known, in which one of the returned images contains that box. A returned image
     whose place cannot be told (rotated, stretched, drawn on) is not a hit; `crops_unlocated` counts the
     episodes without any located one. `seconds_per_episode` is the median wall clock. With several families
     each has its own accuracy and tool-call rate.
@@ -54,7 +54,7 @@ def is_right(trace: Trace) -> bool:
 
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:
-    """Whether a returned picture contains the truth box; None if none of them could be placed."""
+    """Whether a returned image contains the truth box; None if none of them could be placed."""
     truth = trace.task.truth_box
     returned = [part.ref for turn in trace.tool_turns if turn.observation for part in turn.observation.images]
     if truth is None or not returned:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from deepeyes.core.errors import ConfigError, InputError, StorageError, boundary
 from deepeyes.core.locks import locked
-from deepeyes.search.base import Document, ImageSearch, PageReader, Picture, TextSearch
+from deepeyes.search.base import Document, GalleryImage, ImageSearch, PageReader, TextSearch
 from deepeyes.tools.services import PythonSandbox, Services
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def build_world(
     return manifest
 
 
-def _counted(pack: Pack, tell: OnProgress | None) -> Iterator[Picture]:
+def _counted(pack: Pack, tell: OnProgress | None) -> Iterator[GalleryImage]:
     total = pack.count("image")
     for number, picture in enumerate(pack.gallery()):
         if tell is not None:

@@ -65,7 +65,7 @@ class Conversation(Protocol):
 
 
 class ChatModel(Protocol):
-    """A model by name, with how it sees pictures and which dialect it speaks unless told otherwise."""
+    """A model by name, with how it sees images and which dialect it speaks unless told otherwise."""
 
     @property
     def name(self) -> str: ...

@@ -29,7 +29,7 @@ class Unreadable(Exception):
 
 
 def wire_message(message: Message) -> Json:
-    """One message as JSON; pictures are PNG data URLs at the size the model sees them."""
+    """One message as JSON; images are PNG data URLs at the size the model sees them."""
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
     if message.role == "assistant":

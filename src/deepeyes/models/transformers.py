@@ -2,7 +2,7 @@
 
 What always holds: a conversation is a list of token ids. New messages are rendered by the model's own chat
 template and tokenized once, replies are appended as they were sampled, and nothing is made again from text.
-Picture tokens come from the processor alone and cannot be sampled, so they always equal the pictures. One
+Image tokens come from the processor alone and cannot be sampled, so they always equal the images. One
 generation runs at a time; every turn reads the whole conversation again, so for speed serve the model and
 use `openai:` instead.
 """
@@ -90,7 +90,7 @@ class TransformersModel:
 
 @dataclass
 class TransformersConversation:
-    """The tokens so far, and what the processor made of the pictures."""
+    """The tokens so far, and what the processor made of the images."""
 
     owner: TransformersModel
     sampling: Sampling = Sampling()
@@ -100,7 +100,7 @@ class TransformersConversation:
     per_token: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """Model inputs with one value a token, such as token types."""
     pixels: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Model inputs with one or more rows a picture."""
+    """Model inputs with one or more rows an image."""
     turn: int = 0
 
     async def send(
@@ -196,7 +196,7 @@ class TransformersConversation:
         )
 
     def _process(self, messages: Sequence[Message]) -> dict[str, Any]:
-        """The processor's inputs for the new messages: lists with one value a token, tensors for pictures."""
+        """The processor's inputs for the new messages: lists with one value a token, tensors for images."""
         processor = self.owner.processor
         text = self.owed + render(processor, messages, first=not self.ids)
         images = [_pixels(part) for message in messages for part in message.images]

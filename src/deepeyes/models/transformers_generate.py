@@ -19,7 +19,7 @@ _SPECIAL_IDS = (
     *("image_token_id", "image_token_index", "video_token_id", "video_token_index"),
     *("vision_start_token_id", "vision_end_token_id", "boi_token_index", "eoi_token_index"),
 )
-"""Config fields that name tokens which stand for pictures; a model must not write them."""
+"""Config fields that name tokens which stand for images; a model must not write them."""
 
 
 def generate(

@@ -1,6 +1,6 @@
 """The sandbox for code that is not asynchronous: the same calls, run on an event loop in a thread of its own.
 
-with BlockingSandbox() as sandbox, sandbox.open({"image_1": picture}) as session:
+with BlockingSandbox() as sandbox, sandbox.open({"image_1": image}) as session:
     print(session.run("image_1.size").result)
 """
 

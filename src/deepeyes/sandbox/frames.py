@@ -1,7 +1,7 @@
 """Frames between supervisor and session, the trusted side: every byte that arrives may be forged.
 
 A frame is a 4-byte big-endian length, a JSON header, and raw blobs whose lengths the header lists
-(`blobs`). What always holds: nothing is unpickled, no image format is decoded (pictures arrive as raw RGB
+(`blobs`). What always holds: nothing is unpickled, no image format is decoded (images arrive as raw RGB
 whose size must match), sizes are checked before memory is taken, unknown fields are ignored, and anything
 else that does not fit is `ProtocolError`.
 """

@@ -1,7 +1,7 @@
-"""Pictures on their way into a session.
+"""Images on their way into a session.
 
 They travel as Pillow keeps RGB in memory, four bytes a pixel, so that a session can use them where they
-arrive. They are packed a strip at a time: a strip stays in the processor's cache, where a whole picture
+arrive. They are packed a strip at a time: a strip stays in the processor's cache, where a whole image
 costs a page fault for every 4 KiB, which was most of the supervisor's work at a start.
 """
 
@@ -18,7 +18,7 @@ _STRIP_BYTES = 1 << 17
 
 
 class Pixels:
-    """The bytes of one picture. Their number is fixed from the start, whatever becomes of the picture."""
+    """The bytes of one image. Their number is fixed from the start, whatever becomes of the image."""
 
     def __init__(self, image: Image.Image) -> None:
         self._image = image if image.mode == "RGB" else image.convert("RGB")
@@ -35,7 +35,7 @@ class Pixels:
 
 
 def pack_images(images: Mapping[str, Image.Image]) -> tuple[list[list[str | int]], list[Pixels]]:
-    """[name, width, height] and the pixels of each picture."""
+    """[name, width, height] and the pixels of each image."""
     packed = {name: Pixels(image) for name, image in images.items()}
     return [[name, pixels.width, pixels.height] for name, pixels in packed.items()], list(packed.values())
 

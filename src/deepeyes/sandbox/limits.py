@@ -78,9 +78,9 @@ class SandboxLimits(BaseModel):
     """Size of one file."""
     open_files: int = Field(default=256, ge=32)
     images: int = Field(default=10, ge=0, le=60)
-    """Pictures shown per cell; more are counted and dropped."""
+    """Images shown per cell; more are counted and dropped."""
     image_pixels: int = Field(default=4_000_000, ge=1)
-    """A larger picture is scaled down before it leaves."""
+    """A larger image is scaled down before it leaves."""
     image_side: int = Field(default=4096, ge=1, le=16384)
     grace: float = Field(default=1.0, gt=0)
     """Seconds between the polite interrupt of a cell and its end."""

@@ -23,11 +23,11 @@ class CellResult:
     stderr: str = ""
     """What was printed there, then the traceback or the reason the cell was stopped."""
     result: str | None = None
-    """repr of the last expression; None when there is none or it was shown as a picture."""
+    """repr of the last expression; None when there is none or it was shown as an image."""
     images: list[Image.Image] = field(default_factory=list[Image.Image])
-    """RGB pictures in order of display."""
+    """RGB images in order of display."""
     dropped: int = 0
-    """Pictures shown beyond the limit."""
+    """Images shown beyond the limit."""
     restored: bool = False
     """Whether the variables were put back to what they were before the cell."""
     seconds: float = 0.0

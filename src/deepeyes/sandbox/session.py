@@ -98,7 +98,7 @@ class Session:
                 return _lost(self.lost or str(problem))  # who closed it knows better why
 
     async def put_images(self, images: Mapping[str, Image.Image]) -> None:
-        """Bind pictures to variable names, as RGB."""
+        """Bind images to variable names, as RGB."""
         check_names(images)
         async with self._turn:
             if self._socket is None and not self.lost:
@@ -115,7 +115,7 @@ class Session:
             await self._small({"kind": "images", "images": meta}, list(images.values()))
 
     async def get_image(self, name: str) -> Image.Image | None:
-        """The picture that variable `name` stands for, as RGB and no larger than a shown one.
+        """The image that variable `name` stands for, as RGB and no larger than a shown one.
 
         None when it is no PIL image, cannot be read, or does not exist. Not a cell: it is not counted, and
         nothing that a variable's own code does while it is looked at changes the session.

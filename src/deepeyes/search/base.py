@@ -46,8 +46,8 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of a gallery, with the page it stands on."""
+class GalleryImage:
+    """An image of a gallery, with the page it stands on."""
 
     url: str
     title: str
@@ -74,7 +74,7 @@ class ImageSearch(Protocol):
     def name(self) -> str: ...
 
     async def search(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
-        """The best `k` pictures. Raises `SearchUnavailable` if nothing could be asked."""
+        """The best `k` images. Raises `SearchUnavailable` if nothing could be asked."""
         ...
 
     async def aclose(self) -> None:

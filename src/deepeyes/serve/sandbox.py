@@ -1,14 +1,14 @@
 """Sessions over HTTP, for rollouts on other machines: a small JSON API and the reference system's two routes.
 
     POST   /sessions                {images: {name: base64 file}, seed}  ->  {session}
-    POST   /sessions/ID/run         {code, timeout}                      ->  a cell's result, pictures as PNG
+    POST   /sessions/ID/run         {code, timeout}                      ->  a cell's result, images as PNG
     PUT    /sessions/ID/files/NAME  bytes;  GET gives them back
-    GET    /sessions/ID/images/NAME the picture of a variable as PNG; 404 when it is none
+    GET    /sessions/ID/images/NAME the image of a variable as PNG; 404 when it is none
     DELETE /sessions/ID
     GET    /health                                                       ->  {tier, sessions, running}
     POST   /jupyter_sandbox, /run_jupyter   {session_id, code, timeout} ->  {status, execution_time, output}
 
-What always holds: a client sees its own sessions only, and a bounded number of them; pictures that a client
+What always holds: a client sees its own sessions only, and a bounded number of them; images that a client
 sends are decoded inside its session; who may ask, and how an error is said, is in `http.py`.
 """
 
@@ -141,10 +141,10 @@ class Service:
         from starlette.responses import Response
 
         name = request.path_params["name"]
-        picture = await self._session(request).get_image(name)
-        if picture is None:
+        image = await self._session(request).get_image(name)
+        if image is None:
             raise HttpError(404, "no variable of that name is a picture", "bind a PIL image to it first")
-        return Response(await asyncio.to_thread(png, picture), media_type="image/png")
+        return Response(await asyncio.to_thread(png, image), media_type="image/png")
 
     async def close(self, request: Request) -> Response:
         session = self._session(request)
@@ -227,4 +227,4 @@ def run(*, host: str, port: int, preload: Preload, sessions_per_client: int) -> 
 
 
 def _encoded(result: CellResult) -> list[str]:
-    return [png_base64(picture) for picture in result.images]
+    return [png_base64(image) for image in result.images]

@@ -8,7 +8,7 @@
     POST /page          {url, query, chars}    -> {title, url, date, source, text}
     GET  /health                               -> what is served
 
-What always holds: pictures are bounded while they are decoded; a bounded number of searches runs at once,
+What always holds: images are bounded while they are decoded; a bounded number of searches runs at once,
 each query of a long batch waits its turn like any other; when too many wait, new requests get 503 at once;
 who may ask, what a body may be and how an error is said is in `http.py`.
 """
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "DEEPEYES_SEARCH_TOKEN"
 MAX_BODY = 4 << 20
-MAX_PICTURE_BODY = 32 << 20
+MAX_IMAGE_BODY = 32 << 20
 MAX_QUERIES = 1024
 
 T = TypeVar("T")
@@ -176,12 +176,12 @@ class Service:
         """The file's bytes and how many hits are wanted."""
         kind = request.headers.get("content-type", "")
         if kind.startswith(("multipart/", "image/", "application/octet-stream")):
-            data = await read_body(request, MAX_PICTURE_BODY)
+            data = await read_body(request, MAX_IMAGE_BODY)
             wanted = request.query_params.get("k", "5")
             if not (wanted.isdecimal() and len(wanted) <= 3 and 1 <= int(wanted) <= 100):
                 raise HttpError(400, "k: give a number from 1 to 100")
             return (_first_file(kind, data) if kind.startswith("multipart/") else data), int(wanted)
-        body = await parsed(request, ImageBody, MAX_PICTURE_BODY)
+        body = await parsed(request, ImageBody, MAX_IMAGE_BODY)
         return from_base64(body.image, "image"), body.k
 
 

@@ -28,10 +28,10 @@ MIN_SIDE = 8
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
 
 
-class Pictures(Protocol):
+class ImageVariables(Protocol):
     """Who knows the variables of an episode's sandbox (`PythonTool`)."""
 
-    async def picture(self, name: str, episode: Episode) -> Image.Image | None: ...
+    async def image_named(self, name: str, episode: Episode) -> Image.Image | None: ...
 
 
 class ImageSearchTool:
@@ -54,7 +54,9 @@ class ImageSearchTool:
 
     needs = ("images",)
 
-    def __init__(self, engine: ImageSearch, python: Pictures | None = None, results: int = RESULTS) -> None:
+    def __init__(
+        self, engine: ImageSearch, python: ImageVariables | None = None, results: int = RESULTS
+    ) -> None:
         self._engine = engine
         self._python = python
         self._results = results
@@ -67,22 +69,22 @@ class ImageSearchTool:
 
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         name = str(arguments.get("image") or "image_1").strip()
-        picture = episode.images.get(name)
-        if picture is None and self._python is not None and _NAME.fullmatch(name):
-            picture = await self._python.picture(name, episode)
-        if picture is None:
-            return ToolResult("error", stderr=self._no_picture(name, episode))
-        if min(picture.size) < MIN_SIDE:
-            size = f"{picture.width}x{picture.height}"
+        image = episode.images.get(name)
+        if image is None and self._python is not None and _NAME.fullmatch(name):
+            image = await self._python.image_named(name, episode)
+        if image is None:
+            return ToolResult("error", stderr=self._no_image(name, episode))
+        if min(image.size) < MIN_SIDE:
+            size = f"{image.width}x{image.height}"
             return ToolResult(
                 "error",
                 stderr=f"The picture is only {size} pixels: give one of at least {MIN_SIDE} on each side.",
             )
         start = time.perf_counter()
-        hits = (await self._engine.search(to_rgb(picture), self._results))[: self._results]
+        hits = (await self._engine.search(to_rgb(image), self._results))[: self._results]
         return ToolResult(hits=hits, searched_image=name, seconds=time.perf_counter() - start)
 
-    def _no_picture(self, name: str, episode: Episode) -> str:
+    def _no_image(self, name: str, episode: Episode) -> str:
         there = ", ".join(episode.images) or "none"
         hint = (
             "; a Python variable must hold a PIL image, and exists once your code has run"

@@ -3,7 +3,7 @@
 What always holds: a session is opened when the first code comes (an episode that answers at once costs
 nothing) and is closed with the episode; every `image_N` of the conversation is in it at full size before
 code runs; code is passed exactly as written. If a session is lost, or code has left it unable to take
-pictures, the next code gets a new one and is told that its variables are gone.
+images, the next code gets a new one and is told that its variables are gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNFIT = "The Python session took no more pictures and was ended: write again al
 
 @dataclass
 class _Running:
-    """An episode's session and which pictures it has."""
+    """An episode's session and which images it has."""
 
     session: PythonSession | None = None
     known: set[str] = field(default_factory=set[str])
@@ -65,7 +65,7 @@ class PythonTool:
         try:
             session = await self._ready(running, episode)
             cell = await session.run(str(arguments["code"]), timeout=episode.limits.tool_seconds)
-        except InputError:  # the session refused a picture: only code that ran in it can have broken that
+        except InputError:  # the session refused an image: only code that ran in it can have broken that
             await _drop(running)
             return ToolResult("session_lost", stderr=_UNFIT)
         except InfrastructureError:
@@ -79,10 +79,10 @@ class PythonTool:
         stderr = (_STARTED_AGAIN if restarted else "") + cell.stderr
         return ToolResult(cell.status, stdout, stderr, tuple(cell.images), cell.dropped, cell.seconds)
 
-    async def picture(self, name: str, episode: Episode) -> Image.Image | None:
-        """The picture that the conversation or the episode's running session knows as `name`.
+    async def image_named(self, name: str, episode: Episode) -> Image.Image | None:
+        """The image that the conversation or the episode's running session knows as `name`.
 
-        Starts no session and changes nothing in it; None when neither has such a picture.
+        Starts no session and changes nothing in it; None when neither has such an image.
         """
         if name in episode.images:
             return episode.images[name]
@@ -101,7 +101,7 @@ class PythonTool:
         return running
 
     async def _ready(self, running: _Running, episode: Episode) -> PythonSession:
-        """The episode's session, open and with every picture in it."""
+        """The episode's session, open and with every image in it."""
         if running.session is None:
             running.session = await self._sandbox.open(dict(episode.images), seed=episode.seed)
             running.known = set(episode.images)

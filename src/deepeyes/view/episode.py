@@ -1,4 +1,4 @@
-"""One trace as the page's template wants it: plain strings and pictures, nothing to decide any more.
+"""One trace as the page's template wants it: plain strings and images, nothing to decide any more.
 
 What always holds: every string here is text, not HTML, except `code_html`, which the highlighter has
 escaped; the template escapes all the rest and makes control characters visible.

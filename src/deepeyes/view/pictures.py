@@ -1,6 +1,6 @@
-"""Pictures inside the page: WebP data URLs at the size the model saw, and the full size where there is room.
+"""Images inside the page: WebP data URLs at the size the model saw, and the full size where there is room.
 
-What always holds: a picture that cannot be read costs its place in the page, never the page; the same
+What always holds: an image that cannot be read costs its place in the page, never the page; the same
 full-size pixels are embedded once; full sizes stop when their budget of bytes is used, so a page of five
 hundred episodes still opens.
 """
@@ -19,13 +19,13 @@ from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.messages import ImagePart
 
 FULL_BUDGET = 32_000_000
-"""Bytes of base64 that all full-size pictures of a page may take together."""
+"""Bytes of base64 that all full-size images of a page may take together."""
 _MAX_SIDE = 4096
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A rectangle to draw over a picture, in its full-size pixels."""
+    """A rectangle to draw over an image, in its full-size pixels."""
 
     kind: str
     """truth (what was asked about) or look (what the code cut out)."""
@@ -42,7 +42,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture as the page shows it."""
+    """An image as the page shows it."""
 
     name: str
     width: int
@@ -52,13 +52,13 @@ class Shown:
     url: str = ""
     """The view as a data URL; empty when the pixels are missing."""
     full: str = ""
-    """Key of the full-size picture in the page; empty when it has none."""
+    """Key of the full-size image in the page; empty when it has none."""
     outlines: tuple[Outline, ...] = ()
 
 
 @dataclass
 class Album:
-    """Renders the pictures of one page and keeps its full sizes."""
+    """Renders the images of one page and keeps its full sizes."""
 
     store: ImageStore
     budget: int = FULL_BUDGET
@@ -68,7 +68,7 @@ class Album:
     """Full sizes that did not fit the budget."""
 
     def show(self, part: ImagePart, outlines: tuple[Outline, ...] = ()) -> Shown:
-        """The picture at the size the model saw it; its full size too, if that is larger and fits."""
+        """The image at the size the model saw it; its full size too, if that is larger and fits."""
         size = part.ref.width, part.ref.height, part.view_width, part.view_height
         try:
             image = self.store.get(part.ref)

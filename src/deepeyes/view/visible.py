@@ -1,21 +1,21 @@
 """Text from models and tools, made safe to show.
 
 What always holds: no control character reaches a terminal or a page as such (an escape sequence could
-repaint the terminal, a NUL breaks HTML); each shows as its Unicode picture instead, so that it is seen.
+repaint the terminal, a NUL breaks HTML); each shows as its Unicode image instead, so that it is seen.
 """
 
 from __future__ import annotations
 
 _KEEP = {0x09, 0x0A}
-_PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if code not in _KEEP}
-_PICTURES |= {0x7F: "\u2421"} | dict.fromkeys(range(0x80, 0xA0), "\ufffd")
+_IMAGES = {code: chr(0x2400 + code) for code in range(0x20) if code not in _KEEP}
+_IMAGES |= {0x7F: "\u2421"} | dict.fromkeys(range(0x80, 0xA0), "\ufffd")
 # Overrides of the writing direction can make code read differently from what runs.
-_PICTURES |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+_IMAGES |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 
 
 def visible(text: str) -> str:
     """The same text with line ends as they are and every other control character shown as a symbol."""
-    return text.replace("\r\n", "\n").translate(_PICTURES)
+    return text.replace("\r\n", "\n").translate(_IMAGES)
 
 
 def visible_line(text: str, width: int) -> str:

@@ -15,7 +15,7 @@ from deepeyes.dialects.neutralise import neutralise
 from deepeyes.search.base import NOT_READ, Document, Hit
 from deepeyes.search.guard.blocklist import BENCHMARK_HOSTS, Blocklist
 from deepeyes.search.guard.cleaning import clean, clean_line
-from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, picture_hash
+from deepeyes.search.guard.contamination import Benchmark, BenchmarkQuestion, image_hash
 from deepeyes.search.guard.guard import (
     CONTAMINATED,
     INSTRUCTIONS,
@@ -203,13 +203,13 @@ def test_the_same_picture_is_known_again_and_others_are_not():
         buffer = io.BytesIO()
         changed = ImageEnhance.Brightness(drawing(i).resize((200, 150))).enhance(1.08)
         changed.save(buffer, "JPEG", quality=60)
-        match = benchmark.in_picture(Image.open(buffer))
+        match = benchmark.in_image(Image.open(buffer))
         assert match is not None and match.item == f"p{i}" and match.how == "picture"
-    others = [benchmark.in_picture(drawing(i)) for i in range(40, 240)]
+    others = [benchmark.in_image(drawing(i)) for i in range(40, 240)]
     assert sum(match is not None for match in others) <= 2
-    assert benchmark.in_picture(Image.new("RGB", (50, 50), "white")) is None
-    assert picture_hash(Image.new("RGB", (1, 1))) is None
-    assert Benchmark().in_picture(drawing(1)) is None and len(benchmark) == 40
+    assert benchmark.in_image(Image.new("RGB", (50, 50), "white")) is None
+    assert image_hash(Image.new("RGB", (1, 1))) is None
+    assert Benchmark().in_image(drawing(1)) is None and len(benchmark) == 40
 
 
 # ---- the guard itself

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepeyes.search.image.arrays import opponent, small_picture
+from deepeyes.search.image.arrays import opponent, small_image
 from deepeyes.search.image.fit import fit_of, likeness, refine
 from deepeyes.search.image.hash import distances, perceptual_hashes
 from deepeyes.search.image.layout import CHANNELS, Gallery, Query, layout_scores, layouts, placements
@@ -29,9 +29,9 @@ def test_a_placement_is_recovered(place: tuple[float, float, float]) -> None:
     flow = move @ back @ np.linalg.inv(move)
     seen = noise(1, 256).transform((256, 256), Image.Transform.AFFINE, tuple(flow[:2].ravel()), 2)
     seen = seen.point(lambda value: int(value * 0.8 + 20))
-    template = opponent(small_picture(noise(1, 256), 32))[None]
+    template = opponent(small_image(noise(1, 256), 32))[None]
     start = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
-    query = opponent(small_picture(seen, 40))
+    query = opponent(small_image(seen, 40))
     found = refine(template, query, start, steps=10)
     assert np.abs(found[0] - true).max() < 0.03
     fit = fit_of(template, query, found)
@@ -41,7 +41,7 @@ def test_a_placement_is_recovered(place: tuple[float, float, float]) -> None:
 
 def test_the_layout_finds_a_crop_among_many() -> None:
     gallery = [noise(seed) for seed in range(50)]
-    templates = np.stack([small_picture(image, 32) for image in gallery])
+    templates = np.stack([small_image(image, 32) for image in gallery])
     for wanted in (3, 30):
         crop = gallery[wanted].crop((16, 4, 124, 112)).rotate(6)
         scores, chosen = layout_scores(Gallery(templates, layouts(templates)), Query.of(crop))
@@ -76,16 +76,16 @@ def test_flat_and_hard_pictures_give_finite_numbers(one: int, other: int, split:
 
 def test_a_hash_survives_scaling_and_tells_pictures_apart() -> None:
     images = [noise(seed) for seed in range(30)]
-    hashes = perceptual_hashes(np.stack([small_picture(image, 32) for image in images]))
-    again = perceptual_hashes(small_picture(images[4].resize((57, 91)), 32)[None])[0]
+    hashes = perceptual_hashes(np.stack([small_image(image, 32) for image in images]))
+    again = perceptual_hashes(small_image(images[4].resize((57, 91)), 32)[None])[0]
     far = distances(hashes, again)
     assert far.argmin() == 4 and far[4] <= 6 and sorted(far)[1] > 10
     assert distances(hashes, ~hashes[0])[0] == 64
 
 
 def test_likeness_ignores_exposure_only() -> None:
-    one = small_picture(noise(2), 32)
-    others = np.stack([one, (one * 0.6).astype(np.uint8), 255 - one, small_picture(noise(3), 32)])
+    one = small_image(noise(2), 32)
+    others = np.stack([one, (one * 0.6).astype(np.uint8), 255 - one, small_image(noise(3), 32)])
     same, darker, inverse, other = likeness(one, others)
     assert same > 0.999 and darker > 0.97 and inverse < -0.9 and other < 0.6
     assert likeness(one, others[:0]).shape == (0,)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from deepeyes.core.errors import InputError
-from deepeyes.search.base import ImageSearch, Picture
+from deepeyes.search.base import GalleryImage, ImageSearch
 from deepeyes.search.image.index import ImageIndex
 
 
@@ -33,9 +33,11 @@ def drawn(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
     return image
 
 
-def pictures(count: int) -> list[Picture]:
+def pictures(count: int) -> list[GalleryImage]:
     return [
-        Picture(f"world://shape/{n}.webp", f"Shape {n}", drawn(n), page=f"world://shape/{n}", source="drawn")
+        GalleryImage(
+            f"world://shape/{n}.webp", f"Shape {n}", drawn(n), page=f"world://shape/{n}", source="drawn"
+        )
         for n in range(count)
     ]
 
@@ -135,7 +137,8 @@ def test_queries_that_cannot_be_searched(index: ImageIndex) -> None:
 
 def test_flat_pictures_and_an_empty_gallery(tmp_path: Path) -> None:
     flat = [
-        Picture(f"u{n}", f"Flat {n}", Image.new("RGB", (50, 50), c)) for n, c in enumerate(("red", "white"))
+        GalleryImage(f"u{n}", f"Flat {n}", Image.new("RGB", (50, 50), c))
+        for n, c in enumerate(("red", "white"))
     ]
     index = ImageIndex.build(flat, tmp_path / "flat")
     hits = index.search_now(Image.new("RGB", (80, 20), "red"), 2)
@@ -145,7 +148,7 @@ def test_flat_pictures_and_an_empty_gallery(tmp_path: Path) -> None:
 
 
 def test_pictures_that_are_the_same_share_the_first_places(tmp_path: Path) -> None:
-    twins = [Picture(url, url, drawn(1)) for url in ("a", "b")] + pictures(5)
+    twins = [GalleryImage(url, url, drawn(1)) for url in ("a", "b")] + pictures(5)
     index = ImageIndex.build(twins, tmp_path)
     assert [hit.score for hit in index.search_now(drawn(1), 4)][:3] == [1.0, 1.0, 1.0]
 

@@ -15,16 +15,16 @@ import pytest
 from PIL import Image
 
 from deepeyes.core.errors import InputError
-from deepeyes.search.base import Picture, SearchUnavailable
+from deepeyes.search.base import GalleryImage, SearchUnavailable
 from deepeyes.search.image import store as image_store
 from deepeyes.search.image.index import ImageIndex
 
 
-def pictures(count: int, start: int = 0) -> Iterator[Picture]:
+def pictures(count: int, start: int = 0) -> Iterator[GalleryImage]:
     for n in range(start, start + count):
         image = Image.linear_gradient("L").rotate(n * 17 % 360).resize((40, 30)).convert("RGB")
         image.putpixel((n % 40, n // 40), (255, 0, n % 256))
-        yield Picture(f"u{n}", f"Picture {n}", image)
+        yield GalleryImage(f"u{n}", f"GalleryImage {n}", image)
 
 
 @pytest.fixture(autouse=True)
@@ -47,13 +47,13 @@ def test_what_is_built_is_what_is_opened(tmp_path: Path) -> None:
     assert len(built) == len(opened) == 10
     query = next(pictures(1, 6)).image
     assert [h.title for h in built.search_now(query, 10)] == [h.title for h in opened.search_now(query, 10)]
-    assert opened.search_now(query, 1)[0].title == "Picture 6"
+    assert opened.search_now(query, 1)[0].title == "GalleryImage 6"
 
 
 def test_a_build_that_stops_goes_on_and_leaves_the_old_index(tmp_path: Path, encoded: list[int]) -> None:
     ImageIndex.build(pictures(3), tmp_path)
 
-    def stops() -> Iterator[Picture]:
+    def stops() -> Iterator[GalleryImage]:
         yield from pictures(9)
         raise KeyboardInterrupt
 
@@ -92,7 +92,7 @@ def test_building_again_is_free_and_follows_changes(tmp_path: Path, encoded: lis
     ImageIndex.build(pictures(8), tmp_path)
     assert not encoded
     assert len(ImageIndex.build(pictures(6, 4), tmp_path)) == 6
-    assert ImageIndex.open(tmp_path).search_now(next(pictures(1, 9)).image, 1)[0].title == "Picture 9"
+    assert ImageIndex.open(tmp_path).search_now(next(pictures(1, 9)).image, 1)[0].title == "GalleryImage 9"
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,14 @@ def test_pictures_that_cannot_be_indexed(tmp_path: Path) -> None:
     Image.effect_noise((200, 200), 50).save(data, "PNG")
     torn = Image.open(io.BytesIO(data.getvalue()[:3000]))
     with pytest.raises(InputError, match="decoding the picture 'torn'"):
-        ImageIndex.build([Picture("torn", "Torn", torn)], tmp_path)
+        ImageIndex.build([GalleryImage("torn", "Torn", torn)], tmp_path)
     with pytest.raises(InputError, match="'none' has no pixels"):
-        ImageIndex.build([Picture("none", "None", Image.new("RGB", (0, 0)))], tmp_path)
+        ImageIndex.build([GalleryImage("none", "None", Image.new("RGB", (0, 0)))], tmp_path)
 
 
 def test_large_pictures_have_small_thumbnails(tmp_path: Path) -> None:
-    index = ImageIndex.build([Picture("u", "Wide", Image.new("RGBA", (3000, 500), (9, 9, 9, 90)))], tmp_path)
+    index = ImageIndex.build(
+        [GalleryImage("u", "Wide", Image.new("RGBA", (3000, 500), (9, 9, 9, 90)))], tmp_path
+    )
     thumb = index.search_now(Image.new("RGB", (9, 9)), 1)[0].image
     assert thumb is not None and thumb.size == (256, 43) and thumb.mode == "RGB"

@@ -28,8 +28,8 @@ from deepeyes.search.record.recording import (
     RecordedImages,
     RecordedReader,
     RecordedText,
+    image_key,
     normalise,
-    picture_key,
 )
 
 RED = Image.new("RGB", (40, 30), "red")
@@ -195,7 +195,7 @@ async def test_as_many_hits_are_kept_as_the_search_is_opened_for(kind: Any, what
 async def test_words_that_spell_the_name_of_a_picture_do_not_find_its_answer(tmp_path: Path):
     await RecordedImages(Recording(Cassette(tmp_path)), "web", {"k": 10}, lambda: Web(HIT)).search(RED)
     replayed = text(tmp_path, Web(), "replay")
-    assert (await replayed.search(picture_key(RED)))[0].flags == (NOT_RECORDED,)
+    assert (await replayed.search(image_key(RED)))[0].flags == (NOT_RECORDED,)
 
 
 async def test_misses_and_questions_are_counted(tmp_path: Path):

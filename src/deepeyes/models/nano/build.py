@@ -73,7 +73,7 @@ class NanoSize(Config):
 
 PATCH, MERGE = 14, 2
 CELL = PATCH * MERGE
-"""Side of the square of picture that one visual token stands for, in pixels of the view."""
+"""Side of the square of image that one visual token stands for, in pixels of the view."""
 
 
 def allow_no_torchvision() -> None:
@@ -112,7 +112,7 @@ def build_tokenizer(corpus: Iterable[str], vocab_size: int = 768) -> PreTrainedT
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast, size: NanoSize) -> Qwen2_5_VLProcessor:
-    """Qwen's processor over `tokenizer`, its pictures limited to `size.max_tokens` visual tokens."""
+    """Qwen's processor over `tokenizer`, its images limited to `size.max_tokens` visual tokens."""
     images = Qwen2VLImageProcessorPil(
         size={"shortest_edge": size.min_tokens * CELL**2, "longest_edge": size.max_tokens * CELL**2},
         patch_size=PATCH,

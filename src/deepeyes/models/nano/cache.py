@@ -1,7 +1,7 @@
 """A key-value cache with one row a conversation, and places within it.
 
 Rows never move and hold no padding: a conversation keeps its row over all its turns, so what was read once
-(the pictures above all) is never read again, and conversations of any length decode together.
+(the images above all) is never read again, and conversations of any length decode together.
 """
 
 from collections.abc import Sequence
@@ -60,19 +60,19 @@ def positions(
     """Qwen2.5-VL's three-part positions (3, tokens) of `ids` that begin at `start`, and the position that
     comes next.
 
-    A picture of grid (frames, rows, columns) in patches spans rows and columns of merged cells; text counts
+    An image of grid (frames, rows, columns) in patches spans rows and columns of merged cells; text counts
     on from the largest of them.
     """
     parts: list[torch.Tensor] = []
-    place, index, picture = start, 0, 0
+    place, index, image = start, 0, 0
     while index < len(ids):
         if ids[index] == image_token:
-            rows, columns = grids[picture][1] // merge, grids[picture][2] // merge
+            rows, columns = grids[image][1] // merge, grids[image][2] // merge
             y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
             parts.append(
                 torch.stack([torch.zeros(rows * columns, dtype=torch.long), y.flatten(), x.flatten()]) + place
             )
-            index, picture, place = index + rows * columns, picture + 1, place + max(rows, columns)
+            index, image, place = index + rows * columns, image + 1, place + max(rows, columns)
         else:
             stop = index
             while stop < len(ids) and ids[stop] != image_token:

@@ -33,7 +33,7 @@ left of a character that is half written when they begin takes up to three.
 
 @dataclass(eq=False)
 class Request:
-    """Read `ids` (with the patches of their pictures) into `row`, then speak."""
+    """Read `ids` (with the patches of their images) into `row`, then speak."""
 
     row: int
     ids: list[int]

@@ -126,7 +126,7 @@ class NanoConversation:
             )
         if self._row is None:
             self._row = await self._model.take_row()
-        patched = [patchify(picture.pixels) for picture in pictures if picture.pixels]
+        patched = [patchify(image.pixels) for image in pictures if image.pixels]
         grids: list[Grid] = [grid for _, grid in patched]
         if ids.count(engine.image_token) != sum(rows * columns // MERGE**2 for _, rows, columns in grids):
             raise AssertionError("the picture tokens do not match the pictures")
@@ -164,7 +164,7 @@ class NanoConversation:
             self._row = None
 
     def _tokens(self, messages: Sequence[Message]) -> tuple[list[int], list[ImagePart]]:
-        """The chat template's tokens of `messages` and the opening of the reply, and the pictures among
+        """The chat template's tokens of `messages` and the opening of the reply, and the images among
         them.
         """
         ids: list[int] = []

@@ -1,7 +1,7 @@
-"""From a picture to the patches that Qwen's vision tower eats, without the processor's overhead.
+"""From an image to the patches that Qwen's vision tower eats, without the processor's overhead.
 
-The result equals `Qwen2VLImageProcessorPil` on a picture that already has the size the model sees (a test
-compares them); it is twenty times faster, which matters when every training picture is drawn once and thrown
+The result equals `Qwen2VLImageProcessorPil` on an image that already has the size the model sees (a test
+compares them); it is twenty times faster, which matters when every training image is drawn once and thrown
 away.
 """
 

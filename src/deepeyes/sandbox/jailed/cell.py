@@ -33,7 +33,7 @@ _MAGIC = re.compile(r"^\s*%matplotlib\b[^\n]*$", re.MULTILINE)
 
 
 class Notebook:
-    """The namespace of a session and the running cell's pictures."""
+    """The namespace of a session and the running cell's images."""
 
     def __init__(self, display: Display) -> None:
         self.display = display

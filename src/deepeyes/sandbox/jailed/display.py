@@ -1,10 +1,10 @@
-"""Pictures that a cell shows, collected as raw RGB in the order of display.
+"""Images that a cell shows, collected as raw RGB in the order of display.
 
 Four ways in, as in a notebook: `plt.show()` (and figures still open at the end of the cell), `display(x)`,
-`Image.show()`, and a picture or figure as the last expression. Every figure is closed when its cell ends,
+`Image.show()`, and an image or figure as the last expression. Every figure is closed when its cell ends,
 so nothing piles up over an episode.
 
-What always holds: at most `images` pictures leave per cell, none above `image_pixels` or `image_side`; the
+What always holds: at most `images` images leave per cell, none above `image_pixels` or `image_side`; the
 rest is counted as dropped.
 """
 
@@ -19,7 +19,7 @@ RawImage = tuple[int, int, bytes]
 
 
 class Display:
-    """The pictures of the running cell."""
+    """The images of the running cell."""
 
     def __init__(self, limits: dict[str, Any]) -> None:
         self._most = limits["images"]
@@ -32,8 +32,8 @@ class Display:
         self.images, self.dropped = [], 0
 
     def show(self, thing: Any) -> bool:
-        """Take `thing` if it is a picture or a figure; False leaves it to be printed."""
-        if is_picture(thing):
+        """Take `thing` if it is an image or a figure; False leaves it to be printed."""
+        if is_image(thing):
             self._add(thing)
             return True
         if is_figure(thing):
@@ -52,26 +52,26 @@ class Display:
         finally:
             pyplot.close("all")
 
-    def _add(self, picture: Any) -> None:
+    def _add(self, image: Any) -> None:
         if len(self.images) >= self._most:
             self.dropped += 1
             return
-        picture = _as_rgb(self._shrunk(picture))
-        self.images.append((picture.width, picture.height, picture.tobytes()))
+        image = _as_rgb(self._shrunk(image))
+        self.images.append((image.width, image.height, image.tobytes()))
 
-    def _shrunk(self, picture: Any) -> Any:
-        picture.load()
-        width, height = picture.size
+    def _shrunk(self, image: Any) -> Any:
+        image.load()
+        width, height = image.size
         if not width or not height:
             raise ValueError(
                 f"a picture of {width}x{height} pixels cannot be shown: check the box of the crop"
             )
         scale = min(1.0, self._side / max(width, height, 1), (self._pixels / max(width * height, 1)) ** 0.5)
         if scale == 1.0:
-            return picture
+            return image
         width = max(1, int(width * scale))
         height = max(1, min(int(height * scale), self._pixels // width))
-        return picture.resize((min(width, self._pixels // height), height))
+        return image.resize((min(width, self._pixels // height), height))
 
     def _add_figure(self, figure: Any) -> None:
         pyplot = sys.modules.get("matplotlib.pyplot")
@@ -92,7 +92,7 @@ class Display:
                 pyplot.close(figure)
 
 
-def is_picture(thing: Any) -> bool:
+def is_image(thing: Any) -> bool:
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(thing, module.Image)
 
@@ -102,25 +102,25 @@ def is_figure(thing: Any) -> bool:
     return module is not None and isinstance(thing, module.Figure)
 
 
-def _as_rgb(picture: Any) -> Any:
+def _as_rgb(image: Any) -> Any:
     """Any mode as RGB: transparency over white, wide grey values stretched to their own range."""
     from PIL import Image
 
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        seen = picture.convert("RGBA")
+    if image.mode == "RGB":
+        return image
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        seen = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", seen.size, (255, 255, 255, 255)), seen).convert("RGB")
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return _stretched(picture).convert("RGB")
-    return picture.convert("RGB")
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _stretched(image).convert("RGB")
+    return image.convert("RGB")
 
 
-def _stretched(picture: Any) -> Any:
+def _stretched(image: Any) -> Any:
     import numpy
     from PIL import Image
 
-    values = numpy.asarray(picture, dtype=numpy.float64)
+    values = numpy.asarray(image, dtype=numpy.float64)
     finite = values[numpy.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if low >= 0 and 1 < high <= 255:

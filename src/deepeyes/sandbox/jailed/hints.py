@@ -41,7 +41,7 @@ def refuse_politely() -> None:
 
 
 def patch_opencv(module: ModuleType, show: Any) -> None:
-    """`cv2.imshow` has no window to open here: it shows the picture as `display` would."""
+    """`cv2.imshow` has no window to open here: it shows the image as `display` would."""
 
     def imshow(_title: str, array: Any) -> None:
         from PIL import Image
@@ -75,7 +75,7 @@ class _Text:
 
 
 def _file_image(data: Any = None, *_: Any, filename: str | None = None, **__: Any) -> Any:
-    """`IPython.display.Image`: the picture in a file or in bytes."""
+    """`IPython.display.Image`: the image in a file or in bytes."""
     import io
 
     from PIL import Image

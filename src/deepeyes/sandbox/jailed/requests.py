@@ -1,4 +1,4 @@
-"""Doing what the supervisor asks for: cells, pictures, files. Each function sends exactly one answer.
+"""Doing what the supervisor asks for: cells, images, files. Each function sends exactly one answer.
 
 What always holds: the answer is complete before it is committed, and committed before its first byte leaves;
 a cell that ran out of time answers and is rolled back instead, where a checkpoint was there to roll back to.
@@ -46,7 +46,7 @@ def images_from(meta: list[Any], blobs: list[wire.Buffer]) -> dict[str, Any]:
     """Images by name from [name, width, height] and pixels; a width of 0 says that the bytes are a file.
 
     Pixels arrive in the four bytes each that Pillow keeps them in, and the image lies in the buffer that took
-    them: a start copies a picture once, and touches no memory twice.
+    them: a start copies an image once, and touches no memory twice.
     """
     from PIL import Image
 
@@ -71,7 +71,7 @@ def do_small_request(
     savepoint: Savepoint | None,
     held: Savepoint | None,
 ) -> bool:
-    """Pictures and files; whether variables changed."""
+    """Images and files; whether variables changed."""
     if held:
         held.start(message["id"], _SMALL_SECONDS, _SMALL_SECONDS)
     changed = message["kind"] == "images"

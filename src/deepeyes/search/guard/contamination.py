@@ -1,4 +1,4 @@
-"""Does a hit give away a benchmark? Questions by their word sequences, answers beside them, pictures by hash.
+"""Does a hit give away a benchmark? Questions by their word sequences, answers beside them, images by hash.
 
 What always holds: a verdict is a function of the hit and the benchmark alone, and says which item and how
 much of it was seen; an ordinary page that happens to hold the answer is not flagged, only one that holds
@@ -29,10 +29,10 @@ SHARED = 0.5
 TOGETHER = 0.8
 """Share of a question's words that, beside its answer, makes a hit suspicious."""
 NEAR = 8
-"""Bits of 64 in which the hashes of the same picture may differ."""
+"""Bits of 64 in which the hashes of the same image may differ."""
 
 _FLAT = 2.0
-"""Standard deviation of greys, of 255, below which a picture shows nothing."""
+"""Standard deviation of greys, of 255, below which an image shows nothing."""
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
 _COMMON = frozenset(
     (
@@ -63,12 +63,12 @@ class Match:
 
     item: str
     how: str
-    """`question`, `question and answer` or `picture`."""
+    """`question`, `question and answer` or `image`."""
     overlap: float
 
 
 class Benchmark:
-    """The questions and pictures that hits are compared with."""
+    """The questions and images that hits are compared with."""
 
     def __init__(
         self, items: Iterable[BenchmarkQuestion] = (), images: Iterable[tuple[str, Image.Image]] = ()
@@ -78,12 +78,12 @@ class Benchmark:
         self._by_word: dict[str, list[int]] = defaultdict(list)
         for item in items:
             self._add(item)
-        hashes = [(name, picture_hash(image)) for name, image in images]
-        self._pictures = [name for name, value in hashes if value is not None]
+        hashes = [(name, image_hash(image)) for name, image in images]
+        self._images = [name for name, value in hashes if value is not None]
         self._hashes = np.array([value for _, value in hashes if value is not None], np.uint8).reshape(-1, 8)
 
     def __len__(self) -> int:
-        return len(self._items) + len(self._pictures)
+        return len(self._items) + len(self._images)
 
     def in_text(self, text: str) -> Match | None:
         """The item that `text` gives away most of, if any."""
@@ -92,15 +92,15 @@ class Benchmark:
         tokens = _tokens(text)
         return max(self._matches(tokens), key=lambda match: match.overlap, default=None)
 
-    def in_picture(self, image: Image.Image) -> Match | None:
-        """The benchmark's picture that `image` shows, scaled or compressed anew, if any."""
-        if not self._pictures or (value := picture_hash(image)) is None:
+    def in_image(self, image: Image.Image) -> Match | None:
+        """The benchmark's image that `image` shows, scaled or compressed anew, if any."""
+        if not self._images or (value := image_hash(image)) is None:
             return None
         apart = distances(self._hashes, value)
         nearest = int(apart.argmin())
         if apart[nearest] > NEAR:
             return None
-        return Match(self._pictures[nearest], "picture", 1.0 - float(apart[nearest]) / 64)
+        return Match(self._images[nearest], "picture", 1.0 - float(apart[nearest]) / 64)
 
     def _add(self, item: BenchmarkQuestion) -> None:
         tokens = _tokens(item.question)
@@ -138,7 +138,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Contamination:
-    """How much of a run saw a benchmark's questions or pictures in what its tools found."""
+    """How much of a run saw a benchmark's questions or images in what its tools found."""
 
     episodes: int
     searched: int
@@ -160,10 +160,10 @@ class Contamination:
 def contamination(
     traces: Iterable[Trace], benchmark: Benchmark, images: ImageStore | None = None
 ) -> Contamination:
-    """Read what searching tools returned in `traces`; with `images`, the store of the run, also pictures.
+    """Read what searching tools returned in `traces`; with `images`, the store of the run, also images.
 
     What a model asked is no finding: a line that repeats the query is left out. Raises
-    `InputError` if a picture is not in `images`.
+    `InputError` if an image is not in `images`.
     """
     episodes = searched = 0
     seen: dict[str, tuple[Match, ...]] = {}
@@ -173,7 +173,7 @@ def contamination(
         episodes, searched = episodes + 1, searched + bool(found)
         matches = [benchmark.in_text(_results(each.text)) for each in found]
         if images is not None:
-            matches += [benchmark.in_picture(images.get(part.ref)) for each in found for part in each.images]
+            matches += [benchmark.in_image(images.get(part.ref)) for each in found for part in each.images]
         if kept := tuple(dict.fromkeys(match for match in matches if match is not None)):
             seen[trace.id] = kept
     return Contamination(episodes, searched, seen)
@@ -185,8 +185,8 @@ def _results(told: str) -> str:
     return told if first.startswith("1. ") else rest
 
 
-def picture_hash(image: Image.Image) -> Bytes | None:
-    """(8,) bytes of perceptual hash; None for a picture without any structure, whose bits mean nothing."""
+def image_hash(image: Image.Image) -> Bytes | None:
+    """(8,) bytes of perceptual hash; None for an image without any structure, whose bits mean nothing."""
     small = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.LANCZOS))
     return None if small.mean(-1).std() < _FLAT else perceptual_hashes(small[None])[0]
 

@@ -21,7 +21,7 @@ from deepeyes.search.guard.contamination import Benchmark, Match
 from deepeyes.search.pages.reader import not_read
 
 CONTAMINATED = "contaminated"
-"""Flag of a hit that holds a benchmark's question or picture."""
+"""Flag of a hit that holds a benchmark's question or image."""
 INSTRUCTIONS = "instructions"
 """Flag of a hit whose text speaks to the model rather than to a reader."""
 
@@ -118,7 +118,7 @@ class Guard:
         flags: list[str] = []
         match = self.benchmark.in_text(text)
         if match is None and image is not None:
-            match = self.benchmark.in_picture(image)
+            match = self.benchmark.in_image(image)
         if match is not None:
             flags.append(CONTAMINATED)
             self._note(Finding(CONTAMINATED, url, query, match))

@@ -1,1 +1,1 @@
-"""The image index: pictures in, the pictures that a crop was cut from out."""
+"""The image index: images in, the images that a crop was cut from out."""

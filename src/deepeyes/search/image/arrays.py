@@ -1,7 +1,7 @@
-"""Small arrays that pictures are compared by: colours, edges and samples under a placement. Pure numpy.
+"""Small arrays that images are compared by: colours, edges and samples under a placement. Pure numpy.
 
-Coordinates: the unit square of a picture or of the query, its centre at 0, x right, y down. A *placement* is
-a (2, 3) matrix that takes the coordinates of a picture to those of the query.
+Coordinates: the unit square of an image or of the query, its centre at 0, x right, y down. A *placement* is
+a (2, 3) matrix that takes the coordinates of an image to those of the query.
 
 What always holds: colours are brightness plus two opponent channels, so that exposure and contrast only scale
 and shift; what lies at the rim of the query counts little (it is background more often than not) and what
@@ -25,8 +25,8 @@ _RIM = 0.2
 _OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.6, 0.0, -0.6], [-0.3, 0.6, -0.3]], np.float32)
 
 
-def small_picture(image: Image.Image, side: int) -> Bytes:
-    """(side, side, 3) of an RGB picture, stretched to a square."""
+def small_image(image: Image.Image, side: int) -> Bytes:
+    """(side, side, 3) of an RGB image, stretched to a square."""
     shrinks = min(image.size) >= 2 * side
     how = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
     return np.asarray(image.resize((side, side), how, reducing_gap=3.0), np.uint8)
@@ -54,7 +54,7 @@ def sample(query: Floats, places: Floats, grid: Floats) -> tuple[Floats, Floats]
 
 
 def unit_grid(side: int) -> Floats:
-    """(2, side * side): the centres of a picture's pixels, row by row."""
+    """(2, side * side): the centres of an image's pixels, row by row."""
     line = np.linspace(-0.5 + 0.5 / side, 0.5 - 0.5 / side, side, dtype=np.float32)
     return np.stack([np.tile(line, side), np.repeat(line, side)])
 

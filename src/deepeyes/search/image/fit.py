@@ -1,7 +1,7 @@
-"""The second look: a few pictures moved until they fit the query, and how well they then fit.
+"""The second look: a few images moved until they fit the query, and how well they then fit.
 
 What always holds: a placement comes back no worse than it went in; every function is total for finite input
-(flat pictures score 0, never NaN).
+(flat images score 0, never NaN).
 """
 
 from __future__ import annotations
@@ -61,19 +61,19 @@ def refine(templates: Floats, query: Floats, start: Floats, steps: int) -> Float
 
 @dataclass(frozen=True)
 class Fit:
-    """How pictures lie on the query, each (K,)."""
+    """How images lie on the query, each (K,)."""
 
     colour: Floats
     """Correlation of colours."""
     edges: Floats
     """Correlation of edges, each weighed against its neighbourhood, so that fine marks count."""
     gain: Floats
-    """Natural logarithm of the query's contrast over the picture's."""
+    """Natural logarithm of the query's contrast over the image's."""
     seen: Floats
-    """Share of the picture that lies well inside the query."""
+    """Share of the image that lies well inside the query."""
 
     def score(self) -> Floats:
-        """One number, about 0 to 1; a picture must fit in colour, in detail and in contrast."""
+        """One number, about 0 to 1; an image must fit in colour, in detail and in contrast."""
         strange = np.maximum(np.abs(self.gain) - 0.5, 0)
         joint = 0.5 * self.colour + 0.5 * self.edges - 0.5 * strange
         return joint * np.minimum(1, self.seen / 0.5) ** 0.25

@@ -1,6 +1,6 @@
-"""Perceptual hashes: 64 bits that hardly change when a picture is resized or compressed again.
+"""Perceptual hashes: 64 bits that hardly change when an image is resized or compressed again.
 
-They only propose near duplicates, for a few microseconds each; pixels decide. Pictures without any structure
+They only propose near duplicates, for a few microseconds each; pixels decide. Images without any structure
 have arbitrary bits.
 """
 

@@ -1,12 +1,12 @@
-"""Image search on this disk: which pictures of a gallery does this one show, whole or as a crop?
+"""Image search on this disk: which images of a gallery does this one show, whole or as a crop?
 
 Three stages: the same pixels or nearly (hash, then pixels); the layout under some hundred placements against
 the whole gallery; and the best of these fitted to the query and judged. No weights, no licence, no network:
 numpy and Pillow alone.
 
-What always holds: any picture that Pillow can open is a query, and gives the best `k` the gallery has. A low
+What always holds: any image that Pillow can open is a query, and gives the best `k` the gallery has. A low
 score says that nothing fits; a whole scene with a small object in it is such a query, so crop first. It finds
-this picture, not this kind of thing: another photo of the same cat is another picture.
+this image, not this kind of thing: another photo of the same cat is another image.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from PIL import Image
 
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import image_ref, to_rgb
-from deepeyes.search.base import Hit, Picture
-from deepeyes.search.image.arrays import Floats, Ints, halve, opponent, small_picture
+from deepeyes.search.base import GalleryImage, Hit
+from deepeyes.search.image.arrays import Floats, Ints, halve, opponent, small_image
 from deepeyes.search.image.fit import fit_of, likeness, refine
 from deepeyes.search.image.hash import distances, perceptual_hashes
 from deepeyes.search.image.layout import TEMPLATE, Query, layout_scores
@@ -45,7 +45,7 @@ _Ranking = list[tuple[int, float]]
 
 
 class ImageIndex:
-    """An `ImageSearch` over the pictures of one folder; may be used by many tasks and threads at once."""
+    """An `ImageSearch` over the images of one folder; may be used by many tasks and threads at once."""
 
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
@@ -54,11 +54,11 @@ class ImageIndex:
             self._by_digest.setdefault(digest, []).append(number)
 
     @classmethod
-    def build(cls, pictures: Iterable[Picture], folder: Path) -> ImageIndex:
-        """Index `pictures` in `folder` and open it; replaces the index that was there as its last act.
+    def build(cls, pictures: Iterable[GalleryImage], folder: Path) -> ImageIndex:
+        """Index `images` in `folder` and open it; replaces the index that was there as its last act.
 
-        Killed, it leaves the old index; run again, it goes on where it was. Takes about 10 ms a picture.
-        Raises `InputError` (a url twice, a picture that cannot be decoded) and `StorageError` (disk full).
+        Killed, it leaves the old index; run again, it goes on where it was. Takes about 10 ms an image.
+        Raises `InputError` (a url twice, an image that cannot be decoded) and `StorageError` (disk full).
         """
         write_index(pictures, folder)
         return cls.open(folder)
@@ -76,7 +76,7 @@ class ImageIndex:
         return len(self._stored.records)
 
     async def search(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
-        """The best `k` pictures, thumbnails included. Raises `InputError` for a picture without pixels."""
+        """The best `k` images, thumbnails included. Raises `InputError` for an image without pixels."""
         return await asyncio.to_thread(self.search_now, image, k)
 
     async def aclose(self) -> None:
@@ -105,7 +105,7 @@ class ImageIndex:
         )
 
     def _ranking(self, image: Image.Image) -> _Ranking:
-        """All pictures, best first, with scores that never rise."""
+        """All images, best first, with scores that never rise."""
         small = _brought_down(image)
         query = Query.of(small, image.size)
         scores, chosen = layout_scores(self._stored.gallery, query)
@@ -114,7 +114,7 @@ class ImageIndex:
         first = same or self._fitted(query, order, scores, chosen)
         taken = {number for number, _ in first}
         rest = [(int(number), float(scores[0, number])) for number in order if int(number) not in taken]
-        plain = small_picture(small, TEMPLATE).std(axis=(0, 1)).max() < _PLAIN
+        plain = small_image(small, TEMPLATE).std(axis=(0, 1)).max() < _PLAIN
         ceiling, out = (_UNPROVEN if plain and not same else 1.0), list[tuple[int, float]]()
         for number, score in [*first, *rest]:
             ceiling = min(ceiling, max(score, 0.0))
@@ -122,9 +122,9 @@ class ImageIndex:
         return out
 
     def _same(self, image: Image.Image, small: Image.Image) -> _Ranking:
-        """Pictures with these very pixels, then near duplicates (resized, compressed, a little brighter)."""
+        """Images with these very pixels, then near duplicates (resized, compressed, a little brighter)."""
         exact = self._by_digest.get(image_ref(to_rgb(image)).sha256, []) if small.size == image.size else []
-        template = small_picture(small, TEMPLATE)
+        template = small_image(small, TEMPLATE)
         far = distances(self._stored.hashes, perceptual_hashes(template[None])[0])
         near = np.flatnonzero(far <= _NEAR_BITS)
         alike = likeness(template, self._stored.gallery.templates[near])

@@ -1,8 +1,8 @@
 """The first look: the layout of a query against the whole gallery, under some hundred placements.
 
-A crop that an agent makes shows most of a picture, a little turned, stretched and too bright, with a rim of
-background. No fixed vector survives that well, so the query is sampled as if a picture lay in it in each of
-the likely ways, and every sample is compared with every picture in a few matrix products.
+A crop that an agent makes shows most of an image, a little turned, stretched and too bright, with a rim of
+background. No fixed vector survives that well, so the query is sampled as if an image lay in it in each of
+the likely ways, and every sample is compared with every image in a few matrix products.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from deepeyes.search.image.arrays import (
     opponent,
     sample,
     shrink,
-    small_picture,
+    small_image,
     unit_grid,
 )
 
 TEMPLATE = 32
-"""Side of the small picture kept for each gallery picture."""
+"""Side of the small image kept for each gallery image."""
 CELLS = 8
 """Side of the layout that is compared."""
 CHANNELS = 6
 """Of a layout: three of colour, three of edges."""
 QUERY = 40
-"""Side of the query: a picture that fills most of a crop then has about the template's scale."""
+"""Side of the query: an image that fills most of a crop then has about the template's scale."""
 
 _EDGES = 0.35
 """Weight of edges beside colour in the layout score."""
 _TURNS = (-7.0, 0.0, 7.0)
 _SHIFTS = ((1.0, (0.0,)), (1.15, (-0.07, 0.07)), (1.38, (-0.18, -0.06, 0.06, 0.18)))
-"""Sizes of the picture relative to the crop, and where its centre may lie at that size."""
+"""Sizes of the image relative to the crop, and where its centre may lie at that size."""
 _MAX_ASPECT = 4.0
 _CHUNK = 8192
 
@@ -76,18 +76,18 @@ class Query:
 
     @classmethod
     def of(cls, image: Image.Image, size: tuple[int, int] | None = None) -> Query:
-        """Of an RGB picture; `size` is the true width and height where `image` was squeezed before."""
-        sharp = opponent(small_picture(image, QUERY))
+        """Of an RGB image; `size` is the true width and height where `image` was squeezed before."""
+        sharp = opponent(small_image(image, QUERY))
         marks = edges(sharp[None, ..., 0], radius=4)[0]
         layout = blur(np.concatenate([sharp, marks], -1), 4)
         return cls(sharp, blur(sharp, 1), layout, placements(*(size or image.size)))
 
 
 def placements(width: int, height: int) -> Floats:
-    """(P, 2, 3): the ways in which a picture may lie in a crop of this size.
+    """(P, 2, 3): the ways in which an image may lie in a crop of this size.
 
-    The crop is taken to be the bounding box of the turned picture, give or take the margins of `_SHIFTS`; the
-    picture may reach beyond it on any side.
+    The crop is taken to be the bounding box of the turned image, give or take the margins of `_SHIFTS`; the
+    image may reach beyond it on any side.
     """
     aspect = min(max(width / height, 1 / _MAX_ASPECT), _MAX_ASPECT)
     w, h = aspect**0.5, aspect**-0.5
@@ -112,7 +112,7 @@ def placements(width: int, height: int) -> Floats:
 
 
 def layout_scores(gallery: Gallery, query: Query, best: int = 2) -> tuple[Floats, Ints]:
-    """((best, N) scores, (best, N) placements): the best placements of every picture, best first.
+    """((best, N) scores, (best, N) placements): the best placements of every image, best first.
 
     A score is the correlation of layouts under the placement, about -1 to 1.
     """
@@ -135,7 +135,7 @@ def layout_scores(gallery: Gallery, query: Query, best: int = 2) -> tuple[Floats
     return scores, chosen
 
 
-def _correlations(values: Floats, weight: Floats, total: Floats, pictures: Floats, floor: float) -> Floats:
+def _correlations(values: Floats, weight: Floats, total: Floats, images: Floats, floor: float) -> Floats:
     """(P, N) weighted correlations of (P, cells, C) samples with (N, C, cells) layouts.
 
     Only the first channel has its mean taken off: the others are differences, where zero means something.
@@ -145,10 +145,10 @@ def _correlations(values: Floats, weight: Floats, total: Floats, pictures: Float
     centred = np.concatenate([first - mean[..., None], values[..., 1:]], -1)
     weighted = np.moveaxis(centred * weight[..., None], -1, 1)
     norm = np.sqrt(np.einsum("pck,pkc->p", weighted, centred) + floor)
-    flat = pictures.reshape(len(pictures), -1)
+    flat = images.reshape(len(images), -1)
     product = (weighted.reshape(len(values), -1) / norm[:, None]) @ flat.T
-    energy = weight @ (pictures * pictures).sum(1).T
-    sums = weight @ pictures[:, 0].T
+    energy = weight @ (images * images).sum(1).T
+    sums = weight @ images[:, 0].T
     sums *= sums
     sums /= total
     energy -= sums

@@ -1,4 +1,4 @@
-"""The image index on disk: shards of pictures and one manifest that names them.
+"""The image index on disk: shards of images and one manifest that names them.
 
 What always holds:
 - the manifest is replaced as the last act of a build and names every shard it needs: a build that is killed
@@ -6,7 +6,7 @@ What always holds:
 - a shard is named by the hash of what it holds and of `VERSION`, and is written once;
 - an index that is missing, damaged or of another version is `SearchUnavailable`, with what to do.
 
-A shard is `NAME.npz` (arrays and records, no pickle) beside `NAME.thumbs` (WebP pictures end to end).
+A shard is `NAME.npz` (arrays and records, no pickle) beside `NAME.thumbs` (WebP images end to end).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import image_ref, to_rgb
 from deepeyes.core.json_files import read_json_file
-from deepeyes.search.base import Picture, SearchUnavailable
-from deepeyes.search.image.arrays import Bytes, small_picture
+from deepeyes.search.base import GalleryImage, SearchUnavailable
+from deepeyes.search.image.arrays import Bytes, small_image
 from deepeyes.search.image.hash import perceptual_hashes
 from deepeyes.search.image.layout import CELLS, CHANNELS, TEMPLATE, Gallery, layouts
 
@@ -48,7 +48,7 @@ _BUILD = "build it again from its pictures (ImageIndex.build)"
 
 @dataclass(frozen=True)
 class Record:
-    """What is told about a picture, and where its thumbnail lies."""
+    """What is told about an image, and where its thumbnail lies."""
 
     url: str
     title: str
@@ -77,21 +77,21 @@ class Stored:
     gallery: Gallery
     hashes: Bytes
     digests: tuple[str, ...]
-    """SHA-256 over each picture's pixels at full size."""
+    """SHA-256 over each image's pixels at full size."""
     records: tuple[Record, ...]
 
 
-def write_index(pictures: Iterable[Picture], folder: Path) -> None:
-    """Index `pictures` in `folder`, in their order, 256 at a time.
+def write_index(pictures: Iterable[GalleryImage], folder: Path) -> None:
+    """Index `images` in `folder`, in their order, 256 at a time.
 
-    Raises `InputError` for a url that comes twice or a picture that cannot be decoded, `StorageError` when
+    Raises `InputError` for a url that comes twice or an image that cannot be decoded, `StorageError` when
     the disk is full or another process is building there.
     """
     with hold(folder):
         _write_index(pictures, folder)
 
 
-def _write_index(pictures: Iterable[Picture], folder: Path) -> None:
+def _write_index(pictures: Iterable[GalleryImage], folder: Path) -> None:
     names: list[str] = []
     urls: set[str] = set()
     waiting = iter(pictures)
@@ -128,7 +128,7 @@ def read_index(folder: Path) -> Stored:
     )
 
 
-def _write_shard(batch: list[Picture], folder: Path) -> str:
+def _write_shard(batch: list[GalleryImage], folder: Path) -> str:
     """The name of the shard that holds `batch`; made only if it is not there yet."""
     images = [_decoded(picture) for picture in batch]
     told = [[picture.url, picture.title, picture.page, picture.source] for picture in batch]
@@ -139,7 +139,7 @@ def _write_shard(batch: list[Picture], folder: Path) -> str:
     if _is_whole(path):
         return name
     thumbs = [_webp(image) for image in images]
-    templates = np.stack([small_picture(image, TEMPLATE) for image in images])
+    templates = np.stack([small_image(image, TEMPLATE) for image in images])
     arrays = io.BytesIO()
     np.savez(
         arrays,
@@ -162,7 +162,7 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def _decoded(picture: Picture) -> Image.Image:
+def _decoded(picture: GalleryImage) -> Image.Image:
     if 0 in picture.image.size:
         raise InputError(f"the picture {picture.url!r} has no pixels", "leave it out")
     # decoders raise anything on torn files, so this is broad; the block holds foreign calls only

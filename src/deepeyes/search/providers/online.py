@@ -100,7 +100,7 @@ class OnlineText:
 
 
 class GoogleLens:
-    """Image search with Google Lens through SerpApi: the picture is uploaded, then searched for by its id."""
+    """Image search with Google Lens through SerpApi: the image is uploaded, then searched for by its id."""
 
     name = "google_lens"
     host = "serpapi.com"
@@ -116,7 +116,7 @@ class GoogleLens:
         transport: Transport | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
-        """Raises `ConfigError` unless `upload` allows sending pictures away."""
+        """Raises `ConfigError` unless `upload` allows sending images away."""
         if not upload:
             self.refuse()
         self.terms = terms or Terms()

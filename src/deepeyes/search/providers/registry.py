@@ -1,7 +1,7 @@
 """One string opens a search on the web.
 
 Form: `NAME?setting=value&...`. Names: `serper`, `serpapi`, `tavily`, `brave`, `exa`, `searxng` search text,
-`google_lens` searches by picture. Settings:
+`google_lens` searches by image. Settings:
 
 | setting | meaning |
 |---|---|
@@ -12,7 +12,7 @@ Form: `NAME?setting=value&...`. Names: `serper`, `serpapi`, `tavily`, `brave`, `
 | `rate`, `seconds`, `retries`, `concurrency` | how the provider is treated |
 | `mode`, `cache`, `snapshot` | recording, see `search/record/`; a `cache` alone means `replay-or-live` |
 | `block` | hosts never to be shown, comma-separated; `benchmarks` stands for the list of the guard |
-| `upload` | `true` allows `google_lens` to send pictures away |
+| `upload` | `true` allows `google_lens` to send images away |
 
 What always holds: nothing is sent when a search is opened; keys are read from the environment then (not at
 all in `replay`, and when first needed in `replay-or-live`); an unknown name or setting is a `ConfigError`

@@ -1,6 +1,6 @@
-"""Pictures that stand beside hits: fetched from the public web like any page, at most 256 pixels a side.
+"""Images that stand beside hits: fetched from the public web like any page, at most 256 pixels a side.
 
-What always holds: a thumbnail that cannot be had costs the picture, never the hit; addresses come from a
+What always holds: a thumbnail that cannot be had costs the image, never the hit; addresses come from a
 provider, not from a model.
 """
 
@@ -24,11 +24,11 @@ from deepeyes.search.pages.fetching import Fetcher, Problem
 MAX_SIDE = 256
 MAX_DATA_URL = 2**20
 MAX_PIXELS = 16_000_000
-"""A larger picture is no thumbnail and is not decoded."""
+"""A larger image is no thumbnail and is not decoded."""
 
 
 async def with_thumbnails(hits: Sequence[tuple[Hit, str]], fetcher: Fetcher) -> tuple[Hit, ...]:
-    """Each hit with the picture behind its address, where there is one."""
+    """Each hit with the image behind its address, where there is one."""
     images = await asyncio.gather(*(_thumbnail(url, fetcher) for _, url in hits))
     return tuple(
         replace(hit, image=image) if image is not None else hit
@@ -45,7 +45,7 @@ async def _thumbnail(url: str, fetcher: Fetcher) -> Image.Image | None:
 
 
 def shrink(data: bytes) -> Image.Image:
-    """A picture file as RGB, at most `MAX_SIDE` pixels a side. Raises `InputError`."""
+    """An image file as RGB, at most `MAX_SIDE` pixels a side. Raises `InputError`."""
     with boundary(InputError, "reading a thumbnail", "leave it out", expected=Exception):
         with Image.open(io.BytesIO(data)) as probe:
             pixels = probe.width * probe.height

@@ -1,4 +1,4 @@
-"""What leaves the machine when a picture is searched for online.
+"""What leaves the machine when an image is searched for online.
 
 What always holds: what is sent is a new JPEG made from pixels alone (no EXIF, no name, no comment), at most
 `MAX_SIDE` pixels a side and `MAX_BYTES` long, and each sending leaves an `Upload` that says what went where.
@@ -23,7 +23,7 @@ _LOG = logging.getLogger("deepeyes.search")
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that was sent to somebody."""
+    """An image that was sent to somebody."""
 
     to: str
     sha256: str

@@ -136,7 +136,7 @@ class CachedAsk(Generic[_T]):
         try:
             return (self._codec.load(entry.answer),)
         except (InputError, KeyError, TypeError, ValueError):
-            return None  # its pictures are gone, or it was written by hand: as good as not recorded
+            return None  # its images are gone, or it was written by hand: as good as not recorded
 
     def _counts(self, entry: Entry) -> bool:
         if self.recording.mode == "record":

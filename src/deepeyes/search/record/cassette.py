@@ -1,6 +1,6 @@
 """The file behind a recording: answers by key in SQLite, thumbnails by content hash beside it.
 
-What always holds: an entry is there whole or not at all, whoever is killed when (write-ahead log; pictures
+What always holds: an entry is there whole or not at all, whoever is killed when (write-ahead log; images
 are in place before the entry that names them); any number of processes may read and write at once; who
 holds the claim on a key asks for it while the others wait, and a claim runs out, so a killed process stops
 nobody for long; a file that is no recording, or one of another version, is refused with a remedy and never
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS claims (
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked of whom. `query` is normalised text, an address, or the hash of a picture's pixels."""
+    """What was asked of whom. `query` is normalised text, an address, or the hash of an image's pixels."""
 
     kind: Kind
     provider: str

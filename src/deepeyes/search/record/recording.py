@@ -127,12 +127,12 @@ class RecordedText(_RecordedSearch[TextSearch]):
 
 
 class RecordedImages(_RecordedSearch[ImageSearch]):
-    """An image search through a recording, keyed by the picture's pixels."""
+    """An image search through a recording, keyed by the image's pixels."""
 
     _kind = "image"
 
     async def search(self, image: Image.Image, k: int = 5) -> tuple[Hit, ...]:
-        key = await asyncio.to_thread(picture_key, image)
+        key = await asyncio.to_thread(image_key, image)
         found = await self._hits(key, k, lambda live, most: live.search(image, most))
         return _missing("picture") if found is None else found
 
@@ -157,8 +157,8 @@ def normalise(query: str) -> str:
     return " ".join(folded.encode("utf-8", "replace").decode("utf-8").split())
 
 
-def picture_key(image: Image.Image) -> str:
-    """The name of a picture in a recording: the hash of its RGB pixels."""
+def image_key(image: Image.Image) -> str:
+    """The name of an image in a recording: the hash of its RGB pixels."""
     return image_ref(to_rgb(image)).sha256
 
 

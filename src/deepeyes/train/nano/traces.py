@@ -2,8 +2,8 @@
 what came out right is kept.
 
 Shards are written whole and renamed, so a killed run goes on with the first shard that is missing; which
-examples a shard holds depends on its number alone. A shard keeps pictures at the size the model saw (that is
-all training needs; the full pictures follow from the task's id), and its traces beside it as JSON Lines.
+examples a shard holds depends on its number alone. A shard keeps images at the size the model saw (that is
+all training needs; the full images follow from the task's id), and its traces beside it as JSON Lines.
 Looks that are off on purpose are in a shard with the role `NO_LOSS` (in older shards "given").
 """
 

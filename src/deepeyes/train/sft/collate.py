@@ -1,6 +1,6 @@
 """From rows of tokens to a batch with pixels.
 
-What always holds: pictures are brought to the view that the agent would show, and the number of picture
+What always holds: images are brought to the view that the agent would show, and the number of image
 tokens equals the cells in the pixels, or the batch is refused; padding is on the right, is not attended to
 and has no label.
 """
@@ -16,12 +16,12 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 
 from deepeyes.core.errors import InputError
-from deepeyes.train.sft.dataset import picture
+from deepeyes.train.sft.dataset import read_image
 from deepeyes.train.sft.encode import IGNORE, ConversationEncoder
 
 
 class Collator:
-    """A data collator for one model's inputs, with its pictures from `rows` (`EncodedDataset.rows`)."""
+    """A data collator for one model's inputs, with its images from `rows` (`EncodedDataset.rows`)."""
 
     def __init__(self, encoder: ConversationEncoder, model: Any, datasets: dict[str, Dataset]) -> None:
         self.encoder = encoder
@@ -34,7 +34,7 @@ class Collator:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """`input_ids`, `labels`, `attention_mask` and token types (batch, tokens); `pixel_values` (patches,
-        dim) and `image_grid_thw` (pictures, 3) if there is a picture in the batch.
+        dim) and `image_grid_thw` (images, 3) if there is an image in the batch.
         """
         ids = self._padded(rows, "input_ids", self.pad)
         lengths = torch.tensor([len(row["input_ids"]) for row in rows])
@@ -66,7 +66,7 @@ class Collator:
         return self.datasets[row.get("split", "train")][int(row["row"])]["images"][: int(row["pictures"])]
 
     def _view(self, cell: Any) -> Any:
-        return self.encoder.vision.view(picture(cell))
+        return self.encoder.vision.view(read_image(cell))
 
     def _padded(self, rows: Sequence[dict[str, Any]], column: str, value: int) -> torch.Tensor:
         return pad_sequence(

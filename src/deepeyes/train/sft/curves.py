@@ -1,4 +1,4 @@
-"""What a run writes while it goes: a line of JSON for every log, a picture of the loss, complete checkpoints.
+"""What a run writes while it goes: a line of JSON for every log, an image of the loss, complete checkpoints.
 
 What always holds: a checkpoint counts only with its mark, which is written after all of it; so a run that was
 killed while writing one goes on from the one before.

@@ -1,7 +1,7 @@
 """From an export's parquet to conversations in tokens, each counted: learned from, or left out and why.
 
 What always holds: every row is turned into tokens once, before training, and kept in the run's `cache`
-under a name that says of what and by which tokenizer; pictures stay in the export and are only measured
+under a name that says of what and by which tokenizer; images stay in the export and are only measured
 here. A row that cannot be used stops nothing: it goes to `rejects.jsonl` with its reason.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, Image, List, Value, disable_progress_bars
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from deepeyes.core.errors import InputError, boundary
@@ -41,7 +41,7 @@ _MASKED = ("masked_turns", "given_turns")
 exports.
 """
 _TAIL = 2**20
-_BAD_PICTURE = (OSError, UnidentifiedImageError, ValueError, Pictures.DecompressionBombError)
+_BAD_IMAGE = (OSError, UnidentifiedImageError, ValueError, Pillow.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ def write_rejects(path: Path, datasets: Sequence[tuple[str, EncodedDataset]]) ->
     write_atomic(path, "".join(lines).encode())
 
 
-def picture(cell: Any) -> Pictures.Image:
-    """The picture in a cell of the column `images`; its pixels are read when they are needed."""
+def read_image(cell: Any) -> Pillow.Image:
+    """The image in a cell of the column `images`; its pixels are read when they are needed."""
     if not cell or not cell.get("bytes"):
         raise ValueError("no bytes")
-    return Pictures.open(io.BytesIO(cell["bytes"]))
+    return Pillow.open(io.BytesIO(cell["bytes"]))
 
 
 def _rows(files: Sequence[Path], cache: Path) -> Dataset:
@@ -187,8 +187,8 @@ def _masked(row: dict[str, Any]) -> list[int]:
 
 def _size(cell: Any) -> tuple[int, int]:
     try:
-        seen = picture(cell)
+        seen = read_image(cell)
         seen.load()
         return seen.size
-    except _BAD_PICTURE:
+    except _BAD_IMAGE:
         raise UnusableConversation("a picture that cannot be read") from None

@@ -3,7 +3,7 @@
 What always holds: a conversation is rendered by the model's own chat template in the same pieces as in
 `models/transformers.py` (what is put to the model, what it replies), and each piece is tokenized by itself;
 so the mask is known from the construction, nothing is searched for in text. Learned are the words of a reply
-and its end token, unless the turn is masked. A picture is as many picture tokens as its view has cells.
+and its end token, unless the turn is masked. An image is as many image tokens as its view has cells.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UnusableConversation(Exception):
 
 @dataclass
 class Encoded:
-    """Token ids and labels of one conversation (both (tokens,)), and how many of its pictures are in it."""
+    """Token ids and labels of one conversation (both (tokens,)), and how many of its images are in it."""
 
     input_ids: list[int] = field(default_factory=list[int])
     labels: list[int] = field(default_factory=list[int])
@@ -80,7 +80,7 @@ class ConversationEncoder:
         max_tokens: int,
         cut: bool = False,
     ) -> Encoded:
-        """One conversation; `sizes` are its pictures' (width, height), `masked` the numbers of its
+        """One conversation; `sizes` are its images' (width, height), `masked` the numbers of its
         replies that are not to be imitated.
 
         Raises:
@@ -141,7 +141,7 @@ class ConversationEncoder:
 
 
 def _message(message: Mapping[str, Any]) -> Message:
-    """A row's message as the template is given it; its pictures stand for places only."""
+    """A row's message as the template is given it; its images stand for places only."""
     role, content = message["role"], message["content"]
     if role not in ("system", "user", "assistant", "tool"):
         raise UnusableConversation(f"a message of the role {role!r}")

@@ -26,7 +26,7 @@ class ModelConfig(Config):
     path: str
     """`nano`, `nano-base`, a folder, or a Hub id of an image-text-to-text model."""
     max_pixels: int | None = Field(default=None, ge=28 * 28)
-    """Most pixels of a picture's view; smaller than the processor's own limit. Saved with the model."""
+    """Most pixels of an image's view; smaller than the processor's own limit. Saved with the model."""
     freeze_vision: bool = True
     """Leave the vision tower and its projector as they are."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
@@ -39,7 +39,7 @@ class DataConfig(Config):
     validation: tuple[str, ...] = ()
     """By default the validation splits of the same exports."""
     max_tokens: int = Field(default=20_480, ge=16)
-    """Longest conversation, pictures included."""
+    """Longest conversation, images included."""
     overlong: Literal["drop", "cut"] = "drop"
     """What happens to longer ones; a cut one ends after the last whole reply that fits."""
     order: Literal["random", "length"] = "random"
@@ -87,7 +87,7 @@ class RuntimeConfig(Config):
     """Conversations that one process puts through at once; the rest of `batch` is accumulated."""
     gradient_checkpointing: bool = True
     workers: int = Field(default=0, ge=0)
-    """Processes that decode pictures ahead, for each training process."""
+    """Processes that decode images ahead, for each training process."""
     prepare: int = Field(default=1, ge=1)
     """Processes that turn conversations into tokens before training."""
     save_every: int = Field(default=500, ge=1)

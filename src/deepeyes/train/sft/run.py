@@ -200,7 +200,7 @@ def _merge(recipe: SftRecipe, out: Path, half: bool) -> None:
 
 
 def _nano(processor: Any) -> bool:
-    """Whether its video part was left out; that is then written from the picture part."""
+    """Whether its video part was left out; that is then written from the image part."""
     return getattr(processor, "video_processor", None) is None and processor.image_processor.patch_size == 14
 
 

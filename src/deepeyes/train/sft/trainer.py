@@ -34,7 +34,7 @@ def source(path: str) -> str:
 
 
 def load_processor(recipe: SftRecipe) -> Any:
-    """The model's processor, its pictures limited as the recipe says. Raises `ModelError`."""
+    """The model's processor, its images limited as the recipe says. Raises `ModelError`."""
     do_without_torchvision()
     with boundary(ModelError, f"loading {recipe.model.path}", _REMEDY, expected=_UNLOADABLE):
         processor: Any = AutoProcessor.from_pretrained(source(recipe.model.path))

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.files import write_atomic
-from deepeyes.search.base import Document, Picture
+from deepeyes.search.base import Document, GalleryImage
 
 from .entity import SCHEME, Entity, PictureRecord, fold
 from .shelf import FORMAT, Shelf
@@ -141,13 +141,13 @@ class Pack:
             return entity.documents[0] if entity.documents else None
         return next((document for document in entity.documents if document.url == url), None)
 
-    def gallery(self) -> Iterator[Picture]:
+    def gallery(self) -> Iterator[GalleryImage]:
         """Every picture, always in the same order; its pixels are decoded when they are first used."""
         for entity in self.entities():
             for place, record in enumerate(entity.pictures):
                 yield self._picture(entity, place, record)
 
-    def picture(self, url: str) -> Picture | None:
+    def picture(self, url: str) -> GalleryImage | None:
         """The picture at `world://country/france/flag.webp`, or None."""
         entity = self._owner(url)
         for place, record in enumerate(entity.pictures if entity else ()):
@@ -215,10 +215,10 @@ class Pack:
         kind, _, rest = url.removeprefix(SCHEME).partition("/")
         return self.entity(f"{kind}/{rest.partition('/')[0]}") if url.startswith(SCHEME) else None
 
-    def _picture(self, entity: Entity, place: int, record: PictureRecord) -> Picture:
+    def _picture(self, entity: Entity, place: int, record: PictureRecord) -> GalleryImage:
         image = Image.open(io.BytesIO(self.picture_bytes(entity, place)))
         source = "; ".join(part for part in (record.source, record.licence, record.credit) if part)
-        return Picture(record.url, record.title, image, record.page, source)
+        return GalleryImage(record.url, record.title, image, record.page, source)
 
 
 class VectorNote(BaseModel):
