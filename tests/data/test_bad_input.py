@@ -447,6 +447,14 @@ def test_odd_lines_of_a_folders_metadata_are_counted(tmp_path: Path) -> None:
     assert reasons(tmp_path, kind="folder", path=str(zoo)) == ["", "", "not_a_row", "not_json", "no_image"]
 
 
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    good = json.dumps({"question": "What?", "answer": "7"})
+    (tmp_path / "rows.jsonl").write_text(f"\n{good}\n  \n\n{{broken\n\t\n{good}")
+    path = str(tmp_path / "rows.jsonl")
+    assert reasons(tmp_path, kind="jsonl", path=path, needs_image=False) == ["", "not_json", ""]
+    assert reasons(tmp_path, kind="jsonl", path=path, needs_image=False, limit=2) == ["", "not_json"]
+
+
 @pytest.mark.parametrize("kind", ["parquet", "hf"])
 def test_a_damaged_table_is_an_error_that_names_it(tmp_path: Path, kind: str) -> None:
     datasets = pytest.importorskip("datasets")

@@ -18,6 +18,7 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, read_traces
+from deepeyes.data.export.card import _cell
 from deepeyes.data.export.formats import FORMATS, export
 from deepeyes.data.item import Item
 from deepeyes.data.recipe import CurationRecipe
@@ -322,6 +323,8 @@ def test_written_reasoning_is_mixed_in_and_cannot_fake_tags(run: Path) -> None:
     assert len(long) == 6
     traces = list(RunFolder(run).traces(item.trace for item in long if item.trace))
     assert all(trace.stop_reason == "answered" and trace.answer == trace.task.answer for trace in traces)
+    for trace in traces:
+        assert trace.turns[0].text.count("</think>") == 1 and "<|im_end|>" not in trace.turns[0].text
 
 
 def test_the_card_tells_counts_funnel_tools_licences_and_shows_samples(run: Path, tmp_path: Path) -> None:
@@ -410,12 +413,18 @@ def test_the_card_counts_and_measures_what_its_export_holds(run: Path, layout: s
         "charts": ["world", "Apache-2.0", str(sources["charts"])],
     }
     licenses = {item.license for item in held if item.license}
+    if layout == "verl":
+        assert licenses == {"CC0-1.0"}
     front = "other" if len(licenses) != 1 else json.dumps(licenses.pop().lower())
     assert card.startswith(f"---\nlicense: {front}\n")
     sizes = [max(Image.open(path).size) for path in (place / "card").glob("*.jpg")]
     assert sizes and max(sizes) == (320 if sources["charts"] else 310)
-    body = card.partition("## How it was made")[0]
-    assert not any(token in body.partition("~~~~")[0] for token in PROTOCOL), "no markup of its page"
+
+
+def test_no_text_of_a_row_is_markup_of_the_card() -> None:
+    assert _cell("a <b>|c| *d* _e_ `f` [g](h) !i #j \\k\n l") == (
+        "a &lt;b>\\|c\\| \\*d\\* \\_e\\_ \\`f\\` \\[g](h) \\!i \\#j \\\\k l"
+    )
 
 
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:

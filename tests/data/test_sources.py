@@ -132,7 +132,7 @@ def test_the_world_as_a_source_with_its_own_teacher(tmp_path: Path) -> None:
         "vision": {"factor": 28, "min_pixels": 3136, "max_pixels": 48 * 784},
     }
     values = {
-        "sources": {"world": {"kind": "world", "families": ["tiny", "direct"], "limit": 4}},
+        "sources": {"world": {"kind": "world", "families": ["tiny", "direct"], "limit": 4, "license": "MIT"}},
         "synthesize": {"teachers": {"world": teacher}},
         "split": {"validation": 0.0},
     }
@@ -142,6 +142,7 @@ def test_the_world_as_a_source_with_its_own_teacher(tmp_path: Path) -> None:
     counts = curated(values, tmp_path / "run", open_agent)
     assert counts[-1].kept == 4, [count.rejected for count in counts]
     items = RunFolder(tmp_path / "run").final()
+    assert {item.license for item in items} == {"MIT"}
     traces = list(RunFolder(tmp_path / "run").traces(item.trace for item in items if item.trace))
     assert [bool(trace.tool_turns) for trace in traces] == [True, False, True, False]
     assert all(
