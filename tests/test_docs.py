@@ -18,7 +18,7 @@ PYTHON = [page for page in PAGES if any(block.is_python for block in blocks(page
 LINES = [(command, page) for page in PAGES for command in commands(page)]
 FILES = [
     file.as_posix()
-    for folder in ("src", "tests", "benchmarks", "recipes")
+    for folder in ("src", "tests", "benchmarks", "recipes", "packmaker")
     for file in (ROOT / folder).rglob("*.*")
     if file.is_file()
 ]

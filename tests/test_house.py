@@ -15,7 +15,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from deepeyes.data.recipe import Recipe
+from deepeyes.data.recipe import CurationRecipe
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "deepeyes"
@@ -115,7 +115,7 @@ def test_no_folder_of_data_is_long() -> None:
 
 
 def test_every_stage_lies_in_the_file_of_its_name() -> None:
-    stages = Recipe.model_fields.keys() - {"title", "sources", "batch", "export"}
+    stages = CurationRecipe.model_fields.keys() - {"title", "sources", "batch", "export"}
     assert len(stages) == 11
     for name in stages:
         assert len(list((SOURCE / "data" / "stages").rglob(f"{name}.py"))) == 1, name

@@ -34,4 +34,8 @@ def test_what_goes_wrong_is_one_line(capsys, tmp_path: Path, monkeypatch) -> Non
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path / "file" / "out"), "--work", str(tmp_path / "w")])
     err = capsys.readouterr().err.strip()
-    assert err.startswith("packmaker: writing to") and "choose a folder" in err and len(err.splitlines()) == 1
+    assert (
+        err.startswith("packmaker: making the folder")
+        and "choose a folder" in err
+        and len(err.splitlines()) == 1
+    )

@@ -85,9 +85,9 @@ def forms() -> str:
 
 def _read(spec: str) -> tuple[str, str, dict[str, Any]]:
     """Kind, place (empty if there is none), and the settings."""
-    name, _, rest = spec.strip().partition("#")[0].partition(":")
+    name, colon, rest = spec.strip().partition("#")[0].partition(":")
     kind = KINDS.get(name)
-    if kind is None or not (kind.alone or rest) or (rest and ":" not in kind.form):
+    if kind is None or not (rest if colon else kind.alone) or (rest and ":" not in kind.form):
         raise ModelError(f"there is no model {spec!r}", f"use {forms()}")
     model, at, url = rest.partition("@")
     if kind.form.endswith(":MODEL@BASE_URL") and not (

@@ -81,14 +81,14 @@ async def test_looks_that_are_off_on_purpose_are_kept_without_loss(tmp_path: Pat
     roles: list[list[str]] = []
     marked: list[list[str]] = []
     async with Sandbox.start() as sandbox:
-        tools = ToolSet([PythonTool(sandbox)])
+        agent = learner(PythonTool(sandbox))
         for index in range(10):
             path = tmp_path / f"{index}.pt"
-            assert await write_shard(path, "tiny", "validation", 0, [index], tools, VISION) == (1, 1)
+            assert await write_shard(path, "tiny", "validation", 0, [index], agent) == (1, 1)
             (conversation,) = torch.load(path, weights_only=True)
             roles.append([role for role, _ in conversation if role not in ("system", "user")])
             replies = replies_for(make_example("tiny", "validation", 0, index), VISION)
-            marked.append([NO_LOSS if reply.given else "assistant" for reply in replies])
+            marked.append([NO_LOSS if reply.masked else "assistant" for reply in replies])
     assert roles == marked and {role for turns in roles for role in turns} == {NO_LOSS, "assistant"}
 
 
@@ -98,8 +98,8 @@ async def test_what_is_left_out_of_a_shard_is_counted(
     real = traces.is_sound
     monkeypatch.setattr(traces, "is_sound", lambda trace: real(trace) and not trace.task.id.endswith("1"))
     async with Sandbox.start() as sandbox:
-        tools = ToolSet([PythonTool(sandbox)])
-        counted = await write_shard(tmp_path / "x.pt", "direct", "train", 0, range(3), tools, VISION)
+        agent = learner(PythonTool(sandbox))
+        counted = await write_shard(tmp_path / "x.pt", "direct", "train", 0, range(3), agent)
     assert counted == (2, 3) and len(torch.load(tmp_path / "x.pt", weights_only=True)) == 2
     assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 2
 
