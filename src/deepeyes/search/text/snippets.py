@@ -11,13 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from deepeyes.search.text.words import flat, stands_alone
+from deepeyes.search.text.words import LONG, SHORT, flat, stands_alone, stem
 
 _LEAD = 60
 """Characters shown before the first word that was asked for."""
-_LONG = 6
-"""Longer words meet others that begin alike: "exports" meets "exported"."""
-_SHORT = 3
 
 Spot = tuple[int, str]
 """(place, word that was asked for)."""
@@ -65,8 +62,8 @@ def _spots(text: str, low: int, high: int, wanted: Sequence[str]) -> list[Spot]:
     """Where between `low` and `high` a wanted word stands; short ones count only where there is nothing
     else.
     """
-    telling = [word for word in wanted if len(word) > _SHORT or stands_alone(word)] or wanted
-    stems = {_stem(word): word for word in telling}
+    telling = [word for word in wanted if len(word) > SHORT or stands_alone(word)] or wanted
+    stems = {stem(word): word for word in telling}
     spaced = [_ending(word) for word in telling if not stands_alone(word)]
     alone = [re.escape(word) for word in telling if stands_alone(word)]
     # One look behind for all words: a regular expression that tries each at every place is ten times slower.
@@ -79,23 +76,17 @@ def _spots(text: str, low: int, high: int, wanted: Sequence[str]) -> list[Spot]:
         plain = fold(part)
         if len(plain) == len(part):
             found = pattern.finditer(plain)
-            spots = [(low + spot.start(), stems.get(_stem(spot[0]), spot[0])) for spot in found]
+            spots = [(low + spot.start(), stems.get(stem(spot[0]), spot[0])) for spot in found]
             if spots:
                 return spots
     return []
 
 
-def _stem(word: str) -> str:
-    if len(word) > _LONG:
-        return word[:_LONG]
-    return word.removesuffix("s") if len(word) > _SHORT else word
-
-
 def _ending(word: str) -> str:
     """The words that count as `word`: long ones that begin alike, short ones with or without an s."""
-    if len(word) > _LONG:
-        return re.escape(word[:_LONG])
-    return rf"{re.escape(_stem(word))}s?(?![^\W_])"
+    if len(word) > LONG:
+        return re.escape(word[:LONG])
+    return rf"{re.escape(stem(word))}s?(?![^\W_])"
 
 
 def _best(spots: list[Spot], width: int) -> int:

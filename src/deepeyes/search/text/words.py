@@ -15,6 +15,10 @@ from deepeyes.core.text import tidy
 from deepeyes.search.base import MAX_QUERY_CHARS
 
 MAX_QUERY_WORDS = 64
+LONG = 6
+"""Longer words meet others that begin alike: "exports" meets "exported"."""
+SHORT = 3
+"""Words up to here keep their s."""
 
 _FUNCTION_WORDS = """
 a about an and are as at be by can do does for from had has have how in is it its many much of on one or
@@ -68,9 +72,9 @@ def telling(found: Sequence[str]) -> list[str]:
 
 def stem(word: str) -> str:
     """A crude stem for engines that do not tell theirs."""
-    if len(word) > 6:
-        return word[:6]
-    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+    if len(word) > LONG:
+        return word[:LONG]
+    return word.removesuffix("s") if len(word) > SHORT else word
 
 
 def stands_alone(word: str) -> bool:
