@@ -1,7 +1,8 @@
 """What `--search` opens: the embedded world, an index folder, or providers on the web.
 
-What always holds: nothing is opened for `off`; what was opened is closed with the block; what is missing
-and made up for is told in `notes`, which the verbs print to stderr.
+What always holds: nothing is opened for `off`; what was opened is closed with the block. Where something is
+missing and a lesser way is taken, such as words alone without vectors of meanings, `notes` say so, and the
+verbs print them to stderr.
 """
 
 from __future__ import annotations

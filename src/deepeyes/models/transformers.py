@@ -96,7 +96,9 @@ class TransformersConversation:
     sampling: Sampling = Sampling()
     ids: list[int] = field(default_factory=list[int])
     owed: str = ""
-    """What the template writes after a reply and the model did not: comes before the next message."""
+    """What the template writes after a reply and the model did not write itself, such as the line break after
+    `<|im_end|>`. It is put before the next message.
+    """
     per_token: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """Model inputs with one value a token, such as token types."""
     pixels: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -135,8 +135,11 @@ class TextIndex:
         self.close()
 
     def _similarities(self, query: str, matches: Matches) -> Scores | None:
-        """[passages]: how near each is to what the query asks beside its subject; None without vectors
-        and for a query in a script that the encoder cannot read.
+        """(passages,): the similarity in meaning of each passage to the query; None without vectors, and for
+        a query in a script that the encoder cannot read.
+
+        Where a title matched, its words are left out of the query first: all passages of that page are about
+        it, and only the rest of the query tells them apart.
         """
         if self._vectors is None or not has_latin(query):
             return None
