@@ -23,8 +23,8 @@ from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.view.episode import card
+from deepeyes.view.images import Album
 from deepeyes.view.page import render_page, write_page
-from deepeyes.view.pictures import Album
 from deepeyes.view.visible import visible, visible_line
 
 EVIL = "</pre></script><script>alert(1)</script><img src=x onerror='alert(2)'> \"q\" {{ 7*7 }} \x1b[31m\x00"

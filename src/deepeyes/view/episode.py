@@ -17,7 +17,7 @@ from pygments.lexers import PythonLexer
 from deepeyes.core.limits import StopReason
 from deepeyes.core.results import Page, SeenHit
 from deepeyes.core.trace import Trace, Turn
-from deepeyes.view.pictures import Album, Outline, Shown
+from deepeyes.view.images import Album, Outline, Shown
 from deepeyes.view.visible import visible
 
 

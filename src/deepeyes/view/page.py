@@ -26,7 +26,7 @@ from deepeyes.core.files import write_atomic
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.view.episode import EpisodeCard, card
-from deepeyes.view.pictures import Album
+from deepeyes.view.images import Album
 from deepeyes.view.visible import visible
 
 PAGE_FILE = "index.html"
