@@ -63,7 +63,9 @@ async def test_threads_run_on_in_place_until_they_end(session: Session) -> None:
     result = await session.run("n = 1\nwhile True: pass", 0.3)
     assert (result.status, result.restored) == ("timeout", False)
     assert await run(session, "n") == ("ok", "1")
-    await run(session, "go.set()\nt.join()")
+    # Python has joined a thread a moment before the kernel has ended it.
+    ended = "import os, time\nwhile len(os.listdir('/proc/self/task')) > 1: time.sleep(0.001)"
+    assert (await run(session, f"go.set()\nt.join()\n{ended}"))[0] == "ok"
     assert (await session.run("n = 2\nwhile True: pass", 0.3)).restored
     assert await run(session, "n") == ("ok", "1")
 
