@@ -82,13 +82,13 @@ _TIME = [
         "import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *a: None)\n"
         "if os.fork() == 0:\n    while True: os.kill(os.getppid(), signal.SIGUSR1)\n"
         "end = time.time() + 0.5\nwhile time.time() < end: pass\nprint('over')",
-        "over|^timeout",
+        "over",
     ),
     HostileCell(
-        "alarm storm",  # on a busy machine the handlers alone may use up the cell's time
+        "alarm storm",
         "import signal, time\nsignal.signal(signal.SIGALRM, lambda *a: None)\n"
         "signal.setitimer(signal.ITIMER_REAL, 1e-5, 1e-5)\ntime.sleep(0.3)\nprint('over')",
-        "over|^timeout",
+        "over",
     ),
     HostileCell("await that never ends", "import asyncio\nawait asyncio.Event().wait()", "^timeout", 1.0),
     HostileCell(
