@@ -16,7 +16,8 @@ from deepeyes.core.images import ImageStore, load_image
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, TraceWriter, Verdict, read_traces
+from deepeyes.core.trace import Trace, TraceWriter, read_traces
+from deepeyes.core.verdict import Verdict
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool

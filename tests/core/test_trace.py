@@ -20,7 +20,8 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message, TextPart
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Observation, Trace, TraceWriter, Turn, Verdict, read_traces, trace_id
+from deepeyes.core.trace import Observation, Trace, TraceWriter, Turn, read_traces, trace_id
+from deepeyes.core.verdict import Verdict
 
 
 def a_trace(

@@ -18,7 +18,8 @@ from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.images import ImageStore, VisionSpec, image_ref
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, Verdict
+from deepeyes.core.trace import Trace
+from deepeyes.core.verdict import Verdict
 from deepeyes.data.curate import Execution, rejects
 from deepeyes.data.item import Item, PassRate, TraceRef, Trial, Unusable
 from deepeyes.data.recipe import CurationRecipe

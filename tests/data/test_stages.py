@@ -18,7 +18,8 @@ from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Observation, Trace, Turn, Verdict
+from deepeyes.core.trace import Observation, Trace, Turn
+from deepeyes.core.verdict import Verdict
 from deepeyes.data.item import Item, PassRate
 from deepeyes.data.run.folder import RunFolder, StageCount
 from deepeyes.data.run.funnel import funnel_table

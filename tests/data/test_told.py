@@ -8,7 +8,8 @@ import pytest
 from deepeyes.core.limits import StopReason
 from deepeyes.core.results import Observation, Page, SeenHit
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, Turn, Verdict
+from deepeyes.core.trace import Trace, Turn
+from deepeyes.core.verdict import Verdict
 from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.teachers import is_supported
 from deepeyes.dialects.deepeyes_v2_parse import parse

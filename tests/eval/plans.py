@@ -8,7 +8,8 @@ from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Observation, Trace, Turn, Verdict
+from deepeyes.core.trace import Observation, Trace, Turn
+from deepeyes.core.verdict import Verdict
 from deepeyes.eval.plan import EvalPlan
 
 

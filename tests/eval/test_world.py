@@ -13,7 +13,8 @@ from deepeyes.core.claim import hold
 from deepeyes.core.errors import ConfigError, InputError, StorageError
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
-from deepeyes.core.trace import Trace, Verdict, read_traces
+from deepeyes.core.trace import Trace, read_traces
+from deepeyes.core.verdict import Verdict
 from deepeyes.eval.report import report as report_of
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan

@@ -22,7 +22,8 @@ from deepeyes.agent.many import at_most, episode_seed
 from deepeyes.agent.parts import AgentParts
 from deepeyes.core.images import ImageSource, ImageStore, LoadedImage, load_image
 from deepeyes.core.task import Task, check_question
-from deepeyes.core.trace import EpisodeWriter, Trace, TraceWriter, Verdict, trace_id
+from deepeyes.core.trace import EpisodeWriter, Trace, TraceWriter, trace_id
+from deepeyes.core.verdict import Verdict
 
 _ONE = (str, os.PathLike, bytes, Image.Image, LoadedImage)
 Grade = Callable[[Task, str | None], Verdict]

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageRef
 from deepeyes.core.text import Text, encodable
@@ -30,6 +31,8 @@ class Task(BaseModel):
     """The reference answer; empty when nobody knows it (a user's question)."""
     answers: tuple[Text, ...] = ()
     """Other answers that count as right."""
+    answer_form: AnswerForm = AnswerForm()
+    """How the answer is written and compared; by default inferred from `answer`."""
     family: Text = ""
     """The kind of world task ("tiny", "direct") or benchmark it belongs to."""
     split: str = ""

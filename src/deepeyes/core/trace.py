@@ -31,19 +31,11 @@ from deepeyes.core.results import Observation
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
 from deepeyes.core.text import Text
+from deepeyes.core.verdict import Verdict
 
 TRACE_VERSION = 2
 TRACES_FILE = "traces.jsonl"
 IMAGES_FOLDER = "images"
-
-
-class Verdict(BaseModel):
-    """What a grader said: a score from 0 to 1 and one line why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    score: float
-    reason: Text = ""
 
 
 class Usage(BaseModel):

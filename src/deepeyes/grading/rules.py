@@ -13,7 +13,7 @@ import unicodedata
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Verdict
+from deepeyes.core.verdict import Verdict
 
 _WORDS = [
     "zero",

@@ -22,7 +22,8 @@ from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.results import Observation
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable
-from deepeyes.core.trace import Trace, Turn, Verdict, trace_id
+from deepeyes.core.trace import Trace, Turn, trace_id
+from deepeyes.core.verdict import Verdict
 from deepeyes.data.item import Item, Unusable
 from deepeyes.data.sources.fields import item_id, plain, texts, value_at
 from deepeyes.data.sources.images import read_images
