@@ -17,6 +17,7 @@ from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Usage
+from deepeyes.dialects.native import Native
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
@@ -235,6 +236,14 @@ async def test_a_reply_may_have_its_turns_tokens_or_the_rest_of_the_episodes(tas
 
 async def test_a_reply_cut_at_its_token_limit_is_told_so(task: Task, store: ImageStore):
     trace = await episode(task, store, [Completion("<think>and on and", finish_reason="length"), ANSWER])
+    assert "cut off because it was too long" in trace.turns[1].sent[0].text
+
+
+async def test_a_plain_answer_cut_in_its_middle_is_no_answer(task: Task, store: ImageStore):
+    """A dialect without closing tags cannot see that more was to come."""
+    cut = Completion("The sign on the left says something like", finish_reason="length")
+    trace = await episode(task, store, [cut, "EXIT"], dialect=Native())
+    assert trace.answer == "EXIT" and len(trace.turns) == 2
     assert "cut off because it was too long" in trace.turns[1].sent[0].text
 
 

@@ -301,3 +301,39 @@ async def test_a_tool_is_only_run_with_arguments_that_fit():
         'paint: the argument \'colour\' must be one of "red", "blue".',
     )
     assert (await tools.run(ToolCall(name="paint", arguments={"colour": "red"}), Episode())).stdout == "red"
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "passed"),
+    [
+        ({"type": "integer"}, "3", 3),
+        ({"type": "number"}, "2.5", 2.5),
+        ({"type": ["number", "null"]}, "2", 2),
+        ({"type": "boolean"}, "true", True),
+        ({"type": "array"}, "[1, 2]", [1, 2]),
+        ({"type": "object"}, '{"a": 1}', {"a": 1}),
+        ({"type": "string"}, "3", "3"),
+        ({"type": ["string", "integer"]}, "3", "3"),
+        ({}, "3", "3"),
+        ({"type": "integer"}, "true", None),
+        ({"type": "integer"}, "three", None),
+        ({"type": "boolean"}, "1", None),
+    ],
+)
+async def test_a_text_is_read_as_what_is_asked_for_in_its_place(schema: Any, given: str, passed: Any):
+    """Models that write arguments between tags cannot say of which type they are."""
+    seen: list[Any] = []
+
+    class Take:
+        name, description = "take", ""
+        parameters = {"type": "object", "properties": {"it": schema}}
+
+        async def run(self, arguments: Any, episode: Episode) -> ToolResult:
+            seen.append(arguments["it"])
+            return ToolResult()
+
+    result = await ToolSet([Take()]).run(ToolCall(name="take", arguments={"it": given}), Episode())
+    if passed is None:
+        assert result.status == "error" and "must be of type" in result.stderr and not seen
+    else:
+        assert seen == [passed] and type(seen[0]) is type(passed)

@@ -21,7 +21,7 @@ from deepeyes.agent.events import Event, OnEvent
 from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.retries import to_the_end, with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
-from deepeyes.core.actions import Action, CallAction, CodeAction, ToolCall
+from deepeyes.core.actions import Action, CallAction, CodeAction, Malformed, ToolCall
 from deepeyes.core.errors import (
     ContextOverflow,
     DeepEyesError,
@@ -189,7 +189,11 @@ class _Run:
 
     def _read(self, completion: Completion) -> Action:
         action = self.dialect.parse(completion.text, completion.tool_calls)
-        if action.kind == "malformed" and completion.finish_reason == "length":
+        if completion.finish_reason != "length":
+            return action
+        if action.kind == "answer" and not self.dialect.stop:  # nothing else marks the end of its answers
+            action = Malformed(thought=action.thought, reason="The answer is not whole.")
+        if action.kind == "malformed":
             reason = f"Your reply was cut off because it was too long. {action.reason} Think shorter."
             return action.model_copy(update={"reason": reason})
         return action

@@ -8,13 +8,16 @@ The rules, in order:
    first closing tag, for code at the first closing fence that stands before `</code>`. Code must be one
    fenced block and is taken character for character.
 3. After the action, plain text and thoughts are ignored; a second action tag makes the reply Malformed.
-4. No action, an unclosed tag, a missing fence, bad JSON, empty code or an empty answer: Malformed, with a
-   reason that says what to write instead and quotes nothing of the reply.
+4. No action, an unclosed tag, a missing fence, a second fenced block, bad JSON, empty code, an empty answer
+   or one that holds tags: Malformed, with a reason that says what to write instead and quotes nothing of the
+   reply.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from typing import Any, cast
 
 from deepeyes.core.actions import (
@@ -29,6 +32,8 @@ from deepeyes.core.text import read_json
 
 _OPEN = re.compile(r"<(think|code|tool_call|answer)>")
 _ACTION = re.compile(r"<(code|tool_call|answer)>")
+_TAG = re.compile(r"</?(?:think|code|tool_call|answer)>")
+_SECOND_FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _FENCED = re.compile(r"\s*```(?:python3?|py)?[ \t]*\r?\n(.*?)\n?```\s*</code>", re.DOTALL | re.IGNORECASE)
 
 
@@ -87,6 +92,9 @@ def _code(thought: str, body: str) -> tuple[Action, str]:
         else:
             reason = "Inside <code> there must be one fenced block: ```python, the code, ```, then </code>."
         return Malformed(thought=thought, reason=reason), ""
+    if _SECOND_FENCE.search(fenced[1]) and not _is_python(fenced[1]):
+        reason = "There is more than one fenced block inside <code>. Write one block with all the code."
+        return Malformed(thought=thought, reason=reason), ""
     if not fenced[1].strip():
         return Malformed(thought=thought, reason="The code is empty. Write Python between the fences."), ""
     return CodeAction(thought=thought, code=fenced[1]), body[fenced.end() :]
@@ -111,7 +119,30 @@ def _answer(thought: str, body: str) -> tuple[Action, str]:
         return Malformed(
             thought=thought, reason="The answer is empty. Write it inside <answer></answer>."
         ), ""
+    if holds_tags(inside):
+        reason = "The answer holds tags. Write the answer alone inside <answer></answer>."
+        return Malformed(thought=thought, reason=reason), ""
     return AnswerAction(thought=thought, text=inside.strip()), rest
+
+
+def holds_action(text: str) -> bool:
+    """Whether a tag that opens an action stands in `text`."""
+    return _ACTION.search(text) is not None
+
+
+def holds_tags(text: str) -> bool:
+    """Whether a tag of the dialect stands in `text`, which is then no answer."""
+    return _TAG.search(text) is not None
+
+
+def _is_python(code: str) -> bool:
+    """Whether it can be read as Python, fences in its strings included; nothing is run."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what models write is not ours to warn of
+            ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _second_action(rest: str) -> bool:

@@ -10,6 +10,7 @@ request that is refused by a server that has answered others is a failure of tha
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import time
@@ -33,22 +34,14 @@ from deepeyes.core.messages import Message
 from deepeyes.core.retrying import RetryPolicy, TryAgain, retry, retry_after
 from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import Completion, MessageConversation, OnText
-from deepeyes.models.openai_wire import (
-    Accumulator,
-    Json,
-    Unreadable,
-    finished,
-    read_completion,
-    stopped_by,
-    wire_message,
-    wire_sampling,
-    wire_tool,
-)
+from deepeyes.models.openai_refusal import Refusal, read_refusal
+from deepeyes.models.openai_reply import Accumulator, ServerSaid, Unreadable, event_data, read_completion
+from deepeyes.models.openai_wire import Json, wire_message, wire_sampling, wire_tool
 
 KEY_VARIABLES = ("DEEPEYES_API_KEY", "OPENAI_API_KEY")
 _OPTIONAL = ("seed", "logprobs", "stop", "parallel_tool_calls", "stream_options", "temperature")
-_DRAWING = ("temperature", "seed")
-"""Those of them that change how replies are drawn: a trace tells that they were left out."""
+_UNTOLD = ("stop", "parallel_tool_calls", "stream_options")
+"""Those of them that change nothing in what comes back; a trace tells when others were left out."""
 _ASKED_FOR = ("top_p", "top_k", "min_p", "repetition_penalty")
 """Sent only where somebody asked for them, so never left out: a server that does not know them is refused."""
 _TOO_LONG = re.compile(
@@ -57,7 +50,6 @@ _TOO_LONG = re.compile(
 _FILTERED = re.compile(r"content.?(?:filter|management|policy)|moderation|safety system", re.I)
 _TOO_MANY_STOPS = re.compile(r"\bstop\b.{0,40}(?:too (?:long|many)|maximum|at most|up to)", re.I | re.S)
 """OpenAI and others take four."""
-_UNSUPPORTED = re.compile(r"unsupported|not support|unknown|unrecogni|not permitted|not allowed|extra", re.I)
 
 
 _SILENCES = 2
@@ -147,7 +139,9 @@ class OpenAIModel:
         if on_text is not None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         completion = await self._persist(body, sampling.stop, on_text)
-        left_out = [key for key in _DRAWING if key in self._unknown]
+        if completion.tool_calls and not tools:
+            completion = _written_out(completion)
+        left_out = [key for key in _OPTIONAL if key in self._unknown and key not in _UNTOLD and key in body]
         notes = [f"{self.model} was asked without {key}, which its server does not take" for key in left_out]
         return replace(completion, notes=tuple(notes)) if notes else completion
 
@@ -172,6 +166,7 @@ class OpenAIModel:
             ) from problem
 
     async def _attempt(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
+        """One request, and as many more as it takes to learn which parameters the server does not take."""
         reply = Accumulator()
         sent = self._known(body)
         try:
@@ -182,32 +177,57 @@ class OpenAIModel:
                 expected=(httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError),
             ):
                 async with self._open().stream("POST", self._url, json=sent, headers=_headers()) as response:
-                    if response.status_code != 200:
-                        await response.aread()
-                        if self._learns_from(response, sent):
-                            return await self._attempt(body, stop, on_text)
-                        return self._refused(response, sent)
-                    if "text/event-stream" not in response.headers.get("content-type", ""):
-                        await response.aread()
-                        completion, mark = self._whole(response)
+                    if response.status_code == 200:
+                        completion = await self._heard(response, reply, stop, on_text)
                         self._answered = True
-                        if on_text is not None:
-                            on_text(completion.text)
-                        return finished(completion, mark, stop)
-                    await _listen(response, reply, on_text)
-                    self._answered = True
-        except httpx.TimeoutException as error:
-            kind = _Silent if isinstance(error, httpx.ReadTimeout) else TryAgain
-            raise kind(f"did not answer in {self._seconds:g} s") from error
+                        return completion
+                    await response.aread()
+                    refusal = read_refusal(response.status_code, _redacted(response.text))
+                    asked = retry_after(response.headers.get("retry-after", ""), time.time())
+        except (httpx.TimeoutException, TimeoutError) as error:
+            silent = isinstance(error, httpx.ReadTimeout | TimeoutError)
+            raise (_Silent if silent else TryAgain)(f"did not answer in {self._seconds:g} s") from error
+        except ServerSaid as error:
+            if reply.text and on_text is not None:
+                raise self._broken(f": {_redacted(error.words)}") from error
+            refusal, asked = _refusal_of(error), None
         except (httpx.TransportError, httpx.DecodingError, Unreadable) as error:
             if reply.text and on_text is not None:
-                raise InfrastructureError(
-                    f"the model server at {self._place} stopped in mid-reply"
-                ) from error
+                raise self._broken("") from error
             raise TryAgain(_problem(error)) from error
-        return finished(reply.completion(), reply.stopped_by, stop)
+        if self._learns_from(refusal, sent):
+            return await self._attempt(body, stop, on_text)
+        return self._refused(refusal, asked, sent)
 
-    def _whole(self, response: httpx.Response) -> tuple[Completion, object]:
+    async def _heard(
+        self, response: httpx.Response, reply: Accumulator, stop: Sequence[str], on_text: OnText | None
+    ) -> Completion:
+        """The reply in an answer with status 200, streamed into `reply` or whole.
+
+        A server may send signs of life for as long as it likes: what counts as an answer is words.
+        """
+        async with asyncio.timeout(self._seconds) as clock:
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                await response.aread()
+                completion = self._whole(response, stop)
+                if on_text is not None:
+                    on_text(completion.text)
+                return completion
+            loop = asyncio.get_running_loop()
+            async for event in event_data(response.aiter_bytes()):
+                if event is None:
+                    return reply.completion(stop)
+                before = (len(reply.text), len(reply.thought), reply.calls[-1:])
+                piece = reply.add_event(event)
+                if before != (len(reply.text), len(reply.thought), reply.calls[-1:]):
+                    clock.reschedule(loop.time() + self._seconds)
+                if piece and on_text is not None:
+                    on_text(piece)
+        if not reply.end:
+            raise Unreadable("a stream that ends in the middle")
+        return reply.completion(stop)
+
+    def _whole(self, response: httpx.Response, stop: Sequence[str]) -> Completion:
         kind = response.headers.get("content-type", "")
         if "html" in kind or response.text.lstrip()[:1] == "<":
             raise ServerError(
@@ -218,34 +238,35 @@ class OpenAIModel:
             data = response.json()
         except (ValueError, RecursionError) as error:
             raise Unreadable("damaged JSON") from error
-        completion = read_completion(data)
-        return completion, stopped_by(data["choices"][0])
+        return read_completion(data, stop)
 
-    def _learns_from(self, response: httpx.Response, sent: Json) -> bool:
+    def _broken(self, why: str) -> InfrastructureError:
+        return InfrastructureError(f"the model server at {self._place} stopped in mid-reply{why}")
+
+    def _learns_from(self, refusal: Refusal, sent: Json) -> bool:
         """Whether the refusal names a parameter of the request `sent` that is left out, or called otherwise,
         from now on.
         """
-        text = response.text
-        if response.status_code not in (400, 422) or _TOO_LONG.search(text):
+        if refusal.status not in (400, 422) or _TOO_LONG.search(refusal.words):
             return False
-        if "stop" in sent and _TOO_MANY_STOPS.search(text):
-            self._unknown.add("stop")  # `finished` ends the reply there all the same
+        if "stop" in sent and _TOO_MANY_STOPS.search(refusal.words):
+            self._unknown.add("stop")  # the reply is ended there all the same
             return True
-        if not _UNSUPPORTED.search(text):
-            return False
-        if "max_completion_tokens" in text and "max_tokens" in sent:
+        if refusal.unsupported and "max_completion_tokens" in refusal.words and "max_tokens" in sent:
             self._other_limit = True
             return True
-        unknown = [key for key in _OPTIONAL if key in sent and _names(text, key)]
-        self._unknown.update(unknown)
-        return bool(unknown)
+        unknown = refusal.parameter([key for key in sent if key in (*_OPTIONAL, *_ASKED_FOR, "tools")])
+        if unknown not in _OPTIONAL:
+            return False
+        self._unknown.add(unknown)
+        return True
 
-    def _refused(self, response: httpx.Response, sent: Json) -> Completion:
-        """Every other answer to `sent` but 200: raises, or is a reply that the provider's filter stopped."""
-        status, text = response.status_code, _redacted(response.text)
+    def _refused(self, refusal: Refusal, asked: float | None, sent: Json) -> Completion:
+        """Every other answer to `sent`: raises, or is a reply that the provider's filter stopped."""
+        status, text = refusal.status, refusal.words
         if status in (408, 409, 425, 429) or status >= 500:
-            asked = retry_after(response.headers.get("retry-after", ""), time.time())
-            raise TryAgain(f"answers with status {status}", asked)
+            said = f": {text[:200]}" if text and text != refusal.text else ""
+            raise TryAgain(f"answers with status {status}{said}", asked)
         if status in (401, 403):
             raise ModelError(
                 f"the model server at {self._place} refuses the key (status {status})",
@@ -258,18 +279,20 @@ class OpenAIModel:
             )
         if status in (400, 413, 422) and _TOO_LONG.search(text):
             raise ContextOverflow("the conversation does not fit the model's context", "lower --limit turns")
-        if status == 400 and _FILTERED.search(text):
+        if status == 400 and _FILTERED.search(refusal.text):
             return Completion("", finish_reason="content_filter")
-        refusal = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
-        asked = [key for key in _ASKED_FOR if key in sent and _names(text, key)]
-        if status in (400, 422) and asked and _UNSUPPORTED.search(text):
+        told = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
+        unknown = refusal.parameter([key for key in _ASKED_FOR if key in sent])
+        if status in (400, 422) and unknown is not None:
             raise ModelError(
-                f"the model server at {self._place} does not take {asked[0]} (status {status}): {text[:200]}",
-                f"leave {asked[0]} out, or use a server that takes it (vLLM and SGLang do)",
+                f"the model server at {self._place} does not take {unknown} (status {status}): {text[:200]}",
+                f"leave {unknown} out, or use a server that takes it (vLLM and SGLang do)",
             )
+        if "tools" in sent and refusal.of_tools:
+            raise ModelError(told, "it takes no tool calls: speak to it with --dialect deepeyes_v2")
         if self._answered:  # it can be asked, only not this
-            raise ServerError(refusal, "see what is special about the question or its pictures")
-        raise ModelError(refusal, "check that the model takes pictures and that its context is long enough")
+            raise ServerError(told, "see what is special about the question or its pictures")
+        raise ModelError(told, "check that the model takes pictures and that its context is long enough")
 
     def _known(self, body: Json) -> Json:
         """`body` as the server is known to want it."""
@@ -288,24 +311,23 @@ class OpenAIModel:
         return self._client
 
 
-async def _listen(response: httpx.Response, reply: Accumulator, on_text: OnText | None) -> None:
-    """Read an event stream to its end into `reply`."""
-    async for line in response.aiter_lines():
-        data = line.removeprefix("data:").strip()
-        if not line.startswith("data:") or not data:
-            continue
-        if data == "[DONE]":
-            return
-        piece = reply.add_event(data)
-        if piece and on_text is not None:
-            on_text(piece)
-    if not reply.finish_reason:
-        raise Unreadable("a stream that ends in the middle")
+def _written_out(completion: Completion) -> Completion:
+    """The reply with its calls as text, as the model wrote them: the server read them though no tools were
+    given to it, and a dialect of tags looks for them there.
+    """
+    written = [completion.text.rstrip()] if completion.text.strip() else []
+    for call in completion.tool_calls:
+        inside = f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments or "{}"}}}'
+        written.append(f"<tool_call>\n{inside}\n</tool_call>")
+    text = "\n".join(written)
+    return replace(completion, text=text, tool_calls=(), logprobs=None)
 
 
-def _names(text: str, parameter: str) -> bool:
-    """Whether a refusal speaks of this parameter, and not of one whose name holds its name."""
-    return re.search(rf"\b{parameter}\b", text) is not None
+def _refusal_of(error: ServerSaid) -> Refusal:
+    """What a server says in an answer with status 200; without a status of its own it may pass."""
+    words = _redacted(error.words)
+    too_long = 400 if _TOO_LONG.search(words) else 500
+    return Refusal(error.status or too_long, "", words, "")
 
 
 def _headers() -> dict[str, str]:

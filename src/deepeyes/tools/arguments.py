@@ -18,12 +18,19 @@ from itertools import islice
 from typing import Any, cast
 
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.text import MAX_DEPTH, one_line
+from deepeyes.core.text import MAX_DEPTH, one_line, read_json
 from deepeyes.tools.schema import Schema, TooComplicated, Unusable
 
 VALUES = 2_000
 """Values in one call, those inside lists and objects included."""
 LARGEST = 1e300
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
 _SHOWN = 10
 """Allowed values, or names, that are told."""
 _OPEN = frozenset(
@@ -75,6 +82,26 @@ class ArgumentCheck:
         except TooComplicated:
             return "the arguments are nested in too complicated a way: send simpler ones."
         return _sentence(min(errors, key=_rank)) if errors else ""
+
+
+def typed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with texts as the numbers, truth values, lists or objects that `schema` asks for in their
+    place: a model that writes them between tags has no other way to say of which type they are. Where the
+    schema takes a text, it stays one.
+    """
+    asked: Any = schema.get("properties")
+    named = cast("Mapping[str, Any]", asked) if isinstance(asked, Mapping) else {}
+    return {name: _as_asked(value, named.get(name)) for name, value in arguments.items()}
+
+
+def _as_asked(value: Any, asked: Any) -> Any:
+    wanted: Any = cast("Mapping[str, Any]", asked).get("type") if isinstance(asked, Mapping) else None
+    kinds = [wanted] if isinstance(wanted, str) else cast("list[Any]", wanted or [])
+    if not isinstance(value, str) or not kinds or "string" in kinds:
+        return value
+    said = read_json(value)
+    fits = any(type(said) in _TYPES.get(kind, ()) for kind in kinds if isinstance(kind, str))
+    return said if fits else value
 
 
 def _unbearable(arguments: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from deepeyes.core.actions import ToolCall, ToolSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.results import ToolResult
-from deepeyes.tools.arguments import ArgumentCheck
+from deepeyes.tools.arguments import ArgumentCheck, typed
 
 __all__ = ["Episode", "Tool", "ToolResult", "ToolSet", "spec_of"]
 
@@ -96,7 +96,8 @@ class ToolSet:
                 f"you have {', '.join(self._tools)}" if self._tools else "you have none, so answer directly"
             )
             return ToolResult("error", stderr=f"There is no tool of that name: {known}.")
-        problem = self._checks[call.name].problem(call.arguments)
+        arguments = typed(call.arguments, tool.parameters)
+        problem = self._checks[call.name].problem(arguments)
         if problem:
             return ToolResult("error", stderr=f"{tool.name}: {problem}")
-        return await tool.run(call.arguments, episode)
+        return await tool.run(arguments, episode)

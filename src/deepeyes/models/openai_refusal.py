@@ -1,0 +1,110 @@
+"""What a server's refusal speaks of: its words, and the one parameter of the request that it does not take.
+
+What always holds: only a parameter that was sent is found, and only one; a body that is echoed in the refusal
+names nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from deepeyes.models.openai_reply import error_words
+
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|does not (?:take|accept|know)|unknown|unrecogni|not permitted|not allowed"
+    r"|extra|unexpected|not a valid (?:parameter|argument|field)|invalid (?:parameter|argument|field)",
+    re.IGNORECASE,
+)
+_NO_TOOLS = re.compile(
+    r"tool.?choice|enable-auto-tool|tool-call-parser|\btools?\b.{0,60}not|not.{0,60}\btools?\b", re.I | re.S
+)
+_NEAR = 100
+"""Characters between a parameter's name and the word that says it is not taken."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A refusal of a request, read once."""
+
+    status: int
+    text: str
+    """The whole body in one line."""
+    words: str
+    """The message in it; the body itself if it is no error object."""
+    named: str
+    """The parameter that the error object names in a field of its own; empty if it names none."""
+
+    @property
+    def unsupported(self) -> bool:
+        """Whether it says that something is not known, and not that a value is wrong."""
+        return _UNSUPPORTED.search(self.words) is not None
+
+    @property
+    def of_tools(self) -> bool:
+        return _NO_TOOLS.search(self.words) is not None
+
+    def parameter(self, sent: Collection[str]) -> str | None:
+        """The one of the `sent` parameters that it says is not taken; None if it speaks of none of them."""
+        if not self.unsupported:
+            return None
+        if self.named in sent:
+            return self.named
+        for words in (_without_braces(self.words), self.words):
+            marks = [(m.start(), m.end()) for m in _UNSUPPORTED.finditer(words)]
+            near = [
+                (gap, name)
+                for name in sent
+                for said in re.finditer(rf"(?<![\w.]){re.escape(name)}\b", words)
+                for start, end in marks
+                if (gap := max(start - said.end(), said.start() - end, 0)) <= _NEAR
+            ]
+            if near:
+                return min(near)[1]
+        return None
+
+
+def read_refusal(status: int, body: str) -> Refusal:
+    """The refusal in the body of an answer. Any text will do."""
+    try:
+        data: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        data = None
+    text = " ".join(body.split())
+    return Refusal(status, text, _validation(data) or error_words(data) or text, _named(data))
+
+
+def _named(data: Any) -> str:
+    error = _fields(_fields(data).get("error")) or _fields(data)
+    named = error.get("param") or _place(error)
+    return named.rpartition(".")[2] if isinstance(named, str) else ""
+
+
+def _validation(data: Any) -> str:
+    """The words of FastAPI's list of what is wrong, each with its place."""
+    problems = _fields(data).get("detail")
+    if not isinstance(problems, list):
+        return ""
+    told = [_fields(one) for one in cast("list[Any]", problems)]
+    return "; ".join(f"{one.get('loc', '')}: {one.get('msg', '')}" for one in told[:5] if one)
+
+
+def _place(error: Mapping[str, Any]) -> object:
+    problems = error.get("detail")
+    first = _fields(cast("list[Any]", problems)[0]) if isinstance(problems, list) and problems else {}
+    place = first.get("loc")
+    return cast("list[Any]", place)[-1] if isinstance(place, list) and place else None
+
+
+def _without_braces(text: str) -> str:
+    """`text` without what stands in braces: the request that some servers repeat."""
+    while (less := re.sub(r"\{[^{}]*\}", " ", text)) != text:
+        text = less
+    return text
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}

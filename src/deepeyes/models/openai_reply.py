@@ -1,0 +1,342 @@
+"""What comes back from a chat-completions server as pure functions: JSON and event streams to a Completion.
+
+What always holds: whatever a server sends, reading it gives a Completion or raises `Unreadable` or
+`ServerSaid`; no other exception leaves this file. A thought that comes apart from the words is put in front
+of them with its tags made inert, so nothing that it quotes ends or begins anything. Servers cut the stop
+string off; it is put back unless the reply was cut, so a reply looks the same whoever generated it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from deepeyes.core.actions import RawToolCall
+from deepeyes.core.text import tidy
+from deepeyes.core.trace import Usage
+from deepeyes.dialects.neutralise import neutralise
+from deepeyes.models.base import Completion
+
+_ENDS = {
+    "length": "length max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length"
+    " model_length token_limit incomplete truncated",
+    "content_filter": "content_filter content_filtered safety refusal recitation blocklist prohibited_content"
+    " spii image_safety guardrail_intervened sensitive",
+    "tool_calls": "tool_calls tool_call function_call tool_use",
+    "failed": "abort aborted cancel cancelled canceled error network_error insufficient_system_resource",
+}
+_END_OF = {name: end for end, names in _ENDS.items() for name in names.split()}
+"""What servers call the end of a reply, by what it means. With every other name it ended by itself."""
+_NEWLINE = re.compile(rb"\r\n|\r|\n")
+
+
+class Unreadable(Exception):
+    """The server's answer is not a chat completion."""
+
+
+class ServerSaid(Exception):
+    """The answer is an error, whatever its status: `words` are the server's, `status` 0 if it names none."""
+
+    def __init__(self, words: str, status: int = 0) -> None:
+        super().__init__(words)
+        self.words = words
+        self.status = status
+
+
+def read_completion(data: Any, stop: Sequence[str] = ()) -> Completion:
+    """A whole (not streamed) answer."""
+    fields = _mapping(data)
+    choice = _first_choice(fields)
+    reply = Accumulator()
+    reply.add_message(_mapping(choice.get("message")))
+    reply.add_end(choice)
+    reply.add_logprobs(choice.get("logprobs"))
+    reply.usage = _usage(fields.get("usage"))
+    return reply.completion(stop)
+
+
+def finished(completion: Completion, stopped_by: object, stop: Sequence[str]) -> Completion:
+    """The reply cut where its first stop string ends, or with the one that the server cut off put back.
+
+    What stands in the thought that opens a reply does not count. Log-probabilities of a reply that is cut are
+    dropped: which of them belong to what is left is not known.
+    """
+    text = completion.text
+    begin = _after_thought(text, stop)
+    ends = [place + len(mark) for mark in stop if (place := text.find(mark, begin)) >= 0]
+    if ends:
+        logprobs = completion.logprobs if min(ends) == len(text) else None
+        return replace(completion, text=text[: min(ends)], finish_reason="stop", logprobs=logprobs)
+    if isinstance(stopped_by, str) and stopped_by in stop:
+        return replace(completion, text=text + stopped_by, finish_reason="stop")
+    if completion.finish_reason not in ("length", "content_filter"):
+        opened = [
+            (place, mark) for mark in stop if (place := text.rfind(mark.replace("</", "<", 1), begin)) >= 0
+        ]
+        if opened:
+            mark = max(opened)[1]
+            sent = next((n for n in range(len(mark) - 1, 1, -1) if text.endswith(mark[:n])), 0)
+            return replace(completion, text=text + mark[sent:])
+    return completion
+
+
+def _after_thought(text: str, stop: Sequence[str]) -> int:
+    """Where the words begin behind a thought that the reply opens with; 0 if it opens with none."""
+    opened, closed = text.find("<think>"), text.find("</think>")
+    if closed < 0 or opened > closed:
+        return 0
+    before, behind = text[: max(opened, 0)], closed + len("</think>")
+    if any(mark in before for mark in stop):
+        return 0
+    return behind if opened >= 0 or any(mark.replace("</", "<", 1) in text[behind:] for mark in stop) else 0
+
+
+@dataclass
+class Accumulator:
+    """A reply that comes in pieces."""
+
+    text: str = ""
+    thought: str = ""
+    """What servers with a reasoning parser send apart from the text."""
+    end: str = ""
+    """Why the reply ended, in the words of `Completion.finish_reason`; empty while it goes on."""
+    stopped_by: object = None
+    usage: Usage = Usage()
+    calls: list[RawToolCall] = field(default_factory=list[RawToolCall])
+    logprobs: list[float] = field(default_factory=list[float])
+    _places: dict[int, int] = field(default_factory=dict[int, int])
+    """A streamed call's index to its place in `calls`."""
+
+    def add_event(self, event: Any) -> str:
+        """Take one event of a stream; returns the new text."""
+        fields = _mapping(event)
+        if fields.get("usage"):
+            self.usage = _usage(fields["usage"])
+        if not fields.get("choices"):
+            _check_error(fields)
+            return ""
+        choice = _first_choice(fields)
+        before = len(self.text)
+        delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
+        self._add_words(delta)
+        for number, piece in enumerate(_list(delta.get("tool_calls"))):
+            self._add_piece(_mapping(piece), number)
+        if legacy := _mapping(delta.get("function_call")):
+            self._add_piece({"function": legacy}, 0)
+        self.add_logprobs(choice.get("logprobs"))
+        self.add_end(choice)
+        return self.text[before:]
+
+    def add_message(self, message: Mapping[str, Any]) -> None:
+        """Take a whole message."""
+        self._add_words(message)
+        calls = [_mapping(call) for call in _list(message.get("tool_calls"))]
+        legacy = _mapping(message.get("function_call"))
+        self.calls += [_call(call) for call in (calls or ([{"function": legacy}] if legacy else []))]
+
+    def add_end(self, choice: Mapping[str, Any]) -> None:
+        self.end = _end(choice.get("finish_reason")) or self.end
+        self.stopped_by = stopped_by(choice) or self.stopped_by
+
+    def add_logprobs(self, logprobs: Any) -> None:
+        for token in _list(_mapping(logprobs).get("content")):
+            value = _mapping(token).get("logprob")
+            if isinstance(value, int | float):
+                self.logprobs.append(float(value))
+
+    def completion(self, stop: Sequence[str] = ()) -> Completion:
+        said = Completion(
+            text=self.text,
+            finish_reason=self.end or "stop",
+            logprobs=tuple(self.logprobs) or None,
+            usage=self.usage,
+            tool_calls=tuple(replace_arguments(call) for call in self.calls),
+        )
+        said = finished(said, self.stopped_by, stop)
+        thought = neutralise(self.thought)
+        return replace(said, text=f"<think>{thought}</think>\n{said.text}") if thought else said
+
+    def _add_words(self, message: Mapping[str, Any]) -> None:
+        text, thought = _words(message.get("content"))
+        self.text += text or _string(message.get("refusal"))
+        apart = _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
+        self.thought += thought or apart or _string(message.get("thinking"))
+
+    def _add_piece(self, piece: Mapping[str, Any], number: int) -> None:
+        """A piece of a call: a further one under its index, or a new call, which some servers put under an
+        index that is taken.
+        """
+        index = piece.get("index", number)
+        index = index if isinstance(index, int) else number
+        new = _call(piece)
+        place = self._places.get(index)
+        known = None if place is None else self.calls[place]
+        if known is None or place is None or _is_another(known, new):
+            self._places[index] = len(self.calls)
+            self.calls.append(new)
+            return
+        name = new.name if new.name.startswith(known.name) else known.name + new.name
+        self.calls[place] = RawToolCall(
+            id=known.id or new.id, name=name or known.name, arguments=known.arguments + new.arguments
+        )
+
+
+def _is_another(known: RawToolCall, new: RawToolCall) -> bool:
+    """Whether a piece begins another call: it has another id, or a name after arguments that are whole."""
+    if new.id and known.id and new.id != known.id:
+        return True
+    whole = bool(known.arguments) and isinstance(_json(known.arguments), dict)
+    return whole and bool(new.name) and bool(new.arguments.strip())
+
+
+def _call(call: Mapping[str, Any]) -> RawToolCall:
+    function = _mapping(call.get("function")) or call
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
+    return RawToolCall(id=_string(call.get("id")), name=_string(function.get("name")), arguments=text)
+
+
+def replace_arguments(call: RawToolCall) -> RawToolCall:
+    """The call with arguments that were encoded twice encoded once."""
+    inner = _json(call.arguments)
+    twice = isinstance(inner, str) and isinstance(_json(inner), dict)
+    return call.model_copy(update={"arguments": inner}) if twice else call
+
+
+async def event_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """The JSON of each event of a stream; None, and nothing more, for the mark `[DONE]`.
+
+    Lines end where HTML's event streams end them, and at no other character. Raises `Unreadable` for an event
+    that is no JSON.
+    """
+    pending = ""
+    async for line in _lines(chunks):
+        name, _, value = line.partition(":")
+        if name == "data":
+            pending = f"{pending}\n{value.removeprefix(' ')}" if pending else value.removeprefix(" ")
+            if pending.strip() == "[DONE]":
+                yield None
+                return
+            if (event := _json(pending)) is not None:
+                pending = ""
+                yield event
+        elif not line.strip() and pending.strip():
+            raise Unreadable("a damaged event")
+    if pending.strip():
+        raise Unreadable("a damaged event")
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = _NEWLINE.split(rest + chunk)
+        for line in lines:
+            yield line.decode("utf-8", "replace")
+    yield rest.decode("utf-8", "replace")
+
+
+def stopped_by(choice: Mapping[str, Any]) -> object:
+    """The stop string that ended a reply, as vLLM or as SGLang tells it; else a token's id or nothing."""
+    return choice.get("stop_reason") or choice.get("matched_stop")
+
+
+def error_words(data: Any) -> str:
+    """The words of an error object in any of the usual shapes; empty if it is none."""
+    fields = _mapping(data)
+    error = fields.get("error") or (fields if fields.get("object") == "error" else None)
+    for holder in (error, fields.get("detail"), fields.get("message")):
+        if isinstance(holder, str) and holder.strip():
+            return tidy(holder, 500)
+        inner = _mapping(holder)
+        words = inner.get("message") or inner.get("msg") or inner.get("detail")
+        if isinstance(words, str) and words.strip():
+            return tidy(words, 500)
+    return tidy(json.dumps(error), 500) if error else ""
+
+
+def _check_error(fields: Mapping[str, Any]) -> None:
+    words = error_words(fields) if "error" in fields or fields.get("object") == "error" else ""
+    if words:
+        error = _mapping(fields.get("error")) or fields
+        codes = (error.get("code"), error.get("status"), fields.get("status"))
+        status = next((code for code in map(_status, codes) if code), 0)
+        raise ServerSaid(words, status)
+
+
+def _status(code: Any) -> int:
+    text = str(code) if isinstance(code, int | str) else ""
+    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() and text >= "400" else 0
+
+
+def _end(name: Any) -> str:
+    """What a server's name for the end of a reply means; empty while it goes on."""
+    name = _mapping(name).get("type", name)
+    if not isinstance(name, str) or not name:
+        return ""
+    end = _END_OF.get(name.strip().lower(), "stop")
+    if end == "failed":
+        raise Unreadable(f"a reply that it ended with {tidy(name, 40)!r}")
+    return end
+
+
+def _words(content: Any, depth: int = 4) -> tuple[str, str]:
+    """(text, thought) of a message's content: a string, or parts, of which some may be thoughts and some may
+    hold parts themselves, `depth` levels of them.
+    """
+    if isinstance(content, str) or depth == 0:
+        return _string(content), ""
+    text = thought = ""
+    for part in [content] if isinstance(content, dict) else _list(content):
+        if isinstance(part, str):
+            text += part
+            continue
+        fields = _mapping(part)
+        kind = _string(fields.get("type"))
+        if kind in ("thinking", "reasoning", "thought", "reasoning_content") or fields.get("thought") is True:
+            held = [fields.get(key) for key in ("thinking", "reasoning", "summary", "content", "text", kind)]
+            thought += next((words for one in held if (words := "".join(_words(one, depth - 1)))), "")
+        else:
+            text += _string(fields.get("text")) or "".join(_words(fields.get("content"), depth - 1))
+    return text, thought
+
+
+def _first_choice(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = _list(fields.get("choices"))
+    if not choices or not isinstance(choices[0], dict):
+        _check_error(fields)
+        raise Unreadable("an answer without choices")
+    choice = cast("Mapping[str, Any]", choices[0])
+    _check_error(choice)
+    return choice
+
+
+def _usage(value: Any) -> Usage:
+    counts = _mapping(value)
+    prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
+    return Usage(
+        prompt_tokens=prompt if isinstance(prompt, int) else 0,
+        completion_tokens=completion if isinstance(completion, int) else 0,
+    )
+
+
+def _json(text: str) -> Any:
+    """The JSON value in `text`; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
