@@ -406,7 +406,7 @@ ECHO = json.dumps(
         {"error": {"message": f"Request {ECHO} holds an unknown argument: seed"}},
         {
             "error": {
-                "message": 'Unknown argument in {"temperature": 0, "seed": 0}, which is not allowed: seed'
+                "message": 'Unknown argument in {"temperature": 0, "seed": 0}: seed'
             }
         },
         {

@@ -90,7 +90,7 @@ def typed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     schema takes a text, it stays one.
     """
     asked: Any = schema.get("properties")
-    named = cast("Mapping[str, Any]", asked) if isinstance(asked, Mapping) else {}
+    named = cast("Mapping[str, Any]", asked if isinstance(asked, Mapping) else {})
     return {name: _as_asked(value, named.get(name)) for name, value in arguments.items()}
 
 
