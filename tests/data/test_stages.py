@@ -63,11 +63,12 @@ CHOICES = "Which colour is the car?\nA. red\nB. dark blue\nC. green\nAnswer with
         (CHOICES, "Dark Blue.", (), ("Which colour is the car?", "dark blue")),
         ("<image>\nHow many?", "c", ("one", "two", "3"), ("How many?", "3")),
         ("How many? Please select the correct option.", "B", ("1", "2"), ("How many?", "2")),
-        ("Plain <image1> question?", "yes", (), ("Plain  question?", "yes")),
+        ("Plain <image1> question?", "yes", (), ("Plain image_1 question?", "yes")),
     ],
 )
 def test_questions_are_opened(question: str, answer: str, options: Any, opened: tuple[str, str]) -> None:
-    (done,) = apply(Normalisation(), [item(question=question, answer=answer, options=options)])
+    asked = item(question=question, answer=answer, options=options, images=(REF,))
+    (done,) = apply(Normalisation(), [asked])
     assert done.kept and (done.task.question, done.task.answer) == opened and not done.options
 
 
@@ -85,7 +86,8 @@ def test_questions_are_opened(question: str, answer: str, options: Any, opened: 
     ],
 )
 def test_questions_that_cannot_be_opened(question: str, answer: str, options: Any, why: str) -> None:
-    assert reason(Normalisation(), item(question=question, answer=answer, options=options)) == why
+    one = item(question=question, answer=answer, options=options, images=(REF,))
+    assert reason(Normalisation(), one) == why
 
 
 @pytest.mark.parametrize(
