@@ -12,9 +12,9 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.images import ImageStore
@@ -40,10 +40,10 @@ class Grading(Config):
 
     judges: tuple[str, ...] = ()
     """Models as in `deepeyes ask --model`, asked only where the rules are unsure. None: that stays unsure."""
-    votes: int = Field(default=1, ge=1, le=99)
-    """How often each judge is asked; more than once needs a temperature above 0."""
     sampling: Sampling = Sampling()
     """How judges draw their replies."""
+    votes: int = Field(default=1, ge=1, le=99)
+    """How often each judge is asked; more than once needs a temperature above 0."""
     max_tokens: int = Field(default=1024, ge=1)
     """Of a judge's reply, its reasoning included."""
     seconds: float = Field(default=300.0, gt=0)
@@ -58,15 +58,20 @@ class Grading(Config):
     def _one_judge(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _votes_differ(self) -> Self:
-        if len(set(self.judges)) < len(self.judges):
-            raise ValueError("a judge is named twice: name it once, with votes = 2")
-        if self.votes > 1 and self.sampling.temperature == 0:
-            raise ValueError(
-                "several votes at temperature 0 are all the same: set sampling.temperature = 0.7"
-            )
-        return self
+    @field_validator("judges")
+    @classmethod
+    def _named_once(cls, judges: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(judges)) < len(judges):
+            raise ValueError("a judge is named twice, give it more votes instead")
+        return judges
+
+    @field_validator("votes")
+    @classmethod
+    def _votes_differ(cls, votes: int, others: ValidationInfo) -> int:
+        sampling = others.data.get("sampling")
+        if votes > 1 and isinstance(sampling, Sampling) and sampling.temperature == 0:
+            raise ValueError("at temperature 0 all votes of a judge are the same, raise sampling.temperature")
+        return votes
 
     def check_models(self) -> None:
         """Raises `ModelError` for a judge that no model can be, without loading any."""
