@@ -18,6 +18,7 @@ from rich.table import Table
 
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import Temperature
+from deepeyes.core.errors import InputError
 from deepeyes.eval.judging import RULES, Measured, measure
 from deepeyes.eval.people import Columns, PeoplesVerdict, read_verdicts
 from deepeyes.grading.grader import Grading, open_judges
@@ -49,6 +50,8 @@ def agreement(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """How far judges, the rules, and both agree with people, and what else moves the judges."""
+    if votes > 1 and temperature == 0:
+        raise InputError("at temperature 0 all votes of a judge are the same", "give --temperature 0.7")
     settings = Grading.load(
         None,
         [
@@ -141,7 +144,7 @@ def _print(told: dict[str, Any]) -> None:
 
 
 def _bias_table(biases: dict[str, Any], short: dict[str, str]) -> Table:
-    table = _table("judge", "answers", "n", "says right", "says other")
+    table = _table("judge", "answers", "n", "says right", "changed")
     words = {"as_given": "as given", "answer_first": "before the reference", "padded": "in idle words"}
     for name, row in biases.items():
         for key, shown in words.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepeyes.agent.many import at_most
@@ -96,14 +96,13 @@ class Bias:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Measured:
     """All that was said, in the order of the answers."""
 
     rows: Sequence[PeoplesVerdict]
-    judges: tuple[str, ...]
-    rules: list[Outcome] = field(default_factory=list[Outcome])
-    said: dict[str, list[Said]] = field(default_factory=dict[str, list[Said]])
+    rules: list[Outcome]
+    said: dict[str, list[Said]]
     """Judge to what it said."""
 
     def agreements(self) -> dict[str, Agreement]:
@@ -169,11 +168,10 @@ async def measure(
             on_done()
 
     await at_most(concurrency, range(len(rows)), work)
-    names = tuple(judge.name for judge in judges)
+    names = _names(judges)
     ordered = [done[place] for place in range(len(rows))]
     return Measured(
         rows,
-        names,
         [rule for rule, _ in ordered],
         {name: [said[number] for _, said in ordered] for number, name in enumerate(names)},
     )
@@ -217,6 +215,15 @@ def _with_image(row: PeoplesVerdict, images: ImageStore) -> PeoplesVerdict:
     assert row.image is not None
     ref = images.put(load_image(row.image).image)
     return replace(row, task=row.task.model_copy(update={"images": (ref,)}))
+
+
+def _names(judges: Sequence[Judge]) -> list[str]:
+    """The names of their models, which hold no credentials; with a number where a name comes again."""
+    names: list[str] = []
+    for judge in judges:
+        before = sum(other.model.name == judge.model.name for other in judges[: len(names)])
+        names.append(f"{judge.model.name} ({before + 1})" if before else judge.model.name)
+    return names
 
 
 def _probe(outcomes: Sequence[Outcome], plain: Sequence[Outcome]) -> Probe:
