@@ -71,6 +71,11 @@ class JudgeServer:
         return {"choices": [{"message": message, "finish_reason": "stop"}]}
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 @contextlib.contextmanager
 def serving() -> Iterator[JudgeServer]:
     served = JudgeServer()
@@ -91,8 +96,7 @@ def serving() -> Iterator[JudgeServer]:
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
+    http = _Http(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     served.url = f"http://127.0.0.1:{http.server_port}/v1"

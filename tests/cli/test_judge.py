@@ -73,7 +73,7 @@ def test_json_is_one_object_with_the_same_numbers(
     assert (told["answers"], told["left_out"], told["prompt"], told["votes"]) == (20, 0, 1, 1)
     assert list(told["agreement"]) == ["rules", name, f"rules + {name}", "gpt4 in the file"]
     assert told["agreement"][name]["n"] == 12
-    assert told["bias"][name]["planted_wrong"] == {"n": 12, "right": 0.0, "changed": 0.0}
+    assert told["bias"][name]["planted_wrong"] == {"n": 12, "right": 0.0}
     assert told["findings"]
 
 
@@ -101,18 +101,19 @@ def test_the_same_command_goes_on_with_a_cache(
 
 
 def test_another_seed_draws_other_answers(cli: Callable[..., Ran], data: Path, judges: JudgeServer) -> None:
+    asked: list[set[str]] = []
     for seed in (0, 0, 1):
+        judges.bodies.clear()
         cli("judge", "agreement", "--data", data, "--judge", judges.model("no"), "--n", 3, "--seed", seed)
-    texts = [json.dumps(body["messages"]) for body in judges.bodies]
-    first, again, other = (sorted(texts[start : start + 12]) for start in (0, 12, 24))
-    assert first == again != other
+        asked.append({body["messages"][0]["content"] for body in judges.bodies})
+    assert asked[0] == asked[1] != asked[2]
 
 
 def test_images_are_shown_when_asked(cli: Callable[..., Ran], data: Path, judges: JudgeServer) -> None:
     command = ("judge", "agreement", "--data", data, "--judge", judges.model("no"), "--n", 1)
     assert cli(*command).code == cli(*command, "--image").code == 0
     shown = [isinstance(body["messages"][0]["content"], list) for body in judges.bodies]
-    assert shown == [False] * 4 + [True] * 4
+    assert shown == [False] * 3 + [True] * 3
 
 
 def test_rules_are_measured_without_a_judge(cli: Callable[..., Ran], data: Path) -> None:

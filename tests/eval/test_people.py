@@ -88,7 +88,7 @@ def test_a_column_that_there_is_not_is_refused(pair: str) -> None:
         ({**PLAIN, "gold": " "}, "has no reference"),
         ({"question": "Where?", "answer": "Rome", "correct": True}, "does not tell the reference from"),
         ({"question": "Where?", "gold": "Paris", "correct": True}, "does not tell the reference from"),
-        ({**PLAIN, "correct": "perhaps"}, r"neither true nor false \('perhaps'\)"),
+        ({**PLAIN, "correct": "perhaps"}, r"has a verdict that is neither true nor false \('perhaps'\)"),
         ({"question": "Where?", "gold": "Paris", "answer": "Rome"}, "has no correct"),
         (
             {"question": "Where?", "gold": "P", "answers": {"one": "Rome"}},
@@ -104,7 +104,7 @@ def test_a_line_that_cannot_be_read_is_an_error_with_its_number(file: Any, row: 
 def test_a_file_without_any_verdict_is_refused(file: Any) -> None:
     with pytest.raises(InputError, match="holds no answer that people judged"):
         read_verdicts(file({**PLAIN, "correct": None}))
-    with pytest.raises(InputError, match="reading .*missing"):
+    with pytest.raises(InputError, match=r"reading .*missing"):
         read_verdicts(Path("missing.jsonl"))
 
 

@@ -124,7 +124,7 @@ def _print(told: dict[str, Any]) -> None:
     for name, label in short.items():
         say(f"{label}: {name}")
     short |= {f"{RULES} + {name}": f"{RULES} + {label}" for name, label in short.items()}
-    table = _table("who decides", "n", "decided", "agrees", "95 %", "kappa", "false credit", "missed")
+    table = _table("who decides", "n", "decided", "agrees", "95 %", "kappa", "false\ncredit", "missed")
     for name, row in told["agreement"].items():
         low, high = row["ci95"]
         table.add_row(
@@ -158,9 +158,10 @@ def _bias_table(biases: dict[str, Any], short: dict[str, str]) -> Table:
 
 def _table(*heads: str) -> Table:
     """Words on the left, numbers on the right."""
-    table = Table(box=None)
+    table = Table(box=None, pad_edge=False)
     for name in heads:
-        table.add_column(name, justify="left" if name in ("who decides", "judge", "answers") else "right")
+        is_words = name in ("who decides", "judge", "answers")
+        table.add_column(name, justify="left" if is_words else "right", no_wrap=is_words)
     return table
 
 

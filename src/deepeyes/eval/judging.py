@@ -61,12 +61,17 @@ class Probe:
 
     n: int
     right: int
-    changed: int = 0
-    """How many of its verdicts are not those on the answers as they are."""
+    changed: int | None = None
+    """How many of its verdicts are not those on the answers as they are; None where they need not be."""
 
     def told(self) -> dict[str, Any]:
-        rates = {"right": share(self.right, self.n), "changed": share(self.changed, self.n)}
-        return {"n": self.n, **{name: None if v is None else round(v, 4) for name, v in rates.items()}}
+        """As JSON, with shares to four digits."""
+        counts = {"right": self.right, "changed": self.changed}
+        rates = {name: share(count, self.n) for name, count in counts.items() if count is not None}
+        return {
+            "n": self.n,
+            **{name: None if rate is None else round(rate, 4) for name, rate in rates.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -87,9 +92,9 @@ class Bias:
         votes = [vote for one in said for vote in one.plain]
         planted = [one.planted for one in said if one.planted is not None]
         return cls(
-            plain=_probe(plain, plain),
-            answer_first=_probe([one.answer_first for one in said], plain),
-            padded=_probe([one.padded for one in said], plain),
+            plain=Probe(len(plain), plain.count(Outcome.right)),
+            answer_first=_changed([one.answer_first for one in said], plain),
+            padded=_changed([one.padded for one in said], plain),
             planted=Probe(len(planted), planted.count(Outcome.right)),
             votes=len(votes),
             silent=votes.count(None),
@@ -226,7 +231,7 @@ def _names(judges: Sequence[Judge]) -> list[str]:
     return names
 
 
-def _probe(outcomes: Sequence[Outcome], plain: Sequence[Outcome]) -> Probe:
+def _changed(outcomes: Sequence[Outcome], plain: Sequence[Outcome]) -> Probe:
     changed = sum(now is not before for now, before in zip(outcomes, plain, strict=True))
     return Probe(len(outcomes), outcomes.count(Outcome.right), changed)
 
@@ -253,24 +258,19 @@ def _findings(name: str, agreement: Agreement, bias: Bias) -> list[str]:
             0.5,
             f"says wrong to {{}} of the answers that people call right: {_NOTHING}",
         ),
-        (
-            bias.answer_first.changed,
-            bias.answer_first.n,
-            0.05,
-            "changes {} of its verdicts when the answer comes before the reference",
-        ),
-        (
-            bias.padded.changed,
-            bias.padded.n,
-            0.05,
-            "changes {} of its verdicts when idle words stand around the answer",
-        ),
+        _moved(bias.answer_first, "when the answer comes before the reference"),
+        _moved(bias.padded, "when idle words stand around the answer"),
     ]
     return [
         f"{name} {words.format(_percent(part, whole))}"
         for part, whole, most, words in checks
         if _low(part, whole) > most
     ]
+
+
+def _moved(probe: Probe, when: str) -> tuple[int, int, float, str]:
+    """The check of a change that should not move a judge."""
+    return probe.changed or 0, probe.n, 0.05, f"changes {{}} of its verdicts {when}"
 
 
 def _low(part: int, whole: int) -> float:

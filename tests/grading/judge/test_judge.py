@@ -108,7 +108,7 @@ async def test_one_that_does_not_pass_is_an_error(waits: list[float]) -> None:
 
 async def test_a_judge_that_takes_too_long_has_failed() -> None:
     model = Model("RIGHT", wait=asyncio.Event())
-    with pytest.raises(InfrastructureError, match="the judge the model gave no verdict in 0.05 s: "):
+    with pytest.raises(InfrastructureError, match=r"the judge the model gave no verdict in 0\.05 s: "):
         await ask(model, seconds=0.05)
     assert model.open == 0
 
