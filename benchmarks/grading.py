@@ -1,17 +1,20 @@
 """How right grading by rule is: `python -m benchmarks.grading --data DIR`.
 
 It is measured against the verdicts of benchmarks and of people. DIR holds the files that
-`benchmarks/verdict_rows.py` reads; a file that is not there is named and its set skipped. With --json one object
-is printed:
+`benchmarks/verdict_rows.py` reads; a file that is not there is named and its set skipped. With --json one
+object is printed:
 
-- `sets`: `grade` on the whole reply: rules and maths alone, no judge. `decided` is the share of rows that it calls
-  right or wrong, `agreement` the share of the decided that the verdict agrees with, `false_credit` the share of
-  all rows that it calls right and the verdict wrong, `missed` the share of all rows that it calls wrong and the
-  verdict right, `found` the share of what the verdict calls right that it calls right too. Each has its 95 %
-  Wilson interval beside it. The facts (evouna, nq301) have `wrong_said`: how many rows it calls wrong although
-  the answer is neither empty nor a refusal. `*_extraction` is `grade` on what the benchmark took out of the reply.
+- `sets`: `grade` on the whole reply: rules and maths alone, no judge. `decided` is the share of rows that it
+  calls right or wrong, `agreement` the share of the decided that the verdict agrees with, `false_credit` the
+  share of all rows that it calls right and the verdict wrong, `missed` the share of all rows that it calls
+  wrong and the verdict right, `found` the share of what the verdict calls right that it calls right too. Each
+  has its 95 % Wilson interval beside it. The facts (evouna, nq301) have `wrong_said`: how many rows it calls
+  wrong although the answer is neither empty nor a refusal. `*_extraction` is `grade` on what the benchmark
+  took out of the reply.
 - `scorers`: the published rules of `deepeyes.grading.scorers` against the committed verdicts: `equal` of `n`,
-  which ids are `different`, and the `known_faults` of the rule.
+  which ids are `different`, and the `known_faults` of the rule. They are given what the benchmark took out of
+  the reply, by rule, model or draw; `replies` is the same for whole replies, `left` of which the rule leaves
+  to a model or to chance. `right_by_rule`, `right_by_grade` and `unsure_by_grade` set the rule beside ours.
 - `speed`: verdicts a second on one core, of answers that were not seen before; `maths`: pairs a second.
 
 Verdicts of a benchmark are its rule's, not the truth: an extractor that fails calls a right answer wrong.
@@ -41,9 +44,19 @@ from deepeyes.core.task import Task
 from deepeyes.core.text import one_line
 from deepeyes.core.verdict import Verdict
 from deepeyes.grading.rules import grade
+from deepeyes.grading.scorers.registry import scorer_named
 
 FACTS = ("evouna", "nq301")
 TALKED = ("mmmu_pro", "blink", "mathv", "mathvista", "logicvista")
+SCORERS = {
+    "mmmu_pro": "mmmu_pro",
+    "blink": "blink",
+    "mathv": "mathv",
+    "mathvista": "mathvista",
+    "mathvista_2023": "mathvista",
+    "logicvista": "logicvista",
+}
+"""Published rule to the set whose verdicts it gave."""
 NOTHING_SAID = ("no answer", "refused")
 """The reasons of a wrong that needs no reading of an answer."""
 SAMPLE = 4_000
@@ -106,6 +119,7 @@ def measure(
             report["sets"][f"{name}_{group}"] = _figures(part, options.by_model)
         if name in FACTS:
             report["sets"][name]["wrong_said"] = sum(map(_wrong_said, results))
+    report["scorers"] = {name: _compared(name, graded[of]) for name, of in SCORERS.items() if of in graded}
     return report, graded
 
 
@@ -124,6 +138,35 @@ def _verdict(task: Task, answer: str) -> Verdict:
 def _wrong_said(result: Graded) -> bool:
     said_nothing = not result.answer.strip() or result.verdict.reason in NOTHING_SAID
     return result.verdict.is_wrong and not said_nothing
+
+
+def _compared(name: str, results: Sequence[Graded]) -> dict[str, Any]:
+    """The published rule of that name against the verdicts committed with it, and our own beside it."""
+    scorer = scorer_named(name)
+    rows = [result.row for result in results]
+    replies = {row.id: scorer.score(row.task, row.response) for row in rows}
+    taken = {row.id: scorer.score_taken(row.task, row.extraction) for row in rows}
+    return {
+        "set": SCORERS[name],
+        "source": scorer.source,
+        **_against(rows, taken),
+        "replies": _against(rows, replies),
+        "right_by_rule": share(sum(row.correct for row in rows), len(rows)),
+        "right_by_grade": share(sum(result.verdict.is_right for result in results), len(rows)),
+        "unsure_by_grade": share(sum(result.verdict.is_unsure for result in results), len(rows)),
+        "known_faults": scorer.known_faults,
+    }
+
+
+def _against(rows: Sequence[VerdictRow], verdicts: dict[str, Verdict]) -> dict[str, Any]:
+    decided = [row for row in rows if not verdicts[row.id].is_unsure]
+    different = [row.id for row in decided if verdicts[row.id].is_right != row.correct]
+    return {
+        "n": len(rows),
+        "left": len(rows) - len(decided),
+        "equal": len(decided) - len(different),
+        "different": different,
+    }
 
 
 def _figures(results: Sequence[Graded], by_model: bool) -> dict[str, Any]:
@@ -191,7 +234,7 @@ def _half(row: VerdictRow) -> int:
 
 
 def _print(report: dict[str, Any], graded: dict[str, list[Graded]], options: argparse.Namespace) -> None:
-    console = Console(width=max(160, shutil.get_terminal_size().columns))
+    console = Console(width=max(180, shutil.get_terminal_size().columns))
     table = Table(title="grade against the verdicts (share of rows, 95 % interval)")
     for column in ("set", "n", "decided", "agreement", "false credit", "missed", "found", "wrong said"):
         table.add_column(column, justify="left" if column == "set" else "right")
@@ -202,6 +245,7 @@ def _print(report: dict[str, Any], graded: dict[str, list[Graded]], options: arg
     console.print(table)
     for file in report["missing"]:
         console.print(f"{file} is missing: its set was skipped", markup=False)
+    _print_scorers(console, report["scorers"])
     for name, results in graded.items():
         shown = [result for result in results if _to_show(result, options.what)]
         for result in shown[: options.show]:
@@ -209,6 +253,28 @@ def _print(report: dict[str, Any], graded: dict[str, list[Graded]], options: arg
     for name in ("speed", "maths"):
         if name in report:
             console.print(f"{name}, a second: {report[name]}", markup=False)
+
+
+def _print_scorers(console: Console, scorers: dict[str, Any]) -> None:
+    table = Table(title="published rules against the verdicts committed with them")
+    for column in ("rule", "n", "equal", "replies", "left", "equal", "right by rule", "by grade", "unsure"):
+        table.add_column(column, justify="left" if column == "rule" else "right")
+    for name, figures in scorers.items():
+        counts = [
+            figures["n"],
+            figures["equal"],
+            *(figures["replies"][key] for key in ("n", "left", "equal")),
+        ]
+        shares = [figures[key] for key in ("right_by_rule", "right_by_grade", "unsure_by_grade")]
+        cells = [f"{count:,}" for count in counts] + ["-" if it is None else f"{it:.1%}" for it in shares]
+        table.add_row(name, *cells)
+    console.print(table)
+    for name, figures in scorers.items():
+        differ = figures["different"]
+        if differ:
+            console.print(f"{name} differs from the committed verdict of {', '.join(differ)}", markup=False)
+        for fault in figures["known_faults"]:
+            console.print(f"{name}: {fault}", markup=False)
 
 
 def _cell(figures: dict[str, Any], name: str) -> str:

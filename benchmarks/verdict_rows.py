@@ -1,8 +1,9 @@
 """Answers that models really gave, each with the verdict of its benchmark or of people: from files to tasks.
 
 The files are JSON Lines that anybody can make from the public repositories of MathVista, MATH-V, MMMU-Pro,
-BLINK, LogicVista, EVOUNA and NQ-301. What always holds: reading is pure, the text of an answer is kept as it was,
-a file may hold any models and any number of rows, and a row that cannot be read is an error with file and line.
+BLINK, LogicVista, EVOUNA and NQ-301. What always holds: reading is pure, the text of an answer is kept as it
+was, a file may hold any models and any number of rows, and a row that cannot be read is an error with file
+and line.
 """
 
 from __future__ import annotations
