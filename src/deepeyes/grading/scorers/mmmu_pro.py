@@ -55,6 +55,7 @@ MMMU_PRO = Scorer(
     known_faults=(
         "A reply in which no letter and no option is found, a refusal or an empty one, gets a random option.",
         'A capital at the end of a word counts as a letter: "in the USA" is A.',
+        'Of nine options or more, the word "I" is option I.',
         "The last option that a reply mentions counts, also where the reply rejects it.",
         'After "Answer:" every capital counts: "Answer: (B) Apple" names A and B.',
     ),
