@@ -9,6 +9,7 @@ import pytest
 from judge_server import JudgeServer, serving
 from PIL import Image
 
+from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError, InfrastructureError, ModelError
 from deepeyes.core.images import ImageStore
@@ -185,6 +186,18 @@ async def test_a_judge_is_asked_once_for_all_who_wait(server: JudgeServer) -> No
     assert all(one.is_right for one in many) and server.asked["honest"] == 1
 
 
+@pytest.mark.parametrize(("scorer", "score"), [("", None), ("ocrbench", 1.0)])
+async def test_a_published_rule_takes_the_place_of_ours_by_its_name(scorer: str, score: float | None) -> None:
+    told = await verdict("in Paris", scorer=scorer)
+    assert told.score == score and told.by == "rule"
+
+
+async def test_what_a_published_rule_leaves_open_goes_to_a_judge(server: JudgeServer) -> None:
+    task = TOWN.model_copy(update={"answer_form": AnswerForm(kind=AnswerKind.text)})
+    told = await verdict("in the town of Paris", task=task, scorer="mathvista", judges=server.model("honest"))
+    assert (told.score, told.by) == (1.0, "judge") and "; rules: the rule of mathvista" in told.reason
+
+
 async def test_a_judge_that_there_is_not_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(ModelError, match="there is no model 'gpt'"):
         await verdict("Paris", judges="gpt")
@@ -199,6 +212,7 @@ async def test_a_judge_that_there_is_not_is_refused_before_anything_is_asked() -
         (['judges=["nano", "nano"]'], "a judge is named twice, give it more votes"),
         (["votes=0"], "votes = 0 is not valid"),
         (["seconds=0"], "seconds = 0 is not valid"),
+        (["scorer=mathvista2"], "scorer = 'mathvista2' is not valid: value error, the published rules are"),
         (["judge=nano"], "unknown key judge: did you mean judges"),
     ],
 )

@@ -25,6 +25,7 @@ from deepeyes.grading.judge.cache import VoteCache
 from deepeyes.grading.judge.judge import Flights, Judge, Vote, majority
 from deepeyes.grading.judge.prompt import PROMPT_VERSION, Exhibit
 from deepeyes.grading.rules import grade
+from deepeyes.grading.scorers.registry import SCORERS, scorer_named
 from deepeyes.models.registry import check_model, resolve_model
 
 _LOG = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ class Grading(Config):
     """For one vote, trying again included; a judge that takes longer has failed."""
     show_image: bool = False
     """Whether judges see the task's images."""
+    scorer: str = ""
+    """A published rule in place of our own rules, by its name in `grading/scorers/registry.py`."""
     cache: str = ""
     """The file that keeps what judges said, for all runs that name it; empty for the caller's own, if any."""
 
@@ -73,10 +76,21 @@ class Grading(Config):
             raise ValueError("at temperature 0 all votes of a judge are the same, raise sampling.temperature")
         return votes
 
+    @field_validator("scorer")
+    @classmethod
+    def _is_scorer(cls, name: str) -> str:
+        if name and name not in SCORERS:
+            raise ValueError(f"the published rules are {', '.join(SCORERS)}")
+        return name
+
     def check_models(self) -> None:
         """Raises `ModelError` for a judge that no model can be, without loading any."""
         for judge in self.judges:
             check_model(judge)
+
+    def rule(self) -> Callable[[Task, str | None], Verdict]:
+        """What decides before any judge: our own rules, or the published one that is named."""
+        return scorer_named(self.scorer).score if self.scorer else grade
 
 
 @asynccontextmanager
@@ -92,11 +106,12 @@ async def open_grader(
     The verdicts raise `InputError` (a task without a reference), and with judges `InfrastructureError`,
     `ModelError` and `StorageError`.
     """
+    rule = settings.rule()
     async with open_judges(settings, cache=cache, tell=tell) as judges:
 
         async def graded(task: Task, answer: str | None, images: ImageStore) -> Verdict:
             # In a thread: a rule may compute for as long as its time limit, and others have their turn.
-            verdict = await asyncio.to_thread(grade, task, answer)
+            verdict = await asyncio.to_thread(rule, task, answer)
             if not judges or answer is None or not verdict.is_unsure:
                 return verdict
             exhibit = Exhibit.of(task, answer, show_image=settings.show_image)
