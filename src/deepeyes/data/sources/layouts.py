@@ -30,7 +30,7 @@ from deepeyes.data.sources.images import read_images
 from deepeyes.data.sources.source import Source, store_images
 from deepeyes.data.sources.tags import name_images, without_tags
 from deepeyes.dialects.registry import get_dialect
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 _ROLES = {
     "system": "system",

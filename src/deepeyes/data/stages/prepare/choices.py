@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from deepeyes.data.item import Unusable
 from deepeyes.data.sources.tags import split_tail
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 _LISTED = re.compile(r"^[ \t]*[(（]?([A-J])[.):．、：）][ \t]*(\S.*)$", re.MULTILINE)
 _HEADING = re.compile(
