@@ -29,6 +29,7 @@ _ROOMS = {
     "ToolSet": "tools.base",
     "PythonTool": "tools.python",
     "grade": "grading.rules",
+    "grade_rows": "grading.rows",
 }
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
