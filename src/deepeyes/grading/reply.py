@@ -30,7 +30,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 _JOINED = re.compile(r"[\s$}\\().,]*(?:and|,|或|和)?[\s$\\(]*")
 _DENYING = re.compile(r"\b(?:not|never)\b|n't\b")
-_CLAUSE_START = re.compile(r"[\n:;]|[.!?]\s|,\s(?!\w\s?[,)])|\b(?:that|so|thus|hence|therefore),?\s", re.IGNORECASE)
+_CLAUSE_START = re.compile(r"[\n:;]|[.!?]\s|,\s(?!(?:and |or )?\(?\w\)?(?:\W|$))|\b(?:that|so|thus|hence|therefore),?\s", re.IGNORECASE)
 _FIELD = re.compile(
     r"[\"'](?:final[_ ]?)?answer[\"']\s*:\s*(\"(?:[^\"\\\n]|\\.){1,300}\"|'[^'\n]{1,300}'|\[[^\]\n]{1,300}\]"
     r"|-?\d[\d.,]*|true|false)",
@@ -52,7 +52,7 @@ _NOUN = (
 )
 _LINK = (
     r"(?:(?:is|are|was|will be|(?:should|must|would) be|equals|es|est|ist|lautet|è|é|adalah|là|είναι|هي|है)"
-    r"(?![\w'’])|[:=：﹕]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)|(?=\s?\(?[A-Z]\)?[*.\s]*(?:\n|$))|(?=[*_ ]*\n))"
+    r"(?![\w'’])|[:=：﹕]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)|(?-i:(?=\s[(*]{0,3}[A-Z][)*.]*\s*(?:\n|$)))|(?=[*_ ]*\n))"
 )
 _SAID = re.compile(rf"\b(?P<noun>{_NOUN})(?P<fill>[^\n.:=?!：]{{0,80}}?)(?P<link>{_LINK})", re.IGNORECASE)
 _SAID_CJK = re.compile(
@@ -61,12 +61,13 @@ _SAID_CJK = re.compile(
 )
 _CHOSEN = re.compile(
     r"\b(?:(?:i|we|you|one)(?:'d| would|'ll| will| should| must)?|let's|let us|would|should|and|to|therefore|so|thus,?)"
-    r" (?:choose|select|pick|chose|selected|picked|opt for|answer|go(?:ing)? (?:with|for))(?: is)?\b",
+    r" (?:choose|select|pick|chose|selected|picked|opt for|go(?:ing)? (?:with|for))(?: is)?\b",
     re.IGNORECASE,
 )
 _REVERSED = re.compile(
     rf"\s(?:is|are|would be|must be|should be)(?: (?:indeed|therefore|thus|also|clearly))?(?: the| my| your)?"
-    rf" {_GOOD}(?: (?:answer|option|choice|match|one|statement|response))?\b(?! (?:that|to say))",
+    rf" (?:(?:more |most )?{_GOOD} (?:answer|option|choice|match|one|selection|response)|(?:correct|right|the answer))\b"
+    r"(?! (?:that|to say|angle|triangle|in|about|of|side))",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(
@@ -92,7 +93,10 @@ _STOP = re.compile(
     r"|[。！？]|\n"
 )
 _LEAD = re.compile(r"(?:[\s*_`#>:：~]|[-–—](?=\s)|\\\[|\$\$)*")
-_REASON = re.compile(r",?\s+(?:because|since|which|where|given|due to|based on)\b|\s[—–-]\s|;\s|\.\s|，|。", re.IGNORECASE)
+_REASON = re.compile(
+    r",?\s+(?:because|since|which|where|given|due to|based on)\b|,\s+as\b|\s[—–-]\s(?=[A-Za-z]{2})|;\s|\.\s|，|。",
+    re.IGNORECASE,
+)
 _CUT = re.compile(r"\s(?:as|so|with|when|for|and (?:not|the)|if|in|on|at|is|are)\s|,\s|\s\((?=\w{2})", re.IGNORECASE)
 _HEDGE = re.compile(
     r"(?:(?:approximately|approx\.|about|around|roughly|nearly|exactly|only|simply|just|therefore|thus|hence|so"
@@ -105,7 +109,13 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _SENTENCES = re.compile(r"(?<=[.!?])[*_\"”')\]]*\s+(?=[A-Z\"“*(\\$])|\s*\n+\s*|(?<=[。！？])")
-_LISTED = re.compile(r"^\s*(?:[-•]\s|\d+[.)]\s|\W{0,3}[A-J][).:])", re.MULTILINE)
+_LABELLED = re.compile(r"[ \t(*]{0,6}[A-J]\)?[.:]?\*{0,2}[):.]|[ \t(*]{0,6}[A-J]\)")
+_ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s")
+_NO_OPTION = re.compile(
+    r"\b(?:none of (?:the|these|those)|not (?:listed|available|among|one of|an option|provided in|in the)|mistake|typo"
+    r"|no (?:correct|matching|valid) (?:option|answer|choice))\b",
+    re.IGNORECASE,
+)
 _LONGEST_ALONE = 120
 
 
@@ -128,8 +138,10 @@ class Stated(NamedTuple):
     """Marked or said, in the order of the reply."""
     alone: tuple[str, ...]
     """The last and the first line, where it holds nothing but a short text."""
-    sentences: tuple[str, ...]
-    """The last sentence, and the first one of a reply of several."""
+    last: str
+    """The last sentence; empty if it is a part of a listing, or if the reply ends by doubting the question."""
+    first: str
+    """The first sentence of a reply of several."""
     corrects: bool
     """Whether the reply takes something back after the last explicit statement."""
 
@@ -145,7 +157,15 @@ def stated(reply: str) -> Stated:
     while len(sentences) > 1 and _COURTESY.match(sentences[-1]):
         sentences.pop()
     first = next((part for part in _SENTENCES.split(text[:_HEAD]) if part.strip()), "")
-    return Stated(tuple(explicit), _alone(text), tuple(dict.fromkeys((*sentences[-1:], first))), corrects)
+    last = sentences[-1] if sentences else ""
+    denies = any(_NO_OPTION.search(part) for part in sentences[-2:])
+    return Stated(
+        explicit=tuple(explicit),
+        alone=_alone(text),
+        last="" if denies or _is_listed(last, window.split("\n")) else last,
+        first="" if denies or first == last else first,
+        corrects=corrects,
+    )
 
 
 def without_thoughts(reply: str) -> str:
@@ -241,6 +261,14 @@ def _statement(window: str, start: int, offset: int) -> Statement | None:
     return Statement(text, offset + start, denied=bool(_DENIED.match(text))) if text else None
 
 
+def _is_listed(line: str, lines: list[str]) -> bool:
+    """Whether `line` is one of several items or lettered options among `lines`."""
+    for form in (_LABELLED, _ITEM):
+        if form.match(line):
+            return sum(1 for one in lines if form.match(one)) > 1
+    return False
+
+
 def _alone(text: str) -> tuple[str, ...]:
     """The last and the first line of a text of several lines, if short and no part of a listing."""
     lines = [line for line in text[-_TAIL:].split("\n") if line.strip()]
@@ -248,12 +276,9 @@ def _alone(text: str) -> tuple[str, ...]:
         lines[:0] = [line for line in text[:_HEAD].split("\n") if line.strip()][:1]
     if len(lines) < 2:
         return ()
-    listed = sum(1 for line in lines if _LISTED.match(line)) > 1
     apart = text.lstrip().partition("\n")[2].startswith("\n")
     ends = (lines[-1], lines[0]) if apart else (lines[-1],)
-    return tuple(
-        line.strip() for line in ends if len(line) <= _LONGEST_ALONE and not (listed and _LISTED.match(line))
-    )
+    return tuple(line.strip() for line in ends if len(line) <= _LONGEST_ALONE and not _is_listed(line, lines))
 
 
 def shortened(text: str, words: bool = False) -> list[str]:
@@ -270,4 +295,4 @@ def shortened(text: str, words: bool = False) -> list[str]:
         texts.append(text)
     if not words and (addition := _CUT.search(text)):
         texts.append(text[: addition.start()])
-    return list(dict.fromkeys(part for part in texts if part.strip()))
+    return list(dict.fromkeys(part for part in texts if part.strip())) or [texts[0]]
