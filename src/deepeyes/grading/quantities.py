@@ -35,7 +35,7 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|equals|be|gives|get|totals?|total of)\b:?\s*"
     r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore|thus)\s+)*"
 )
-_NEGATIVE = re.compile(r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\?|>|<|___")
+_NEGATIVE = re.compile(r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___")
 _COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200

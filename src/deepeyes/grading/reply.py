@@ -44,7 +44,7 @@ _GOOD = (
     r"|appropriate|suitable|matching|chosen|selected|accurate|only valid|my)"
 )
 _NOUN = (
-    rf"(?:answers?\b(?! (?:choices|options|key|sheet|format|depends))|solution\b"
+    rf"(?:answers?\b(?! (?:choices|options|key|sheet|format|depends))|(?:the|final|correct) solution\b"
     rf"|{_GOOD} (?:answer )?(?:options?|choices?|selection|letter|value|result|number|count|total|match|one)\b"
     r"|conclusion\b|my (?:choice|pick|guess)\b|respuestas?\b|r[ée]ponse\b|antwort\b|lösung\b|risposta\b|resposta\b"
     r"|antwoord\b|svar(?:et)?\b|odpowiedź\b|cevap\b|jawaban(?:nya)?\b|đáp án\b|ответ\b|απάντηση\b"
@@ -52,13 +52,14 @@ _NOUN = (
 )
 _LINK = (
     r"(?:(?:is|are|was|will be|(?:should|must|would) be|equals|es|est|ist|lautet|è|é|adalah|là|είναι|هي|है)"
-    r"(?![\w'’])|[:=：﹕]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)|(?-i:(?=\s[(*]{0,3}[A-Z][)*.]*\s*(?:\n|$)))|(?=[*_ ]*\n))"
+    r"(?![\w'’])|[:=：﹕|]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)|(?-i:(?=\s[(*]{0,3}[A-Z][)*.]*\s*(?:\n|$)))|(?=[*_ ]*\n))"
 )
 _SAID = re.compile(rf"\b(?P<noun>{_NOUN})(?P<fill>[^\n.:=?!：]{{0,80}}?)(?P<link>{_LINK})", re.IGNORECASE)
 _SAID_CJK = re.compile(
     r"(?:答案|答え|正解|正确选项|正確選項|解答)(?:应该|應該|应当|就)?\s*(?:选择|选|是|为|為|は|：|:)+"
     r"|(?:故|应|應|所以|因此|我|该|因而)选(?:择|擇|项)?\s*(?:是|为|：|:)?|选项\s*(?:是|为|為)"
 )
+_REVERSED_CJK = re.compile(r"[(（]?\b([A-Z])\b[)）]?\s*(?:选项)?(?:是|为|項|项)?(?:正确|正確|正解|对的)")
 _CHOSEN = re.compile(
     r"\b(?:(?:i|we|you|one)(?:'d| would|'ll| will| should| must)?|let's|let us|would|should|and|to|therefore|so|thus,?)"
     r" (?:choose|select|pick|chose|selected|picked|opt for|go(?:ing)? (?:with|for))(?: is)?\b",
@@ -162,7 +163,7 @@ def stated(reply: str) -> Stated:
     return Stated(
         explicit=tuple(explicit),
         alone=_alone(text),
-        last="" if denies or _is_listed(last, window.split("\n")) else last,
+        last="" if denies or "|" in last or _is_listed(last, window.split("\n")) else last,
         first="" if denies or first == last else first,
         corrects=corrects,
     )
@@ -241,6 +242,8 @@ def _said(window: str, offset: int) -> list[Statement]:
         subject = _CLAUSE_START.split(before)[-1].strip()
         if subject and "?" not in window[marker.end() : marker.end() + 2]:
             found.append(Statement(subject, offset + marker.start(), denied=bool(_DENIED.match(subject))))
+    for marker in _REVERSED_CJK.finditer(window) if not window.isascii() else ():
+        found.append(Statement(marker[1], offset + marker.start()))
     if correction := _CORRECTION.search(window):
         for marker in _CORRECTED.finditer(window, correction.end()):
             if statement := _statement(window, marker.end(), offset):

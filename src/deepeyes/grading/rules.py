@@ -23,6 +23,7 @@ _NUMERIC = frozenset((AnswerKind.number, AnswerKind.maths))
 _WORDS = frozenset((AnswerKind.text, AnswerKind.list))
 _PREDICATE = re.compile(r"\b(?:is|are|was|were)\s+(?=\S)", re.IGNORECASE)
 _SHORT = 60
+_MOST_STATEMENTS = 12
 _NO_ANSWER, _REFUSED = "no answer", "refused"
 _NOTHING, _SEVERAL, _TAKEN_BACK = "states no answer that can be compared", "states two answers", "takes its answer back"
 
@@ -55,21 +56,28 @@ def _of_reply(reference: Reference, reply: str) -> Comparison | str:
 
 
 def _of_explicit(reference: Reference, said: Stated) -> Comparison | str | None:
-    """What is marked or said: the last of it, unless something marked says otherwise or it is taken back."""
+    """What is marked or said: the last of it, unless it is denied, taken back, or marked otherwise before.
+
+    A reply that says three different things answers other questions as well.
+    """
     last: Comparison | None = None
-    for statement in reversed(said.explicit):
+    others: set[str] = set()
+    for statement in reversed(said.explicit[-_MOST_STATEMENTS:]):
         result = _of_statement(reference, statement)
         if statement.denied and not (isinstance(result, Comparison) and result.same):
             return last or _TAKEN_BACK
-        if result is None or (last is not None and not statement.marked):
-            continue
         if isinstance(result, str):
-            return result
-        if last is not None and (last.same, last.given) != (result.same, result.given):
-            return _SEVERAL
-        last = last or result
-        if statement.marked:
-            break
+            return last or result
+        if result is None:
+            continue
+        if last is None:
+            last = result
+            if statement.marked:
+                break
+        elif (result.same, result.given) != (last.same, last.given):
+            others.add(result.given)
+            if statement.marked or len(others) > 1:
+                return _SEVERAL
     return _TAKEN_BACK if last and said.corrects else last
 
 

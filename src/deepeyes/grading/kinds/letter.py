@@ -30,7 +30,7 @@ _SIGNS |= str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD")
 _NOUN = r"(?:(?:the )?(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант|选项|選項|選択肢)\W{0,3})?"
 _LONE = re.compile(rf"{_NOUN}\W{{0,3}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]|\*{{0,2}}([A-Za-z])(?=[).:,、\]*—]|\s[-=:>→]))"
+    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]|\*{{0,2}}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -96,7 +96,7 @@ class _Letter:
         named = option_of(plain, options)
         if lone := _LONE.fullmatch(plain):
             letter = options.letters.get(lone[1].upper(), lone[1].upper())
-            return None if named not in (None, letter) else Letters(letter)
+            return Letters((letter, named or letter))
         if named:
             return Letters(named)
         if several := _SEVERAL.fullmatch(plain):
@@ -106,7 +106,7 @@ class _Letter:
             letter, rest = options.letters.get(letter, letter), labelled[3]
             texts = _texts_in(rest, options)
             if texts and letter not in texts:
-                return Letters((letter, *texts))
+                return Letters((letter, *texts)) if letter in options.letters else texts
             return None if _NO_TEXT.match(rest) else Letters(letter)
         if form.several and _RUN.fullmatch(plain) and len(set(plain)) == len(plain):
             return Letters(plain)
