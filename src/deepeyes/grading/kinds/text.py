@@ -29,7 +29,7 @@ _MORE_WORDS = 6
 _CARDINALS = "two three four five six seven eight nine ten eleven twelve"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-_DIGITS = {
+DIGITS = {
     **{word: str(number) for number, word in enumerate(_CARDINALS.split(), 2)},
     **{word: f"{n}{_ENDINGS.get(n, 'th')}" for n, word in enumerate(_ORDINALS.split(), 1)},
 }
@@ -118,17 +118,17 @@ def _plain(exact: str, raw: str) -> str:
 
 def _also(plain: str, exact: str, raw: str) -> Iterator[str]:
     """What the text says as well, if it is free text."""
-    yield _without_accents(plain)
-    if any(word in _DIGITS for word in plain.split()):
-        yield _without_accents(" ".join(_DIGITS.get(word, word) for word in plain.split()))
+    yield without_accents(plain)
+    if any(word in DIGITS for word in plain.split()):
+        yield without_accents(" ".join(DIGITS.get(word, word) for word in plain.split()))
     if found := _EXPLAINED.fullmatch(exact):
         yield _plain(found[1], raw)
-        yield _without_accents(_plain(found[1], raw))
+        yield without_accents(_plain(found[1], raw))
     if (found := _PLACED.match(raw)) and found.end() < len(raw):
         yield _plain(canonical(raw[found.end() :]), raw)
 
 
-def _without_accents(text: str) -> str:
+def without_accents(text: str) -> str:
     """Latin letters without their marks; those of other scripts are letters of their own and stay."""
     if text.isascii():
         return text
