@@ -1,8 +1,9 @@
 """Whether a talking reply says the question again with the reference as the one thing that it adds.
 
-"Who wrote Emma?" "Emma was written by Jane Austen." names nothing beside the question but the reference, so it
-is right as surely as "Jane Austen" is. What always holds: with a second name beside a name, a second number
-beside a number, a negation, a doubt or an alternative, the rule cannot tell; and it never says wrong.
+"Who wrote Emma?" "Emma was written by Jane Austen." names nothing beside the question but the reference, so
+it is right as surely as "Jane Austen" is. What always holds: with a second name beside a name, a second
+number beside a number, a negation, a doubt or an alternative, the rule cannot tell; and it never says
+wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _LONGEST = 1_000
 
 _DOTTED = re.compile(r"(?<![^\W_])([^\W\d_])\. ?(?=[^\W\d_](?![^\W_]))")
 _WORD = re.compile(
-    r"(?:(?<![\w.)])[-+])?(?:(?<!\d)\.)?\d+(?:[.,:/-]\d+)*[^\W\d_]*[!'\"]?"  # a number with all that changes it
+    r"(?:(?<![\w.)])[-+])?(?:(?<!\d)\.)?\d+(?:[.,:/-]\d+)*[^\W\d_]*[!'\"]?"  # with all that changes it
     r"|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|[^\w\s.,;:?!\"'()\[\]*-]"
 )
@@ -29,28 +30,30 @@ _SENTENCE_END = re.compile(r"(?:(?<=[^\W_]{2}[.!?])|(?<=[\"')][.!?])|(?<=[.!?][\
 _ASIDE = re.compile(r"\"?(?:,? (?:who|whom|whose|which|where)\b|, an? | \()")
 """What begins so, after the reference, only tells more about it."""
 
-_SMALL = frozenset(
-    "a an the of in on at to by for from with as and & is are was were be been it it's its he she they his her their "
-    "this that these those there which who whom whose what where when how has have had do does did called named known"
-    " i think believe".split()
+_ARTICLES = "a an the this that these those there it its it's he she they his her their i"
+_PREPOSITIONS = "of in on at to by for from with as and &"
+_VERBS = "is are was were be been has have had do does did called named known think believe"
+_ASKING = "who whom whose which what where when how"
+_SMALL = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_VERBS} {_ASKING}".split())
+
+_DENIALS = "not no non never none nor neither without except cannot unlike instead rather"
+_DOUBTS = (
+    "or either maybe perhaps possibly probably might may could unclear unknown uncertain depends depending"
 )
-_AGAINST = frozenset(
-    "not no non never none nor neither or either but however although though except without cannot maybe perhaps "
-    "possibly probably might may could former formerly previously originally unlike instead rather than before after "
-    "until both another other others various several many between among around about approximately nearly almost "
-    "over under least most more less unclear unknown uncertain depends depending early late mid north south east "
-    "west northern southern eastern western".split()
-)
+_OTHERS = "but however although though both another other others various several many"
+_SHIFTS = "former formerly previously originally before after until between among early late mid unless since"
+_DEGREES = "around about approximately nearly almost over under least most more less"
+_PARTS = "north south east west northern southern eastern western"
+_AGAINST = frozenset(f"{_DENIALS} {_DOUBTS} {_OTHERS} {_SHIFTS} {_DEGREES} {_PARTS}".split())
 """Words that make another statement of it, unless the question has them too."""
 _TURNS = re.compile(
     r"\b(?:not|no|never|however|but|although|though|actually|instead|wait|rather|correction|mistake|sorry|"
     r"alternatively|others?|another|also|or|later|previous\w*|former\w*|original\w*)\b|n't\b"
 )
 """What the rest of a reply may not hold, lest it take back what its first sentence says."""
-_TIMES = frozenset(
-    "january february march april may june july august september october november december monday tuesday wednesday "
-    "thursday friday saturday sunday bc ad bce ce am pm".split()
-)
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday bc ad bce ce am pm"
+_TIMES = frozenset(f"{_MONTHS} {_DAYS}".split())
 
 
 class _Word(NamedTuple):
@@ -69,9 +72,9 @@ class _Word(NamedTuple):
 def restates(reply: str, question: str, gold: str) -> bool:
     """Whether the first sentence of `reply` is `question` with `gold` in it, and the rest takes nothing back.
 
-    Around a name, other words that are no names may stand ("is performed by"), and dates; around a number, other
-    words that are no numbers; around plain words, only those of the question. False where `gold` stands in the
-    question already: naming it again says nothing.
+    Around a name, other words that are no names may stand ("is performed by"), and dates; around a number,
+    other words that are no numbers; around plain words, only those of the question. False where `gold` stands
+    in the question already: naming it again says nothing.
     """
     if len(reply) > _LONGEST or len(gold) > _LONGEST:
         return False
