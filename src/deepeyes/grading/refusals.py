@@ -42,7 +42,7 @@ _TELL = (
     r"(?:images?|pictures?|graphs?|charts?|figures?|photos?|diagrams?|tables?|text|it)\b)"
 )
 _ENGLISH = (
-    rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT} {_TELL}",
+    rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT}(?: {_TELL}|$)",
     r"\b(?:i|we) (?:do not|don't) know\b",
     rf"\b(?:i|we) (?:do not|don't) have (?:access|any idea|(?:an|the) answer|(?:\w+ ){{0,2}}{_INFO})",
     r"\b(?:i|we) have no (?:idea|clue|way|information|knowledge)\b",
