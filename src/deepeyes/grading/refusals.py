@@ -1,9 +1,10 @@
 """Whether a reply declines to answer.
 
-A refusal is wrong without a comparison, so this module is sure before it says so. What always holds: a reply
-that refuses and answers all the same is no refusal ("I am not sure, but I think it is Paris"), and neither is
-one that quotes a refusal ("The sign says 'I don't know'"). A reference or an option may be such a phrase
-itself ("cannot be determined"), so whoever grades compares with those first. Pure, bounded, raises nothing.
+A refusal is wrong without a comparison, so this module is sure before it says so. What always holds: a
+reply that refuses and answers all the same is no refusal ("I am not sure, but I think it is Paris"), and
+neither is one that quotes a refusal ("The sign says 'I don't know'"). A reference or an option may be such
+a phrase itself ("cannot be determined"), so whoever grades compares with those first. Pure, bounded, raises
+nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _TELL = (
     r"(?:images?|pictures?|graphs?|charts?|figures?|photos?|diagrams?|tables?|text|it)\b)"
 )
 _ENGLISH = (
-    rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT} {_TELL}",
+    rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT}(?: {_TELL}|$)",
     r"\b(?:i|we) (?:do not|don't) know\b",
     rf"\b(?:i|we) (?:do not|don't) have (?:access|any idea|(?:an|the) answer|(?:\w+ ){{0,2}}{_INFO})",
     r"\b(?:i|we) have no (?:idea|clue|way|information|knowledge)\b",
