@@ -28,8 +28,9 @@ _TAGS = (
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _BRACE = re.compile(r"(?<!\\)[{}]")
-_JOINED = re.compile(r"[\s$}\\().,]*(?:and|,|或|和)?[\s$\\(]*")
+_JOINED = re.compile(r"\}[\s$\\().,]*(?:and|和)?[\s$\\(]*")
 _DENYING = re.compile(r"\b(?:not|never)\b|n't\b")
+_HEDGED = re.compile(r"\b(?:could|might|may|possibly|perhaps)\b")
 _CLAUSE_START = re.compile(r"[\n:;]|[.!?]\s|,\s(?!(?:and |or )?\(?\w\)?(?:\W|$))|\b(?:that|so|thus|hence|therefore),?\s", re.IGNORECASE)
 _FIELD = re.compile(
     r"[\"'](?:final[_ ]?)?answer[\"']\s*:\s*(\"(?:[^\"\\\n]|\\.){1,300}\"|'[^'\n]{1,300}'|\[[^\]\n]{1,300}\]"
@@ -51,7 +52,7 @@ _NOUN = (
     r"|정답|답|الإجابة|الجواب|उत्तर)"
 )
 _LINK = (
-    r"(?:(?:is|are|was|will be|(?:should|must|would) be|equals|es|est|ist|lautet|è|é|adalah|là|είναι|هي|है)"
+    r"(?:\b(?:is|are|was|will be|(?:should|must|would) be|equals|es|est|ist|lautet|è|é|adalah|là|είναι|هي|है)"
     r"(?![\w'’])|[:=：﹕|]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)|(?-i:(?=\s[(*]{0,3}[A-Z][)*.]*\s*(?:\n|$)))|(?=[*_ ]*\n))"
 )
 _SAID = re.compile(rf"\b(?P<noun>{_NOUN})(?P<fill>[^\n.:=?!：]{{0,80}}?)(?P<link>{_LINK})", re.IGNORECASE)
@@ -59,7 +60,8 @@ _SAID_CJK = re.compile(
     r"(?:答案|答え|正解|正确选项|正確選項|解答)(?:应该|應該|应当|就)?\s*(?:选择|选|是|为|為|は|：|:)+"
     r"|(?:故|应|應|所以|因此|我|该|因而)选(?:择|擇|项)?\s*(?:是|为|：|:)?|选项\s*(?:是|为|為)"
 )
-_REVERSED_CJK = re.compile(r"[(（]?\b([A-Z])\b[)）]?\s*(?:选项)?(?:是|为|項|项)?(?:正确|正確|正解|对的)")
+_COPULA_AFTER = re.compile(r"(?:です|でした|だ|である|입니다|이다|예요|이에요)$")
+_REVERSED_CJK = re.compile(r"(?<![A-Za-z])([A-Z])(?![A-Za-z])[)）]?\s*(?:选项)?(?:是|为|項|项)?(?:正确|正確|正解|对的)")
 _CHOSEN = re.compile(
     r"\b(?:(?:i|we|you|one)(?:'d| would|'ll| will| should| must)?|let's|let us|would|should|and|to|therefore|so|thus,?)"
     r" (?:choose|select|pick|chose|selected|picked|opt for|go(?:ing)? (?:with|for))(?: is)?\b",
@@ -80,7 +82,7 @@ _CORRECTION = re.compile(
 _CORRECTED = re.compile(r"\b(?:it|that|this)(?:['’]s| is| should be| must be| would be)(?: actually| really)?\b", re.IGNORECASE)
 _SUPPOSED = re.compile(
     r"(?:\b(?:if|whether|suppose|supposing|assum\w+|unless|wrong|incorrect|previous|initial|first|earlier|original"
-    r"|student's|user's|other|another|is|no|not|possible|an?)(?: that)?(?: the| an?)?(?: correct| right| final)?\s*)$",
+    r"|student's|user's|other|another|no|not|possible)(?: that)?(?: the| an?)?(?: correct| right| final)?\s*)$",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -117,6 +119,7 @@ _NO_OPTION = re.compile(
     r"|no (?:correct|matching|valid) (?:option|answer|choice))\b",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"^\W*(?:if|whether|suppose|assum\w+|is|are|does|do|can|which|what|how)\b|\?\W*$", re.IGNORECASE)
 _LONGEST_ALONE = 120
 
 
@@ -147,9 +150,8 @@ class Stated(NamedTuple):
     """Whether the reply takes something back after the last explicit statement."""
 
 
-def stated(reply: str) -> Stated:
-    """The answers in `reply`, clearest first."""
-    text = without_thoughts(reply)
+def stated(text: str) -> Stated:
+    """The answers in a reply without its thoughts, clearest first."""
     offset = max(0, len(text) - _TAIL)
     window = text[offset:]
     explicit = sorted((*_marked(text, offset), *_said(window, offset)), key=lambda one: one.at)
@@ -159,6 +161,7 @@ def stated(reply: str) -> Stated:
         sentences.pop()
     first = next((part for part in _SENTENCES.split(text[:_HEAD]) if part.strip()), "")
     last = sentences[-1] if sentences else ""
+    last, first = ("" if _ASKS.search(part) else part for part in (last, first))
     denies = any(_NO_OPTION.search(part) for part in sentences[-2:])
     return Stated(
         explicit=tuple(explicit),
@@ -199,18 +202,18 @@ def _marked(text: str, offset: int) -> list[Statement]:
 
 def _boxes(text: str, offset: int) -> list[Statement]:
     """The boxes of the tail, or else the last one; neighbours joined by "and" or a comma are one answer."""
-    starts = [found.end() for found in _BOX.finditer(text, offset)]
-    if not starts:
-        last = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
-        starts = [found.end()] if last >= 0 and (found := _BOX.match(text, last)) else []
+    found = list(_BOX.finditer(text, offset))
+    if not found and (last := _BOX.match(text, max(text.rfind("\\boxed"), text.rfind("\\fbox"), 0))):
+        found = [last]
     boxes: list[Statement] = []
     end = -1
-    for start in starts:
+    for box in found:
+        start = box.end()
         if start < end:
             continue
         before, end = end, _closing(text, start)
         inside = text[start:end].strip()
-        if boxes and before >= 0 and _JOINED.fullmatch(text[before : start][:_LONGEST]):
+        if boxes and _JOINED.fullmatch(text, before, min(box.start(), before + _LONGEST)):
             boxes[-1] = boxes[-1]._replace(text=f"{boxes[-1].text}, {inside}")
         elif inside:
             boxes.append(Statement(inside, start, marked=True))
@@ -233,6 +236,8 @@ def _said(window: str, offset: int) -> list[Statement]:
     for pattern in (_SAID, _SAID_CJK, _CHOSEN):
         for marker in pattern.finditer(window):
             if pattern is _SAID and _SUPPOSED.search(window, max(0, marker.start() - 40), marker.start()):
+                continue
+            if pattern is _SAID and _HEDGED.search(marker["fill"]):
                 continue
             if statement := _statement(window, marker.end(), offset):
                 denied = statement.denied or (pattern is _SAID and bool(_DENYING.search(marker["fill"])))
@@ -261,6 +266,7 @@ def _statement(window: str, start: int, offset: int) -> Statement | None:
     text = window[start : stop.start() if stop else start + _LONGEST].strip()
     if but := _BUT.match(text):
         text = text[but.end() :]
+    text = _COPULA_AFTER.sub("", text)
     return Statement(text, offset + start, denied=bool(_DENIED.match(text))) if text else None
 
 

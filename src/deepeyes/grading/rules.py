@@ -17,7 +17,7 @@ from deepeyes.grading.kinds.letter import LETTER, mentioned
 from deepeyes.grading.quantities import leading, only
 from deepeyes.grading.reference import Comparison, Reference, reference_of
 from deepeyes.grading.refusals import is_refusal
-from deepeyes.grading.reply import Stated, Statement, shortened, stated
+from deepeyes.grading.reply import Stated, Statement, shortened, stated, without_thoughts
 
 _NUMERIC = frozenset((AnswerKind.number, AnswerKind.maths))
 _WORDS = frozenset((AnswerKind.text, AnswerKind.list))
@@ -46,11 +46,14 @@ def grade(task: Task, answer: str | None) -> Verdict:
 
 def _of_reply(reference: Reference, reply: str) -> Comparison | str:
     """What the clearest statements of `reply` come to, or why they come to nothing."""
-    said = stated(reply)
+    text = without_thoughts(reply).strip()
+    if len(text) < len(reply) and (result := reference.compare(text)):
+        return result
+    said = stated(text)
     result = _of_explicit(reference, said)
     if result is not None:
         return result
-    if is_refusal(reply):
+    if is_refusal(text):
         return _REFUSED
     return _one_of([_of_alone(reference, line) for line in said.alone]) or _of_sentences(reference, said) or _NOTHING
 
@@ -131,7 +134,7 @@ def _of_sentences(reference: Reference, said: Stated) -> Comparison | str | None
     number = only(said.last, reference.form) if reference.kinds & _NUMERIC else None
     if number and (result := reference.compare(number)):
         return result
-    predicate = _PREDICATE.search(said.last) if reference.kinds & _WORDS else None
+    predicate = _PREDICATE.search(said.last) if reference.kind.name in _WORDS else None
     if predicate and (result := reference.compare(said.last[predicate.end() :])) and result.same:
         return result
     return None

@@ -27,7 +27,10 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SIGNS = {first + n: _ALPHABET[n] for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
 _SIGNS |= str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD")
 
-_NOUN = r"(?:(?:the )?(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант|选项|選項|選択肢)\W{0,3})?"
+_NOUN = (
+    r"(?:(?:the |la |l['’]|die |el |le )?(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b"
+    r"|选项|選項|選択肢|선택지)\W{0,3})?"
+)
 _LONE = re.compile(rf"{_NOUN}\W{{0,3}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
     rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]|\*{{0,2}}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
@@ -60,7 +63,8 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
-    r"\b(?:not|neither|nor|never|cannot|wrong|incorrect|except|unlike|or|whereas|rather|less|least|different)\b"
+    r"\b(?:not|neither|nor|never|cannot|wrong|incorrect|except|unlike|or|whereas|rather|less|least|different|if"
+    r"|could|might|may)\b"
     r"|n't\b|\?"
 )
 _AMOUNT = re.compile(r"\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
