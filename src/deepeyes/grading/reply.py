@@ -97,7 +97,7 @@ _STOP = re.compile(
 )
 _LEAD = re.compile(r"(?:[\s*_`#>:：~]|[-–—](?=\s)|\\\[|\$\$)*")
 _REASON = re.compile(
-    r",?\s+(?:because|since|which|where|given|due to|based on)\b|,\s+as\b|\s[—–-]\s(?=[A-Za-z]{2})|;\s|\.\s|，|。",
+    r",?\s+(?:because|since|which|where|given that|due to)\b|,\s+(?:as|given|based on)\b|\s[—–-]\s(?=[A-Za-z]{2})|;\s|\.\s|，|。",
     re.IGNORECASE,
 )
 _CUT = re.compile(r"\s(?:as|so|with|when|for|and (?:not|the)|if|in|on|at|is|are)\s|,\s|\s\((?=\w{2})", re.IGNORECASE)
@@ -113,6 +113,7 @@ _COURTESY = re.compile(
 )
 _SENTENCES = re.compile(r"(?<=[.!?])[*_\"”')\]]*\s+(?=[A-Z\"“*(\\$])|\s*\n+\s*|(?<=[。！？])")
 _LABELLED = re.compile(r"[ \t(*]{0,6}[A-J]\)?[.:]?\*{0,2}[):.]|[ \t(*]{0,6}[A-J]\)")
+_LETTERED = re.compile(r"[\s*]{0,4}\([A-J]\)")
 _ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s")
 _NO_OPTION = re.compile(
     r"\b(?:none of (?:the|these|those)|not (?:listed|available|among|one of|an option|provided in|in the)|mistake|typo"
@@ -120,6 +121,7 @@ _NO_OPTION = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"^\W*(?:if|whether|suppose|assum\w+|is|are|does|do|can|which|what|how)\b|\?\W*$", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _LONGEST_ALONE = 120
 
 
@@ -141,11 +143,13 @@ class Stated(NamedTuple):
     explicit: tuple[Statement, ...]
     """Marked or said, in the order of the reply."""
     alone: tuple[str, ...]
-    """The last and the first line, where it holds nothing but a short text."""
+    """The last, the first and the only lettered line, where it is short."""
     last: str
     """The last sentence; empty if it is a part of a listing, or if the reply ends by doubting the question."""
     first: str
     """The first sentence of a reply of several."""
+    counts_once: bool
+    """Whether no number stands after the first sentence."""
     corrects: bool
     """Whether the reply takes something back after the last explicit statement."""
 
@@ -169,6 +173,7 @@ def stated(text: str) -> Stated:
         last="" if denies or "|" in last or _is_listed(last, window.split("\n")) else last,
         first="" if denies or first == last else first,
         corrects=corrects,
+        counts_once=bool(first) and _DIGIT.search(text, len(first)) is None,
     )
 
 
@@ -279,15 +284,20 @@ def _is_listed(line: str, lines: list[str]) -> bool:
 
 
 def _alone(text: str) -> tuple[str, ...]:
-    """The last and the first line of a text of several lines, if short and no part of a listing."""
+    """The last, the first and the only lettered line of several lines, if short and no part of a listing."""
     lines = [line for line in text[-_TAIL:].split("\n") if line.strip()]
     if len(text) > _TAIL:
         lines[:0] = [line for line in text[:_HEAD].split("\n") if line.strip()][:1]
     if len(lines) < 2:
         return ()
     apart = text.lstrip().partition("\n")[2].startswith("\n")
-    ends = (lines[-1], lines[0]) if apart else (lines[-1],)
-    return tuple(line.strip() for line in ends if len(line) <= _LONGEST_ALONE and not _is_listed(line, lines))
+    lettered = [line for line in lines if _LETTERED.match(line)]
+    ends = [lines[-1], *lines[: 1 if apart else 0], *(lettered if len(lettered) == 1 else ())]
+    return tuple(
+        dict.fromkeys(
+            line.strip() for line in ends if len(line) <= _LONGEST_ALONE and not _is_listed(line, lines)
+        )
+    )
 
 
 def shortened(text: str, words: bool = False) -> list[str]:

@@ -127,13 +127,14 @@ def _of_alone(reference: Reference, line: str) -> Comparison | None:
 
 
 def _of_sentences(reference: Reference, said: Stated) -> Comparison | str | None:
-    """What the last sentence can only mean; or the option that the first one names."""
+    """What the last sentence can only mean; or the option or the only number that the first one names."""
     for sentence in (said.last, said.first):
         if letters := _letters(reference, sentence, concludes=not said.first):
             return reference.compare(LETTER.show(letters)) or _SEVERAL
-    number = only(said.last, reference.form) if reference.kinds & _NUMERIC else None
-    if number and (result := reference.compare(number)):
-        return result
+    for sentence in (said.last, said.first if said.counts_once else ""):
+        number = only(sentence, reference.form) if reference.kinds & _NUMERIC else None
+        if number and (result := reference.compare(number)):
+            return result
     predicate = _PREDICATE.search(said.last) if reference.kind.name in _WORDS else None
     if predicate and (result := reference.compare(said.last[predicate.end() :])) and result.same:
         return result
