@@ -1,8 +1,8 @@
 """Numbers: exact values with their units, whatever notation they are written in.
 
-What always holds: values are ints and fractions, never floats, so that nothing is equal by accident. A sign, a
-percent sign, a unit and an ordinal are content. A text that says more than one number, a range, or "about" is no
-number. Where the two sides leave open what is meant ("60" against "60%", "7 Up" against "7"), nobody can tell.
+What always holds: values are ints and fractions, never floats, so that nothing is equal by accident. A sign,
+a percent sign, a unit and an ordinal are content. A text that says more than one number, a range, or "about"
+is no number. Where the two sides leave open what is meant ("60" against "60%"), nobody can tell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import product
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.kinds.kind import Kind
-from deepeyes.grading.kinds.numerals import CHINESE_SCALES, Number, Numeral, read_numeral, read_roman
+from deepeyes.grading.kinds.numerals import CHINESE_SCALES, Number, read_numeral, read_roman
 from deepeyes.grading.kinds.units import (
     ANGLE,
     CALENDAR,
@@ -60,8 +60,8 @@ _MONEY = re.compile(
     r"(?:US ?\$|USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|KRW|RUB|Rs\.?|[$€£¥₹₩₽]) ?(?=[-0-9.])|\$ ?(?=[-0-9.])"
 )
 _SCALE = re.compile(
-    r" ?(?:(hundred|thousand|million|billion|trillion|mio|mln|mn|bn|tn|dozen|lakh|lac|crore|hundreds|thousands"
-    r"|millions|billions|trillions)\b\.?|(k|m|M|K|B|b|T)(?![\w^/²³'])|([万萬亿億]))",
+    r" ?(?:(hundred|thousand|million|billion|trillion|mio|mln|mn|bn|tn|dozen|lakh|lac|crore|hundreds"
+    r"|thousands|millions|billions|trillions)\b\.?|(k|m|M|K|B|b|T)(?![\w^/²³'])|([万萬亿億]))",
     re.IGNORECASE,
 )
 _SCALES = {
@@ -82,8 +82,43 @@ _BY_THE_WAY = re.compile(
 )
 _NOUN = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,2}")
 _NO_NOUN = frozenset(
-    "of or to and in on at is are was were by from more less fewer out past o'clock am pm a.m p.m plus minus times"
-    " left not than per vs with without if but as the a an this that these those for bc ad bce ce up off per".split()
+    [
+        *[
+            "of",
+            "or",
+            "to",
+            "and",
+            "in",
+            "on",
+            "at",
+            "by",
+            "from",
+            "for",
+            "as",
+            "per",
+            "vs",
+            "with",
+            "without",
+        ],
+        *[
+            "is",
+            "are",
+            "was",
+            "were",
+            "not",
+            "than",
+            "if",
+            "but",
+            "more",
+            "less",
+            "fewer",
+            "out",
+            "past",
+            "left",
+        ],
+        *["o'clock", "am", "pm", "bc", "ad", "bce", "ce", "plus", "minus", "times", "up", "off"],
+        *["the", "a", "an", "this", "that", "these", "those"],
+    ]
 )
 _MEASURE_WORDS = frozenset("个個只隻条條本张張位名辆輛座棵朵件支枝片块塊头頭匹架艘颗粒瓶杯碗双次层人つ개명")
 _SECOND = re.compile(r"(?P<unit>[^\d]{1,20}?)[ ,]*(?:and )?(?P<next>[0-9].*)")
@@ -140,12 +175,12 @@ def _quantities(text: str, decimal_comma: bool, depth: int = 0) -> list[Quantity
         return [Quantity(roman, sort="roman")]
     sign, currency = 1, ""
     for _ in range(2):
-        if found := _SIGN.match(text):
-            sign = 1 if found[0] == "+" else -sign
-            text = text[found.end() :]
-        if not currency and (found := _MONEY.match(text)):
-            currency = found[0].strip()
-            text = text[found.end() :]
+        if mark := _SIGN.match(text):
+            sign = 1 if mark[0] == "+" else -sign
+            text = text[mark.end() :]
+        if not currency and (money := _MONEY.match(text)):
+            currency = money[0].strip()
+            text = text[money.end() :]
     numeral = read_numeral(text, decimal_comma)
     if numeral is None:
         return []
@@ -163,7 +198,7 @@ def _quantities(text: str, decimal_comma: bool, depth: int = 0) -> list[Quantity
 
 
 def _scaled(plain: Quantity, rest: str, money: bool) -> list[tuple[Quantity, str]]:
-    """The number without a scale, and with the one that follows it: "5 m" is no million unless it is money."""
+    """The number without a scale, and with the one that follows it: "5 m" is first of all no million."""
     readings = [(plain, rest)]
     if found := _SCALE.match(rest):
         word = found[0].strip().lower().rstrip(".").removesuffix("s")
@@ -175,11 +210,9 @@ def _scaled(plain: Quantity, rest: str, money: bool) -> list[tuple[Quantity, str
             more = _SCALES[again[0].strip().lower().rstrip(".").removesuffix("s")]
             scaled = replace(scaled, value=scaled.value * more, scale=scale * more)
             after = after[again.end() :]
-        letter = found[2]
-        if not letter or money or letter in "kMB":
-            readings.insert(0, (scaled, after))
-        else:
-            readings.append((scaled, after))
+        if not found[2]:
+            return [(scaled, after)]
+        readings.insert(0 if money or found[2] in "kMB" else 1, (scaled, after))
     return readings
 
 
@@ -199,7 +232,7 @@ def _with_unit(number: Quantity, rest: str, currency: str) -> list[Quantity]:
     if units := read_units(rest) or read_units(_BY_THE_WAY.sub("", rest)):
         return [replace(number, unit=unit) for unit in units]
     noun = _noun(rest)
-    return [] if noun is None or number.spelled and noun[:1] == "" else [replace(number, noun=noun)]
+    return [] if noun is None else [replace(number, noun=noun)]
 
 
 def _noun(rest: str) -> str | None:
@@ -211,13 +244,7 @@ def _noun(rest: str) -> str | None:
         return ""
     if rest[0] in _MEASURE_WORDS and len(rest) <= 4:
         return rest
-    if (
-        not _NOUN.fullmatch(rest)
-        or rest != rest.lower()
-        or len(rest) < 2
-        or not rest.isascii()
-        and rest[0] > "\u2e80"
-    ):
+    if not _NOUN.fullmatch(rest) or rest != rest.lower() or len(rest) < 2 or rest[0] > "\u2e80":
         return None
     words = rest.split()
     return None if _NO_NOUN.intersection(words) else rest

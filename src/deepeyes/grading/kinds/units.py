@@ -178,6 +178,8 @@ def _table() -> dict[str, tuple[Unit, ...]]:
             symbols = [f"{short}{symbol}"]
             if symbol == "L":
                 symbols.append(f"{short}l")
+            if short + symbol == "kB":
+                symbols.append("KB")
             if (short or symbol not in {"F", "C", "T"}) and short + symbol != "dB":
                 add(symbols, unit)
             add([f"{long}{word}" for word in words.split()], unit)
