@@ -14,7 +14,9 @@ from deepeyes.grading.notation import bare
 from deepeyes.grading.reply import shortened
 
 _LONGEST = 600
-_NUMBER = r"[-+−]?(?:[$€£¥₹] ?)?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,40}(?!\d))(?:\.\d{1,40})?|[-+−]?\.\d{1,40}"
+_NUMBER = (
+    r"[-+−]?(?:[$€£¥₹] ?)?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,40}(?!\d))(?:\.\d{1,40})?|[-+−]?\.\d{1,40}"
+)
 _LEADING = re.compile(rf"(?:[a-zA-Z]\w{{0,20}} ?= ?)?({_NUMBER})")
 _GOES_ON = re.compile(
     r"\s?(?:[/*^×÷+!:_<>=√π(\[]|[-–—] ?[\d(]|x ?\d|\\[a-z]|(?:to|or|and|by|times|plus|minus) [-\d(])"
@@ -35,7 +37,9 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|equals|be|gives|get|totals?|total of)\b:?\s*"
     r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore|thus)\s+)*"
 )
-_NEGATIVE = re.compile(r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___")
+_NEGATIVE = re.compile(
+    r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
+)
 _COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200

@@ -69,7 +69,9 @@ _NEGATIVE = re.compile(
 )
 _AMOUNT = re.compile(r"\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
 _FIRST_AMOUNT = re.compile(r"[^\w.-]{0,3}(-?\d[\d,]*(?:\.\d+)?)(?![\d/^!:]|\s?[-+*/=×])")
-_SMALL_WORDS = frozenset(("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it"))
+_SMALL_WORDS = frozenset(
+    ("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it")
+)
 
 
 class _Options(NamedTuple):
