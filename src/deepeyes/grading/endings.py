@@ -18,16 +18,16 @@ _LONGEST_LINE = 120
 
 _SENTENCES = re.compile(r"([.!?][*_\"”')\]]{0,6})[ \t\r]+(?=[A-Z\"“*(\\$])|\n+|([。！？])")
 _COURTESY = re.compile(
-    r"\W{0,9}(?:i hope (?:this|that|it)|let me know|is there anything|if you (?:have|need|want)|feel free|hope this"
-    r"|please (?:note|let|feel)|would you like|do you have|note\b|thank|remember\b)",
+    r"\W{0,9}(?:i hope (?:this|that|it)|let me know|is there anything|if you (?:have|need|want)|feel free"
+    r"|hope this|please (?:note|let|feel)|would you like|do you have|note\b|thank|remember\b)",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
     r"\W{0,9}(?:if|whether|suppose|assum\w{1,5}|is|are|does|do|can|which|what|how)\b", re.IGNORECASE
 )
 _NO_OPTION = re.compile(
-    r"\b(?:none of (?:the|these|those)|not (?:listed|available|among|one of|an option|provided in|in the)|mistake|typo"
-    r"|no (?:correct|matching|valid) (?:option|answer|choice))\b",
+    r"\b(?:none of (?:the|these|those)|mistake|typo"
+    r"|not (?:listed|available|among|one of|an option|provided in|in the)|no (?:correct|matching|valid) (?:option|answer|choice))\b",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(r"[ \t(*]{0,6}[A-J]\)?[.:]?\*{0,2}[):.]|[ \t(*]{0,6}[A-J]\)")
@@ -42,7 +42,7 @@ class Ending(NamedTuple):
     lines: tuple[str, ...]
     """The last, the first and the only lettered line of several, where it is short."""
     last: str
-    """The last sentence; empty if it is one of several items, or if the reply ends by doubting the question."""
+    """The last sentence; empty if it is one of several items, or if the reply ends in doubt of the question."""
     first: str
     """The first sentence of a reply of several."""
     counts_once: bool

@@ -51,7 +51,7 @@ class Reference:
         self.expected = self.kind.show(first[0].value) if first else texts[0]
 
     def compare(self, text: str) -> Comparison | None:
-        """Right if the bare answer `text` is the same as any reference, wrong if it differs from all, else None."""
+        """Right if the bare answer `text` is the same as any reference, wrong if it differs from all; or None."""
         if text in self.texts:
             return Comparison(True, self.kind.name, self.kind.by, text, text)
         different: Comparison | None = None
@@ -88,7 +88,8 @@ SEVERAL = AnswerForm(several=True)
 
 def reference_of(task: Task) -> Reference:
     """The reference of `task`; raises `InputError` if it has none: there is nothing to compare with."""
-    reference = _reference(task.answer, task.answers, task.answer_form)
+    form: Any = task.answer_form
+    reference = _reference(task.answer, task.answers, form)
     if reference is None:
         raise InputError(f"task {task.id} has no reference answer", "give it an answer, or do not grade it")
     return reference

@@ -1,9 +1,9 @@
-"""The answers that a talking reply states: why "so the answer is (B)." and "**Final answer:** 12 m" can be graded.
+"""The answers that a talking reply states: why "so the answer is (B)." and "**Final answer:** 12 m" are graded.
 
-A reply states an answer by marking it (a box, an answer tag, a JSON field) or by saying so ("the answer is", "答案是",
-"option C is correct"). What always holds: what is asked, supposed or hedged states nothing; thoughts in front of an
-answer are no answer. This module finds bare answers as text and does not know what is right. Time is linear in the
-length of the reply, of which the last thousands of characters are read.
+A reply states an answer by marking it (a box, an answer tag, a JSON field) or by saying so ("the answer is",
+"答案是", "option C is correct"). What always holds: what is asked, supposed or hedged states nothing; thoughts in
+front of an answer are no answer. This module finds bare answers as text and does not know what is right. Time is
+linear in the length of the reply, of which the last thousands of characters are read.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 _JOINED = re.compile(r"\}[\s$\\().,]*(?:and|和)?[\s$\\(]*")
 _FIELD = re.compile(
-    r"[\"'](?:final[_ ]?)?answer[\"']\s{0,9}:\s{0,9}(\"(?:[^\"\\\n]|\\.){1,300}\"|'[^'\n]{1,300}'|\[[^\]\n]{1,300}\]"
-    r"|-?\d[\d.,]{0,60}|true|false)",
+    r"[\"'](?:final[_ ]?)?answer[\"']\s{0,9}:\s{0,9}"
+    r"(\"(?:[^\"\\\n]|\\.){1,300}\"|'[^'\n]{1,300}'|\[[^\]\n]{1,300}\]|-?\d[\d.,]{0,60}|true|false)",
     re.IGNORECASE,
 )
 _CORRECTIONS = (
@@ -83,7 +83,8 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(
-    r",? (?:because|since|which|where|given that|due to)\b|, (?:as|given|based on)\b|\s[—–-]\s(?=[A-Za-z]{2})|;\s|\.\s|，|。",
+    r",? (?:because|since|which|where|given that|due to)\b|, (?:as|given|based on)\b"
+    r"|\s[—–-]\s(?=[A-Za-z]{2})|;\s|\.\s|，|。",
     re.IGNORECASE,
 )
 _ADDITION = re.compile(
@@ -196,9 +197,9 @@ def _said(window: str, lowered: str, corrected: int | None) -> Iterator[Statemen
                 yield statement._replace(denied=statement.denied or bool(DENYING.search(fill)))
     if any(word in lowered for word in _CHOICES):
         for marker in CHOSEN.finditer(lowered):
-            if CHOOSER.search(lowered, max(0, marker.start() - 30), marker.start()):
-                if statement := _statement(window, marker.end()):
-                    yield statement
+            chosen = CHOOSER.search(lowered, max(0, marker.start() - 30), marker.start())
+            if chosen and (statement := _statement(window, marker.end())):
+                yield statement
     if any(word in lowered for word in _VERDICTS):
         for marker in SUBJECT_CHOSEN.finditer(lowered):
             subject = _CLAUSE.split(window[max(0, marker.start() - 100) : marker.start()])[-1].strip()

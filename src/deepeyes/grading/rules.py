@@ -1,9 +1,9 @@
 """Right, wrong or unsure by rule: the one place where an answer meets its reference without a model.
 
-No network, no model, no guessing. First the whole answer is compared as it is; if that says nothing, the answers
-that the reply states (`deepeyes.grading.reply`). What always holds: grading is symmetric in notation and never in
-content; a rule says wrong only where it can know, so other words for a fact are unsure; a sentence that merely
-contains the answer is not the answer; two different answers are unsure, and a correction counts.
+No network, no model, no guessing. First the whole answer is compared as it is; if that says nothing, what the
+reply states (`reply`), and then what it ends with (`endings`). What always holds: grading is symmetric in notation
+and never in content; a rule says wrong only where it can know, so other words for a fact are unsure; a sentence
+that merely contains the answer is not the answer; two different answers are unsure, and a correction counts.
 """
 
 from __future__ import annotations
@@ -172,7 +172,6 @@ def _of_sentences(reference: Reference, ending: Ending) -> Comparison | str | No
     predicate = _PREDICATE.search(ending.last) if reference.kind.name in _PREDICATED else None
     result = reference.compare(ending.last[predicate.end() :]) if predicate else None
     return result if result and (result.same or result.kind not in _WORDS) else None
-    return None
 
 
 def _verdict(result: Comparison) -> Verdict:

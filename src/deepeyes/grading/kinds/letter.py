@@ -28,12 +28,13 @@ _SIGNS = {first + n: _ALPHABET[n] for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1
 _SIGNS |= str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD")
 
 _NOUN = (
-    r"(?:(?:the |la |l['’]|die |el |le )?(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b"
-    r"|选项|選項|選択肢|선택지)\W{0,3})?"
+    r"(?:(?:the |la |l['’]|die |el |le )?"
+    r"(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b|选项|選項|選択肢|선택지)\W{0,3})?"
 )
 _LONE = re.compile(rf"{_NOUN}\W{{0,3}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]|\*{{0,2}}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
+    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]"
+    r"|\*{0,2}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -58,8 +59,8 @@ _MENTION = re.compile(
     r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?\(?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
 )
 _CONCLUDES = re.compile(
-    r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct|best|most"
-    r"|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*|complet\w+)\b",
+    r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct|best"
+    r"|most|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*|complet\w+)\b",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
@@ -177,7 +178,7 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
 
 
 def _texts_in(sentence: str, options: _Options) -> Letters:
-    """The options whose texts stand in `sentence`; a text within a longer one that stands there does not count.
+    """The options whose texts stand in `sentence`, but for a text within a longer one that stands there.
 
     Numbers and small words count only at the beginning: they stand in sentences for other reasons.
     """
