@@ -1,8 +1,8 @@
 r"""Reads a bare answer as mathematics: values, pairs, sets, intervals, matrices, equations, and their units.
 
-What always holds: the result is in canonical form and made of the digits and letters of the text alone, size
-and depth are bounded, and text that is not mathematics ("January", "red", "n/a", "2024-05-06") is refused
-rather than guessed at.
+What always holds: the result is in canonical form and made of the digits and letters of the text alone,
+size and depth are bounded, and text that is not mathematics ("January", "red", "n/a", "2024-05-06") is
+refused rather than guessed at.
 """
 
 from __future__ import annotations
