@@ -16,8 +16,8 @@ from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.maths.comparing import same_answer
-from deepeyes.grading.maths.latex import plain
 from deepeyes.grading.maths.reading import Reading, reading
+from deepeyes.grading.notation import bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +39,21 @@ class _Maths:
         return _same(given, expected, form.ordered)
 
     def show(self, value: Any) -> str:
-        return plain(value.text)
+        return bare(value.text)
 
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Mathematics | None:
-    said = reading(text, _is_unit)
+    said = reading(text)
     return None if said is None else Mathematics(said, text)
 
 
 @lru_cache(maxsize=4096)
 def _same(given: Mathematics, expected: Mathematics, ordered: bool) -> bool | None:
-    found = same_answer(given.said.answer, expected.said.answer, _same_unit, ordered=ordered)
+    found = same_answer(given.said.answer, expected.said.answer, ordered=ordered)
     if found is False and not (given.said.is_certain and expected.said.is_certain):
         return None
     return found
-
-
-def _is_unit(text: str) -> bool:
-    return text in ("m", "cm", "km", "mm", "inches", "square inches", "degrees")
-
-
-def _same_unit(one: str, other: str) -> bool | None:
-    return one == other or None
 
 
 MATHS: Kind = _Maths()

@@ -7,7 +7,7 @@ is symmetric, and asks algebra only of values that agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -31,17 +31,15 @@ from deepeyes.grading.maths.structure import (
 from deepeyes.grading.maths.written import written
 
 _INFINITE = (INFINITY, WHOLE_LINE.left)
-SameUnit = Callable[[str, str], bool | None]
 
 
-def same_answer(one: Answer, other: Answer, same_unit: SameUnit, *, ordered: bool = False) -> bool | None:
+def same_answer(one: Answer, other: Answer, *, ordered: bool = False) -> bool | None:
     """Whether both are the same, None where that is not known; `ordered`: the order of a list counts."""
-    return _Comparison(same_unit, ordered).compared(one, other)
+    return _Comparison(ordered).compared(one, other)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    same_unit: SameUnit
     ordered: bool
 
     def compared(self, one: Answer, other: Answer) -> bool | None:
@@ -99,8 +97,7 @@ class _Comparison:
 
     def _quantities(self, one: Quantity, other: Answer) -> bool | None:
         if isinstance(other, Quantity):
-            equal = self.same_unit(one.unit, other.unit)
-            return self.compared(one.value, other.value) if equal else None
+            return self.compared(one.value, other.value) if one.unit == other.unit else None
         found = self.compared(one.value, other)
         if one.unit == "%":
             # 60 % may be meant as 60 or as 0.6.
@@ -109,7 +106,7 @@ class _Comparison:
                 if found is not False or not isinstance(one.value, Scalar)
                 else self._is_no_share(one.value, other)
             )
-        if one.unit == "°" and not found and isinstance(one.value, Scalar):
+        if one.unit == "degree" and not found and isinstance(one.value, Scalar):
             in_radians = ex.multiply([one.value, ex.PI, ex.number(Fraction(1, 180))])
             return True if self.compared(in_radians, other) else found
         return found
