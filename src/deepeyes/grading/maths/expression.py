@@ -1,9 +1,9 @@
 """Expressions in a canonical form: equal notations of simple expressions become the same tree.
 
 The builders (`add`, `multiply`, `power`) fold rational numbers exactly, gather like terms, take squares out
-of roots and sort; √12/2, 3^(1/2) and √3 are one tree. What always holds: trees are immutable and hashable, every
-step is valid for all complex values at which both sides are defined, and work is bounded: numbers beyond
-`LARGEST_BITS` and products beyond `MOST_TERMS` terms stay unevaluated.
+of roots and sort; √12/2, 3^(1/2) and √3 are one tree. What always holds: trees are immutable and hashable,
+every step is valid for all complex values at which both sides are defined, and work is bounded: numbers
+beyond `LARGEST_BITS` and products beyond `MOST_TERMS` terms stay unevaluated.
 """
 
 from __future__ import annotations

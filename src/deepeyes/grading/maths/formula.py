@@ -1,8 +1,8 @@
 r"""Arithmetic in one grammar, for LaTeX and for what people type: ``\frac{\sqrt3}{2}`` and "√3/2".
 
-A parser by recursive descent over `tokens`; sums, products, powers, roots, functions. What always holds: only
-digits and letters of the text reach the result, nothing is evaluated but our own arithmetic, and depth and
-size are bounded.
+A parser by recursive descent over `tokens`; sums, products, powers, roots, functions. What always holds:
+only digits and letters of the text reach the result, nothing is evaluated but our own arithmetic, and depth
+and size are bounded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""LaTeX written as plain text: ``$12 \mathrm{~m}$`` is "12 m", ``\frac{1}{12}`` is "1/12".
 
 References come in LaTeX where models answer in plain words, and the other way round; the kinds of answers
-that are not mathematics (numbers with units, words, dates) compare plain text. What always holds: `plain` is
-pure, takes time in proportion to the text, raises nothing, and leaves text without LaTeX as it is.
+that are not mathematics (numbers with units, words, dates) compare plain text. What always holds: `plain`
+is pure, takes time in proportion to the text, raises nothing, and leaves text without LaTeX as it is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The numerical value of an expression with a bound on its error, so that "different" is a proof.
 
 What always holds: two values are called apart only where their distance is far beyond what rounding can
-explain; whatever cannot be evaluated in double precision (9^9^9, 1/0, a function without a rule here) has no
-value. Nothing here takes longer than the tree is large.
+explain; whatever cannot be evaluated in double precision (9^9^9, 1/0, a function without a rule here) has
+no value. Nothing here takes longer than the tree is large.
 """
 
 from __future__ import annotations

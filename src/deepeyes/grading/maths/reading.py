@@ -1,16 +1,16 @@
 r"""Reads a bare answer as mathematics: values, pairs, sets, intervals, matrices, equations, and their units.
 
-What always holds: the result is in canonical form and made of the digits and letters of the text alone, size
-and depth are bounded, and text that is not mathematics ("January", "red", "n/a", "2024-05-06") is refused
-rather than guessed at.
+What always holds: the result is in canonical form and made of the digits and letters of the text alone,
+size and depth are bounded, and text that is not mathematics ("January", "red", "n/a", "2024-05-06") is
+refused rather than guessed at.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from deepeyes.grading.kinds.units import read_units
 from deepeyes.grading.maths import expression as ex
 from deepeyes.grading.maths.expression import Scalar
 from deepeyes.grading.maths.formula import (
@@ -54,13 +54,13 @@ class Reading:
     """
 
 
-def reading(text: str, is_unit: Callable[[str], bool]) -> Reading | None:
-    """What `text` says, None if it is not mathematics; `is_unit` knows the units that are written plainly."""
+def reading(text: str) -> Reading | None:
+    """What `text` says, None if it is not mathematics."""
     try:
         pieces, is_latex = tokens(text)
         if not _is_formula(pieces, is_latex):
             return None
-        pieces, unit = _without_unit(pieces, is_unit)
+        pieces, unit = _without_unit(pieces)
         parser = _Answers(pieces, is_latex)
         answer = _both_signs(pieces, parser)
         if unit:
@@ -106,15 +106,15 @@ def _both_signs(pieces: list[Token], parser: _Answers) -> Answer:
             raise Unreadable
 
 
-def _without_unit(pieces: list[Token], is_unit: Callable[[str], bool]) -> tuple[list[Token], str]:
-    """The pieces before the unit at the end, and the unit: ``°``, ``%``, "cm^2", "square inches", "km/h"."""
+def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
+    """The pieces before the unit at the end, and its name: ``°``, ``%``, "cm^2", "square inches", "km/h"."""
     last = pieces[-1].text
     if last in ("°", "%") and len(pieces) > 1:
         if any(piece.text in ("°", "%") or piece.text in OF_ANGLES for piece in pieces[:-1]):
             if last == "%":
                 raise Unreadable
             return pieces, ""
-        return pieces[:-1], last
+        return pieces[:-1], _unit(last)
     for start in range(max(1, len(pieces) - 12), len(pieces)):
         first, before = pieces[start], pieces[start - 1]
         if first.kind not in ("word", "text") or before.text in (
@@ -137,11 +137,17 @@ def _without_unit(pieces: list[Token], is_unit: Callable[[str], bool]) -> tuple[
         )
         unit = words.replace("{", "").replace("}", "").strip()
         if first.kind == "text" and unit.split(" ")[0] not in SEPARATORS and _is_words(pieces[start:]):
-            return pieces[:start], unit
+            return pieces[:start], _unit(unit) or unit.casefold()
         is_apart = first.spaced or len(first.text) > 1
-        if is_apart and first.text not in FUNCTIONS | SEPARATORS and is_unit(unit):
-            return pieces[:start], unit
+        if is_apart and first.text not in FUNCTIONS | SEPARATORS and _unit(unit):
+            return pieces[:start], _unit(unit)
     return pieces, ""
+
+
+def _unit(text: str) -> str:
+    """The likeliest unit that `text` stands for, by its one name; "" if it is none."""
+    units = read_units(text)
+    return units[0].name if units else ""
 
 
 def _is_words(pieces: list[Token]) -> bool:

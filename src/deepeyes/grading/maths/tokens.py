@@ -1,7 +1,7 @@
 r"""The pieces of a formula, whichever way it is written: ``\frac12``, "½", "1/2"; ``\le``, "≤", "<=".
 
-What always holds: tokens say nothing about meaning, text is never evaluated, and work is in proportion to the
-text, which is at most `LONGEST` characters.
+What always holds: tokens say nothing about meaning, text is never evaluated, and work is in proportion to
+the text, which is at most `LONGEST` characters.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _TEXT_ARGUMENT = re.compile(r"\s*\{([^{}\\$]*)\}")
 
 
 def tokens(text: str) -> tuple[list[Token], bool]:
-    """The pieces of `text`, and whether it holds LaTeX; `Unreadable` where it is too long or has other signs."""
+    """The pieces of `text`, and whether it holds LaTeX; `Unreadable` where it is no formula."""
     if len(text) > LONGEST:
         raise Unreadable
     text = spelt_units(repaired(text).translate(_ONE_FOR_ANOTHER)).strip()
