@@ -1,8 +1,8 @@
 r"""LaTeX written as plain text: ``$12 \mathrm{~m}$`` is "12 m", ``\frac{1}{12}`` is "1/12".
 
-References come in LaTeX where models answer in plain words, and the other way round; the kinds of answers that
-are not mathematics (numbers with units, words, dates) compare plain text. What always holds: `plain` is pure,
-takes time in proportion to the text, raises nothing, and leaves text without LaTeX as it is.
+References come in LaTeX where models answer in plain words, and the other way round; the kinds of answers
+that are not mathematics (numbers with units, words, dates) compare plain text. What always holds: `plain`
+is pure, takes time in proportion to the text, raises nothing, and leaves text without LaTeX as it is.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def plain(text: str) -> str:
         return text
     text = repaired(text)
     text, formulas = _IN_DOLLARS.subn(lambda found: found[1] or found[2], text)
-    text = _WORD_IN_BRACES.sub(_spelt_unit, text.replace("{,}", ","))
+    text = spelt_units(text.replace("{,}", ","))
     if formulas or "\\" in text:
         try:
             text = _Reader(text).everything()
@@ -91,8 +91,13 @@ def repaired(text: str) -> str:
     return text
 
 
+def spelt_units(text: str) -> str:
+    """`69{degrees}` with its word set apart, as some references have their units."""
+    return _WORD_IN_BRACES.sub(_spelt_unit, text)
+
+
 def _spelt_unit(found: re.Match[str]) -> str:
-    """`69{degrees}` with its word set apart, except where the braces are the argument of a command."""
+    """The word set apart, except where the braces are the argument of a command."""
     before = found.string[max(0, found.start() - 200) : found.start()]
     command = _LAST_COMMAND.search(before)
     if command is not None and command[1] not in SYMBOLS:
