@@ -46,8 +46,8 @@ class Rejection(BaseModel):
 
 
 class PassRate(BaseModel):
-    """How often a model was right; `asked` counts only tries that say something about the model. A try that is
-    neither right nor unsure was wrong.
+    """How often a model was right; `asked` counts only tries that say something about the model. A try that
+    is neither right nor unsure was wrong.
     """
 
     model_config = ConfigDict(frozen=True)

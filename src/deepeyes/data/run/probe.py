@@ -30,7 +30,6 @@ from deepeyes.data.run.image_cache import CachedImages, CachingModel, preloaded
 from deepeyes.data.stages.probe.probe import Probe
 from deepeyes.data.stages.stage import apply, concerns
 from deepeyes.data.stages.teach.quality import Checks
-from deepeyes.grading.grader import open_grader
 from deepeyes.tools.base import ToolSet
 
 EPISODES_AT_ONCE = 8192
@@ -77,10 +76,10 @@ class Asking:
 
     run: RunFolder
     open_agent: OpenAgent
+    open_grader: OpenGrader
     concurrency: int = 32
     """Episodes in flight."""
     retry: RetryRounds = RetryRounds()
-    open_grader: OpenGrader = open_grader
     checks: Checks | None = None
     """Of traces, beside those that need the trace alone."""
     tolerate: tuple[str, ...] = ()

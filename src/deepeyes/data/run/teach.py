@@ -23,8 +23,8 @@ from deepeyes.data.run.episodes import EpisodeStore
 from deepeyes.data.run.folder import StageFolder
 from deepeyes.data.run.image_cache import CachedImages
 from deepeyes.data.run.probe import Asking, OnEpisode, grouped, note_tools, retry_in_rounds, run_missing
-from deepeyes.data.stages.stage import concerns
 from deepeyes.data.stages.missed import missed
+from deepeyes.data.stages.stage import concerns
 from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.synthesize import WRITTEN, Synthesis, Teacher
 from deepeyes.data.stages.teach.teachers import Solution, world_solution, written_solution
