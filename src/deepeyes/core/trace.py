@@ -193,6 +193,15 @@ class Trace(BaseModel):
         return self.model_copy(update={"verdict": None, "stop_reason": stop, "notes": (*self.notes, *new)})
 
     @property
+    def is_right(self) -> bool:
+        return self.verdict is not None and self.verdict.is_right
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether there is a verdict and it is that nobody can tell."""
+        return self.verdict is not None and self.verdict.is_unsure
+
+    @property
     def awaits_verdict(self) -> bool:
         """Whether the model had answered and only the verdict is missing."""
         return self.answer is not None and not self.stop_reason.is_result

@@ -70,10 +70,9 @@ class EpisodeStore:
     def _note(self, trace: Trace) -> None:
         self._waiting.pop(trace.id, None)
         if trace.stop_reason.is_result:
-            verdict = trace.verdict
             self._outcomes[trace.id] = Outcome(
-                right=verdict is not None and verdict.is_right,
-                unsure=verdict is not None and verdict.is_unsure,
+                right=trace.is_right,
+                unsure=trace.is_unsure,
                 malformed=trace.stop_reason is StopReason.malformed,
                 called=bool(trace.tool_turns),
                 missed=missed(trace),

@@ -93,7 +93,7 @@ def _examples(folder: StageFolder, parts: int, reason: str) -> list[str]:
     for item in (item for part in range(parts) for item in folder.read(part)):
         if item.rejection is not None and item.rejection.reason == reason:
             found.append(
-                f"{item.id}: {tidy(item.task.question, _QUESTION)!r} {tidy(item.rejection.detail, _DETAIL)}"
+                f"{item.id}: '{tidy(item.task.question, _QUESTION)}' {tidy(item.rejection.detail, _DETAIL)}"
             )
             if len(found) == _EXAMPLES:
                 break

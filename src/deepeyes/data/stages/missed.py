@@ -15,11 +15,17 @@ def missed(trace: Trace) -> str:
     """The answer, the reference and the verdict's reason; empty where the answer is right, or the failure
     was ours.
     """
-    verdict = trace.verdict
-    if not trace.stop_reason.is_result or (verdict is not None and verdict.is_right):
+    if trace.is_right or not trace.stop_reason.is_result:
         return ""
-    expected = f"expected {tidy(trace.task.answer, _SHOWN)!r}"
+    expected = f"expected '{_cut(trace.task.answer)}'"
     if trace.answer is None:
         return f"no answer ({trace.stop_reason.value}), {expected}"
-    reason = f" ({tidy(verdict.reason, _SHOWN)})" if verdict is not None and verdict.reason else ""
-    return f"answered {tidy(trace.answer, _SHOWN)!r}, {expected}{reason}"
+    reason = f" ({_cut(trace.verdict.reason)})" if trace.verdict and trace.verdict.reason else ""
+    return f"answered '{_cut(trace.answer)}', {expected}{reason}"
+
+
+def _cut(text: str) -> str:
+    """Its beginning and its end, where most replies say what they come to."""
+    line = tidy(text, len(text))
+    half = _SHOWN // 2
+    return line if len(line) <= _SHOWN else f"{line[:half]} ... {line[-half:]}"

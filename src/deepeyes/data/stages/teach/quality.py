@@ -73,7 +73,7 @@ def _found(trace: Trace, further: Checks) -> Iterator[str]:
     if trace.stop_reason is not StopReason.answered:
         yield _end_of(trace)
         return
-    if trace.verdict is None or not trace.verdict.is_right:
+    if not trace.is_right:
         yield _not_right(trace)
     if any(turn.kind in ("malformed", "none") for turn in trace.turns):
         yield "malformed_turn"
@@ -91,7 +91,7 @@ def _found(trace: Trace, further: Checks) -> Iterator[str]:
 def _not_right(trace: Trace) -> str:
     if _REFUSAL.search(trace.answer or ""):
         return "refused"
-    return "unsure_answer" if trace.verdict is not None and trace.verdict.is_unsure else "wrong_answer"
+    return "unsure_answer" if trace.is_unsure else "wrong_answer"
 
 
 def _end_of(trace: Trace) -> str:
