@@ -30,6 +30,8 @@ _ROOMS = {
     "PythonTool": "tools.python",
     "grade": "grading.rules",
     "grade_rows": "grading.rows",
+    "Grading": "grading.grader",
+    "open_grader": "grading.grader",
 }
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

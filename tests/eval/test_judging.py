@@ -126,3 +126,4 @@ def test_a_planted_answer_is_another_questions_and_cannot_be_right() -> None:
     ]
     assert planted_wrong(rows, 0) == "Oslo"
     assert planted_wrong(rows[:4], 0) is None
+    assert planted_wrong([row("a", "Paris, France"), row("b", "Paris")], 0) is None

@@ -5,6 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,20 @@ def test_processes_share_a_file_from_its_first_moment(tmp_path: Path) -> None:
     assert len(cache) == KEYS
     cache.close()
     assert [file.name for file in tmp_path.iterdir()] == ["votes.sqlite"]
+
+
+def test_many_may_make_the_same_file_at_once(tmp_path: Path) -> None:
+    gate = threading.Barrier(16)
+
+    def make(path: Path) -> None:
+        gate.wait()
+        cache = VoteCache(path)
+        put(cache, "a", Outcome.right)
+        cache.close()
+
+    with ThreadPoolExecutor(16) as threads:
+        for number in range(10):
+            list(threads.map(make, [tmp_path / f"{number}.sqlite"] * 16))
 
 
 def test_nothing_is_lost_with_a_process_that_is_killed(tmp_path: Path) -> None:
