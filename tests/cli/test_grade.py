@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow
 import pytest
-from conftest import Ran
 from pyarrow import parquet
+
+from .conftest import Ran
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "prediction": "7", "answer": 7},
@@ -47,8 +48,8 @@ def test_verdicts_go_to_a_file_and_a_table_is_printed(cli: Callable[..., Ran], t
 def test_json_is_one_object_with_counts_and_intervals(cli: Callable[..., Ran], tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(lines(ROWS))
     told = json.loads(cli("grade", "a.jsonl", "--json").out)
-    assert (told["n"], told["right"], told["wrong"], told["unsure"], told["accuracy"]) == (3, 1, 2, 0, 0.3333)
-    assert told["ci95"] == [0.0615, 0.7923] and told["left_out"] == {}
+    assert [told[name] for name in ("n", "right", "wrong", "unsure", "accuracy")] == [3, 1, 2, 0, 0.333333]
+    assert told["ci95"] == [0.061492, 0.79234] and told["left_out"] == {}
     assert sum(row["n"] for row in told["by_kind"].values()) == 3
 
 
@@ -176,3 +177,27 @@ def test_memory_does_not_grow_with_the_file(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert json.loads(ran.out)["right"] == 20_000 and peak < 20_000_000
+
+
+def test_a_judge_decides_what_the_rules_leave_open_and_nothing_else(
+    cli: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "judge.txt").write_text("Both are the same town.\nRIGHT")
+    free = {
+        "id": "d",
+        "prediction": "It is in the capital of France.",
+        "answer": "Paris",
+        "question": "Where?",
+    }
+    (tmp_path / "a.jsonl").write_text(lines([*ROWS, free] * 300))
+    plain = json.loads(cli("grade", "a.jsonl", "--json").out)
+    assert (plain["right"], plain["unsure"]) == (300, 300)
+    ran = cli("grade", "a.jsonl", "--out", "-", "--judge", "scripted:judge.txt", "--cache", "v.sqlite")
+    assert verdicts(ran.out) == [*OUTCOMES, ("d", "right")] * 300 and (tmp_path / "v.sqlite").is_file()
+    assert {row["by"] for row in map(json.loads, ran.out.splitlines()) if row["id"] == "d"} == {"judge"}
+
+
+def test_a_published_rule_takes_the_place_of_ours(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines([{"prediction": "104", "answer": "100"}]))
+    assert json.loads(cli("grade", "a.jsonl", "--json").out)["right"] == 0
+    assert json.loads(cli("grade", "a.jsonl", "--json", "--scorer", "chartqa").out)["right"] == 1

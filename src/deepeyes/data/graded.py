@@ -120,6 +120,6 @@ def _shares(count: Counter[Outcome]) -> dict[str, Any]:
         "right": right,
         "wrong": wrong,
         "unsure": unsure,
-        "accuracy": round(right / (right + wrong), 4) if right + wrong else None,
-        "ci95": [round(low, 4), round(high, 4)],
+        "accuracy": round(right / (right + wrong), 6) if right + wrong else None,
+        "ci95": [round(low, 6), round(high, 6)],
     }

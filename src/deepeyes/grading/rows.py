@@ -232,9 +232,10 @@ def _texts(value: object, place: str, column: str) -> list[str]:
             return [str(value)]  # not of more digits than Python writes in one go
     if isinstance(value, list | tuple):
         return [text for one in cast("Sequence[object]", value) for text in _texts(one, place, column)]
+    inner = next(iter(cast("Row", value)), "text") if isinstance(value, Mapping) else ""
     raise InputError(
         f"{place} has {type(value).__name__} in {column!r}, which is no answer",
-        f"give text or numbers, or name what is in it, such as {column}.text",
+        f"name what is in it, such as {column}.{inner}" if inner else "give text or numbers",
     )
 
 
