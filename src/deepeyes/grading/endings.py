@@ -27,7 +27,8 @@ _ASKS = re.compile(
 )
 _NO_OPTION = re.compile(
     r"\b(?:none of (?:the|these|those)|mistake|typo"
-    r"|not (?:listed|available|among|one of|an option|provided in|in the)|no (?:correct|matching|valid) (?:option|answer|choice))\b",
+    r"|not (?:listed|available|among|one of|an option|provided in|in the)"
+    r"|no (?:correct|matching|valid) (?:option|answer|choice))\b",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(r"[ \t(*]{0,6}[A-J]\)?[.:]?\*{0,2}[):.]|[ \t(*]{0,6}[A-J]\)")
@@ -42,7 +43,7 @@ class Ending(NamedTuple):
     lines: tuple[str, ...]
     """The last, the first and the only lettered line of several, where it is short."""
     last: str
-    """The last sentence; empty if it is one of several items, or if the reply ends in doubt of the question."""
+    """The last sentence; empty if it is one of several items, or if the reply ends by doubting it."""
     first: str
     """The first sentence of a reply of several."""
     counts_once: bool

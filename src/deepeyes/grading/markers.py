@@ -47,13 +47,14 @@ _NOUNS = "|".join(
 _FOREIGN_NOUNS = "réponse|lösung|odpowiedź|đáp án|ответ|απάντηση|정답|답|الإجابة|الجواب|उत्तर"
 _LINK = (
     r"(?:\b(?:is|are|was|will be|(?:should|must|would) be|equals|es|est|ist|lautet|è|é|adalah|là|είναι|هي|है)"
-    r"(?![\w'’])|[:=：﹕|]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)|(?=\s[(*]{0,3}[a-z][)*.]*\s*(?:\n|$))|(?=[*_ ]*\n))"
+    r"(?![\w'’])|[:=：﹕|]|->|→|⇒|[은는이](?=\s)|\s[—–-](?=\s)"
+    r"|(?=\s[(*]{0,3}[a-z][)*.]{0,4}[ \t]{0,9}(?:\n|$))|(?=[*_ ]{0,9}\n))"
 )
 _FILL = r"(?P<fill>[^\n.:=?!：]{0,80}?)"
 
 SAID = re.compile(rf"(?:{_NOUNS}){_FILL}{_LINK}")
-""" "The correct answer to this question is", "answer:", "antwort lautet", "respuesta correcta es". "The correct
-option is" needs its adjective: "option a: ..." is a listing.
+"""Such as "the correct answer to this question is", "answer:", "antwort lautet", "respuesta correcta es". "The
+correct option is" needs its adjective: "option a: ..." is a listing.
 """
 SAID_ABROAD = re.compile(rf"(?:{_FOREIGN_NOUNS})(?!\w{{3}}){_FILL}{_LINK}")
 SAID_IN_CHINESE = re.compile(
@@ -64,8 +65,8 @@ CHOSEN = re.compile(
     r"(?:choose|select|pick|chose|selected|picked|opt for|go with|going with|go for)(?: is)?\b"
 )
 CHOOSER = re.compile(
-    r"\b(?:(?:i|we|you|one)(?:['’]d| would|['’]ll| will| should| must)?|let['’]s|let us|would|should|and|to|therefore"
-    r"|so|thus),? $"
+    r"\b(?:(?:i|we|you|one)(?:['’]d| would|['’]ll| will| should| must)?|let['’]s|let us|would|should|and|to"
+    r"|therefore|so|thus),? $"
 )
 """What stands before `CHOSEN`: in "the option they pick is", nobody chooses an answer."""
 
@@ -80,8 +81,9 @@ SUBJECT_IN_CHINESE = re.compile(
 )
 
 CORRECTION = re.compile(
-    r"\b(?:wait|actually|correction|scratch that|on second thoughts?|hold on|hmm+|my mistake|apologies|let me re\w+"
-    r"|let me (?:double|correct)|i made an? (?:mistake|error)|i was wrong|that (?:is|was|isn['’]t)(?: not)? (?:wrong|right))\b"
+    r"\b(?:wait|actually|correction|scratch that|on second thoughts?|hold on|hmm+|my mistake|apologies"
+    r"|let me (?:re\w+|double|correct)|i made an? (?:mistake|error)|i was wrong"
+    r"|that (?:is|was|isn['’]t)(?: not)? (?:wrong|right))\b"
     r"|(?:^|[.\n!] ?)(?:no|sorry|oops),|等等|不对|更正"
 )
 CORRECTED = re.compile(
@@ -89,15 +91,16 @@ CORRECTED = re.compile(
 )
 
 SUPPOSED = re.compile(
-    r"(?:\b(?:if|whether|suppose|supposing|assum\w{1,5}|unless|wrong|incorrect|previous|initial|first|earlier|original"
-    r"|student's|user's|other|another|no|not|possible)(?: that)?(?: the| an?)?(?: correct| right| final)?\s*)$"
+    r"(?:\b(?:if|whether|suppose|supposing|assum\w{1,5}|unless|wrong|incorrect|previous|initial|first|earlier"
+    r"|original|student's|user's|other|another|no|not|possible)(?: that)?"
+    r"(?: the| an?)?(?: correct| right| final)?\s*)$"
 )
 """What stands before an answer that nobody gives."""
 HEDGED = re.compile(r"\b(?:could|might|may|possibly|perhaps)\b")
 DENYING = re.compile(r"\b(?:not|never)\b|n['’]t\b")
 DENIED = re.compile(
-    r"(?:not|neither|none of|n['’]t|unlikely|wrong|incorrect|unclear|unknown|un?determin\w{1,6}|cannot|can['’]t"
-    r"|impossible)\b",
+    r"(?:not|neither|none of|n['’]t|unlikely|wrong|incorrect|unclear|unknown|un?determin\w{1,6}|cannot"
+    r"|can['’]t|impossible)\b",
     re.IGNORECASE,
 )
 """The beginning of what is no answer."""

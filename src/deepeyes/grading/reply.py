@@ -1,9 +1,9 @@
-"""The answers that a talking reply states: why "so the answer is (B)." and "**Final answer:** 12 m" are graded.
+"""The answers that a reply states: why "so the answer is (B)." and "**Final answer:** 12 m" are graded.
 
 A reply states an answer by marking it (a box, an answer tag, a JSON field) or by saying so ("the answer is",
-"答案是", "option C is correct"). What always holds: what is asked, supposed or hedged states nothing; thoughts in
-front of an answer are no answer. This module finds bare answers as text and does not know what is right. Time is
-linear in the length of the reply, of which the last thousands of characters are read.
+"答案是", "option C is correct"). What always holds: what is asked, supposed or hedged states nothing;
+thoughts in front of an answer are no answer. This module finds bare answers as text and does not know what is right.
+Time is linear in the length of the reply, of which the last thousands of characters are read.
 """
 
 from __future__ import annotations
@@ -54,17 +54,9 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _CORRECTIONS = (
-    "wait",
-    "actual",
-    "correct",
-    "scratch",
-    "second thought",
-    "hold on",
-    "hmm",
-    "mistake",
-    "apolog",
+    *("wait", "actual", "correct", "scratch", "hmm", "mistake", "apolog", "wrong", "no,", "sorry,", "oops"),
+    *("second thought", "hold on", "let me", "that is right", "that was right", "等等", "不对", "更正"),
 )
-_CORRECTIONS = (*_CORRECTIONS, "let me", "i made", "wrong", "no,", "sorry", "oops", "等等", "不对", "更正")
 _CHOICES = ("choose", "select", "pick", "chose", "opt for", "go with", "going with", "go for")
 _VERDICTS = ("correct", "right", "the answer", "choice", "option", " match", "best ")
 _CLAUSE = re.compile(

@@ -1,9 +1,10 @@
 """Right, wrong or unsure by rule: the one place where an answer meets its reference without a model.
 
 No network, no model, no guessing. First the whole answer is compared as it is; if that says nothing, what the
-reply states (`reply`), and then what it ends with (`endings`). What always holds: grading is symmetric in notation
-and never in content; a rule says wrong only where it can know, so other words for a fact are unsure; a sentence
-that merely contains the answer is not the answer; two different answers are unsure, and a correction counts.
+reply states (`reply`), and then what it ends with (`endings`). What always holds: grading is symmetric in
+notation and never in content; a rule says wrong only where it can know, so other words for a fact are unsure;
+a sentence that merely contains the answer is not the answer; two different answers are unsure, and a
+correction counts.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from deepeyes.grading.quantities import leading, only
 from deepeyes.grading.reference import Comparison, Reference, reference_of
 from deepeyes.grading.refusals import is_refusal
 from deepeyes.grading.reply import TAIL, Stated, Statement, shortened, stated, without_thoughts
+from deepeyes.grading.restated import restates
 
 _NUMERIC = frozenset((AnswerKind.number, AnswerKind.maths))
 _WORDS = frozenset((AnswerKind.text, AnswerKind.list))
+_NAMELESS = frozenset((AnswerKind.letter, AnswerKind.yes_no, AnswerKind.list, AnswerKind.box))
 _BRACKETED = frozenset((AnswerKind.list, AnswerKind.box))
 _BRACKETS = re.compile(r"\[[^\[\]]{1,300}\]")
 _PREDICATED = frozenset((AnswerKind.text, AnswerKind.list, AnswerKind.date, AnswerKind.yes_no))
@@ -46,13 +49,14 @@ def grade(task: Task, answer: str | None) -> Verdict:
         return _without(reference, 0.0, _NO_ANSWER)
     result = reference.compare(answer)
     if result is None:
-        result = _SEVERAL if reference.is_several(answer) else _of_reply(reference, answer)
+        several = reference.is_several(answer)
+        result = _SEVERAL if several else _of_reply(reference, answer, task.question)
     if isinstance(result, Comparison):
         return _verdict(result)
     return _without(reference, 0.0 if result == _REFUSED else None, result)
 
 
-def _of_reply(reference: Reference, reply: str) -> Comparison | str:
+def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | str:
     """What the clearest statements of `reply` come to, or why they come to nothing."""
     text = without_thoughts(reply)
     if len(text) < len(reply) and (result := reference.compare(text)):
@@ -65,6 +69,7 @@ def _of_reply(reference: Reference, reply: str) -> Comparison | str:
     ending = ending_of(text)
     return (
         _of_lines(reference, ending)
+        or _restated(reference, text, question)
         or _of_sentences(reference, ending)
         or _of_brackets(reference, text)
         or _NOTHING
@@ -137,6 +142,13 @@ def _of_line(reference: Reference, line: str) -> Comparison | None:
         if result and (result.same or result.kind not in _WORDS):
             return result
     return None
+
+
+def _restated(reference: Reference, text: str, question: str) -> Comparison | None:
+    """Right if the reply is the question with a reference in it; a letter or a yes is no name for a thing."""
+    if reference.kind.name in _NAMELESS:
+        return None
+    return next((reference.compare(gold) for gold in reference.texts if restates(text, question, gold)), None)
 
 
 def _of_brackets(reference: Reference, text: str) -> Comparison | None:
