@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from deepeyes.grading.notation import folded
+
 _LONGEST = 500
 """Characters of a reference that is looked into."""
 _MARK = r"(?:or|also(?: known as| called| spelled)?|a\.?k\.?a\.?|i\.e\.|=)"
@@ -30,7 +32,7 @@ def alternatives(gold: str) -> tuple[str, ...]:
     two answers each.
     """
     whole = gold.strip()
-    if not whole:
+    if not folded(whole).strip():
         return ()
     if len(whole) > _LONGEST:
         return (whole,)

@@ -1,7 +1,7 @@
 """Numbers that sentences state: why "there are 12 objects left" can be compared with 12.
 
-What always holds: a number is taken only where the sentence has no other that it could mean. A range, a sum, an
-ordinal, a version and the number of a figure are not taken apart, and a unit that is known stays with its number.
+What always holds: a number is taken only where the sentence has no other that it could mean. A range, a sum,
+an ordinal, a version and the number of a figure are not taken apart, and a known unit stays with its number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from deepeyes.grading.notation import bare
 from deepeyes.grading.reply import shortened
 
 _LONGEST = 600
-_NUMBER = r"[-+−]?(?:[$€£¥₹] ?)?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,40}(?!\d))(?:\.\d{1,40})?|[-+−]?\.\d{1,40}"
+_NUMBER = (
+    r"[-+−]?(?:[$€£¥₹] ?)?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,40}(?!\d))(?:\.\d{1,40})?|[-+−]?\.\d{1,40}"
+)
 _LEADING = re.compile(rf"(?:[a-zA-Z]\w{{0,20}} ?= ?)?({_NUMBER})")
 _GOES_ON = re.compile(
     r"\s?(?:[/*^×÷+!:_<>=√π(\[]|[-–—] ?[\d(]|x ?\d|\\[a-z]|(?:to|or|and|by|times|plus|minus) [-\d(])"
@@ -23,7 +25,8 @@ _ATTACHED = re.compile(r"[\w'’°%]|\s?%")
 _WORDS = re.compile(r" ?(?:percent\w*|[%°′″][CF]?|[^\W\d_][\w²³^/·]*)(?: (?:per )?[^\W\d_][\w²³^/·]*)?")
 _ONE_WORD = re.compile(r" ?(?:[%°′″][CF]?|[^\W\d_][\w²³^/·]*)")
 _ANYWHERE = re.compile(
-    rf"(?<![\w.^_/\\{{}}#§-])(?<!\d[,:×*+–] )(?<!(?i:igure|table|image|.step|point|.part|.room) )({_NUMBER})(?!\w|\.\d|,\d)"
+    r"(?<![\w.^_/\\{}#§-])(?<!\d[,:×*+–] )(?<!(?i:igure|table|image|.step|point|.part|.room) )"
+    rf"({_NUMBER})(?!\w|\.\d|,\d)"
 )
 _WORD = re.compile(
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
@@ -33,9 +36,12 @@ _WORD = re.compile(
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|equals|be|gives|get|totals?|total of)\b:?\s*"
-    r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore|thus)\s+)*"
+    r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore"
+    r"|thus)\s+)*"
 )
-_NEGATIVE = re.compile(r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___")
+_NEGATIVE = re.compile(
+    r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
+)
 _COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200
@@ -55,9 +61,7 @@ def leading(text: str, form: AnswerForm) -> str | None:
 
 
 def only(sentence: str, form: AnswerForm) -> str | None:
-    """The one number that `sentence` can mean: in bold, after the last "=", the only one, or the only one that
-    follows a verb.
-    """
+    """The one number that `sentence` can mean: in bold, after the last "=", after a verb, or the only one."""
     if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
         return None
     bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}

@@ -7,6 +7,7 @@ differ from all of them.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from deepeyes.core.verdict import Decider
 from deepeyes.grading.golds import alternatives
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER, options_of
+from deepeyes.grading.kinds.maths import MATHS
 from deepeyes.grading.kinds.registry import kinds_of, letters_in
 from deepeyes.grading.kinds.text import TEXT
 
@@ -43,13 +45,17 @@ class Reference:
         if any(letters_in(text) and len(LETTER.read(text, SEVERAL) or ()) > 1 for text in texts):
             form = form.model_copy(update={"several": True})
         self.form = form
+        self.texts = texts
         self.golds = [_readings(text, form) for text in texts]
         self.kinds = frozenset(reading.kind.name for gold in self.golds for reading in gold)
-        self.kind = self.golds[0][0].kind
-        self.expected = self.kind.show(self.golds[0][0].value)
+        first = self.golds[0]
+        self.kind = first[0].kind if first else TEXT
+        self.expected = self.kind.show(first[0].value) if first else texts[0]
 
     def compare(self, text: str) -> Comparison | None:
-        """Right if the bare answer `text` is the same as any reference, wrong if it differs from all, else None."""
+        """Right if the bare answer `text` is one of the references, wrong if it is known to be none."""
+        if text in self.texts:
+            return Comparison(True, self.kind.name, self.kind.by, text, text)
         different: Comparison | None = None
         known = True
         for gold in self.golds:
@@ -74,17 +80,20 @@ class Reference:
             if given is None:
                 continue
             same = kind.same(given, expected, self.form)
-            if same is not None:
+            if same or (same is False and not (kind is MATHS and _RANGE.match(text))):
                 return Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
         return None
 
 
+_RANGE = re.compile(r"\W{0,3}\d[\d.,]*\s?[-–—]\s?\d")
+"""What computer algebra would take for a difference."""
 SEVERAL = AnswerForm(several=True)
 
 
 def reference_of(task: Task) -> Reference:
     """The reference of `task`; raises `InputError` if it has none: there is nothing to compare with."""
-    reference = _reference(task.answer, task.answers, task.answer_form)
+    form: Any = task.answer_form
+    reference = _reference(task.answer, task.answers, form)
     if reference is None:
         raise InputError(f"task {task.id} has no reference answer", "give it an answer, or do not grade it")
     return reference
@@ -108,7 +117,7 @@ def _readings(text: str, form: AnswerForm) -> tuple[_Reading, ...]:
                 for kind in kinds_of(form.options[place], plain)
                 if kind is not LETTER
             ]
-    return tuple(readings) or (_Reading(TEXT, TEXT.read(text[:2000], form)),)
+    return tuple(readings)
 
 
 def _place(letters: frozenset[str], form: AnswerForm) -> int | None:

@@ -18,9 +18,9 @@ _LONGEST = 4_000
 """Characters of a reply that are read, half of them from its beginning and half from its end."""
 
 _HINT = re.compile(
-    r"n't\b|\bnot\b|cannot|sorry|unable|unknown|unclear|unanswer|determin|\bno (?:idea|clue|answer|info)|"
-    r"insufficient|impossible|\bn/a\b|\bidk\b|declin|refuse|lacks|missing|without|unavailable|unsure|"
-    r"nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
+    r"n't\b|\bnot\b|cannot|sorry|unable|unknown|unclear|unanswer|unavailable|unsure|determin|\bn/a\b|\bidk\b|"
+    r"\bno (?:idea|clue|answer|info)|insufficient|impossible|hard to|difficult|declin|refuse|lacks|missing|"
+    r"without|nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
     r"不|无|無|没|沒|ません|모르|없습니다"
 )
 """One of these stands in every refusal that is known here; this one search lets most answers go."""
@@ -38,7 +38,7 @@ _TELL = (
     r"(?:answer|tell|say|determine|provide|give|identify|help|assist|comply|fulfil\w*|execute|respond|"
     r"calculate|compute|solve|confirm|verify|infer|decide|conclude|predict|estimate|recogni[sz]e|find|"
     r"interpret|analy[sz]e|view|access|process|discern|make out|do (?:that|this)|"
-    r"(?:see|read) (?:or \w+ )?(?:(?:the|this|that|your|any|actual|physical) ){0,2}"
+    r"read (?:the|this|that|any|it)\b|see (?:or \w+ )?(?:(?:the|this|that|your|any|actual|physical) ){0,2}"
     r"(?:images?|pictures?|graphs?|charts?|figures?|photos?|diagrams?|tables?|text|it)\b)"
 )
 _ENGLISH = (

@@ -78,21 +78,22 @@ def restates(reply: str, question: str, gold: str) -> bool:
     """
     if len(reply) > _LONGEST or len(gold) > _LONGEST:
         return False
-    text = _undotted(bare(reply))
     asked = _stems(question[:_LONGEST])
     wanted = _words(_undotted(bare(gold)))
     if not any(_stem(word.key) not in asked and word.key not in _SMALL for word in wanted):
         return False
+    text = bare(reply)
     end = found.start() if (found := _SENTENCE_END.search(text)) else len(text)
-    said = _words(text[:end])
+    sentence, rest = _undotted(text[:end]), text[end:]
+    said = _words(sentence)
     first = _only_place(said, wanted)
     if first is None:
         return False
     last = first + len(wanted)
-    if _ASIDE.match(text, said[last - 1].end):
-        end = said[last - 1].end
+    if _ASIDE.match(sentence, said[last - 1].end):
+        rest = f"{sentence[said[last - 1].end :]} {rest}"
         del said[last:]
-    if _TURNS.search(text[end:].casefold()):
+    if _TURNS.search(rest.casefold()):
         return False
     added = [
         place for place, word in enumerate(said) if not first <= place < last and not _known(word, asked)

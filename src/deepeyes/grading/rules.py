@@ -1,9 +1,10 @@
 """Right, wrong or unsure by rule: the one place where an answer meets its reference without a model.
 
-No network, no model, no guessing. First the whole answer is compared as it is; if that says nothing, the answers
-that the reply states (`deepeyes.grading.reply`). What always holds: grading is symmetric in notation and never in
-content; a rule says wrong only where it can know, so other words for a fact are unsure; a sentence that merely
-contains the answer is not the answer; two different answers are unsure, and a correction counts.
+No network, no model, no guessing. First the whole answer is compared as it is; if that says nothing, what the
+reply states (`reply`), and then what it ends with (`endings`). What always holds: grading is symmetric in
+notation and never in content; a rule says wrong only where it can know, so other words for a fact are unsure;
+a sentence that merely contains the answer is not the answer; two different answers are unsure, and a
+correction counts.
 """
 
 from __future__ import annotations
@@ -13,19 +14,29 @@ import re
 from deepeyes.core.answers import AnswerKind
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Verdict
+from deepeyes.grading.endings import Ending, ending_of
 from deepeyes.grading.kinds.letter import LETTER, mentioned
 from deepeyes.grading.quantities import leading, only
 from deepeyes.grading.reference import Comparison, Reference, reference_of
 from deepeyes.grading.refusals import is_refusal
-from deepeyes.grading.reply import Stated, Statement, shortened, stated, without_thoughts
+from deepeyes.grading.reply import TAIL, Stated, Statement, shortened, stated, without_thoughts
+from deepeyes.grading.restated import restates
 
 _NUMERIC = frozenset((AnswerKind.number, AnswerKind.maths))
 _WORDS = frozenset((AnswerKind.text, AnswerKind.list))
+_NAMELESS = frozenset((AnswerKind.letter, AnswerKind.yes_no, AnswerKind.list, AnswerKind.box))
+_BRACKETED = frozenset((AnswerKind.list, AnswerKind.box))
+_BRACKETS = re.compile(r"\[[^\[\]]{1,300}\]")
+_PREDICATED = frozenset((AnswerKind.text, AnswerKind.list, AnswerKind.date, AnswerKind.yes_no))
 _PREDICATE = re.compile(r"\b(?:is|are|was|were)\s+(?=\S)", re.IGNORECASE)
 _SHORT = 60
 _MOST_STATEMENTS = 12
 _NO_ANSWER, _REFUSED = "no answer", "refused"
-_NOTHING, _SEVERAL, _TAKEN_BACK = "states no answer that can be compared", "states two answers", "takes its answer back"
+_NOTHING, _SEVERAL, _TAKEN_BACK = (
+    "states no answer that can be compared",
+    "states two answers",
+    "takes its answer back",
+)
 
 
 def grade(task: Task, answer: str | None) -> Verdict:
@@ -38,34 +49,41 @@ def grade(task: Task, answer: str | None) -> Verdict:
         return _without(reference, 0.0, _NO_ANSWER)
     result = reference.compare(answer)
     if result is None:
-        result = _SEVERAL if reference.is_several(answer) else _of_reply(reference, answer)
+        several = reference.is_several(answer)
+        result = _SEVERAL if several else _of_reply(reference, answer, task.question)
     if isinstance(result, Comparison):
         return _verdict(result)
     return _without(reference, 0.0 if result == _REFUSED else None, result)
 
 
-def _of_reply(reference: Reference, reply: str) -> Comparison | str:
+def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | str:
     """What the clearest statements of `reply` come to, or why they come to nothing."""
-    text = without_thoughts(reply).strip()
+    text = without_thoughts(reply)
     if len(text) < len(reply) and (result := reference.compare(text)):
         return result
-    said = stated(text)
-    result = _of_explicit(reference, said)
+    result = _of_statements(reference, stated(text))
     if result is not None:
         return result
     if is_refusal(text):
         return _REFUSED
-    return _one_of([_of_alone(reference, line) for line in said.alone]) or _of_sentences(reference, said) or _NOTHING
+    ending = ending_of(text)
+    return (
+        _of_lines(reference, ending)
+        or _restated(reference, text, question)
+        or _of_sentences(reference, ending)
+        or _of_brackets(reference, text)
+        or _NOTHING
+    )
 
 
-def _of_explicit(reference: Reference, said: Stated) -> Comparison | str | None:
+def _of_statements(reference: Reference, said: Stated) -> Comparison | str | None:
     """What is marked or said: the last of it, unless it is denied, taken back, or marked otherwise before.
 
     A reply that says three different things answers other questions as well.
     """
     last: Comparison | None = None
     others: set[str] = set()
-    for statement in reversed(said.explicit[-_MOST_STATEMENTS:]):
+    for statement in reversed(said.statements[-_MOST_STATEMENTS:]):
         result = _of_statement(reference, statement)
         if statement.denied and not (isinstance(result, Comparison) and result.same):
             return last or _TAKEN_BACK
@@ -81,7 +99,7 @@ def _of_explicit(reference: Reference, said: Stated) -> Comparison | str | None:
             others.add(result.given)
             if statement.marked or len(others) > 1:
                 return _SEVERAL
-    return _TAKEN_BACK if last and said.corrects else last
+    return _TAKEN_BACK if last and said.taken_back else last
 
 
 def _of_statement(reference: Reference, statement: Statement) -> Comparison | str | None:
@@ -114,7 +132,7 @@ def _letters(reference: Reference, sentence: str, concludes: bool = True) -> fro
     return mentioned(sentence, reference.form, concludes)
 
 
-def _of_alone(reference: Reference, line: str) -> Comparison | None:
+def _of_line(reference: Reference, line: str) -> Comparison | None:
     """A line that is nothing but an answer; other words than the reference's may be a heading."""
     for part in shortened(line.strip("*_#` "), words=True):
         result = reference.compare(part)
@@ -126,27 +144,46 @@ def _of_alone(reference: Reference, line: str) -> Comparison | None:
     return None
 
 
-def _of_sentences(reference: Reference, said: Stated) -> Comparison | str | None:
-    """What the last sentence can only mean; or the option or the only number that the first one names."""
-    for sentence in (said.last, said.first):
-        if letters := _letters(reference, sentence, concludes=not said.first):
-            return reference.compare(LETTER.show(letters)) or _SEVERAL
-    for sentence in (said.last, said.first if said.counts_once else ""):
-        number = only(sentence, reference.form) if reference.kinds & _NUMERIC else None
-        if number and (result := reference.compare(number)):
-            return result
-    predicate = _PREDICATE.search(said.last) if reference.kind.name in _WORDS else None
-    if predicate and (result := reference.compare(said.last[predicate.end() :])) and result.same:
-        return result
-    return None
+def _restated(reference: Reference, text: str, question: str) -> Comparison | None:
+    """Right if the reply is the question with a reference in it; a letter or a yes is no name for a thing."""
+    if reference.kind.name in _NAMELESS:
+        return None
+    return next((reference.compare(gold) for gold in reference.texts if restates(text, question, gold)), None)
 
 
-def _one_of(results: list[Comparison | None]) -> Comparison | str | None:
-    """The first of `results`, if no other one differs."""
-    known = [result for result in results if result is not None]
+def _of_brackets(reference: Reference, text: str) -> Comparison | None:
+    """The only list of a reply that is asked for a list or a box."""
+    if reference.kind.name not in _BRACKETED:
+        return None
+    found = set(_BRACKETS.findall(text[-TAIL:]))
+    return reference.compare(found.pop()) if len(found) == 1 else None
+
+
+def _of_lines(reference: Reference, ending: Ending) -> Comparison | str | None:
+    """What the lines come to that are nothing but an answer, and sentences that begin with yes or no, if all
+    agree.
+    """
+    known = [result for line in ending.lines if (result := _of_line(reference, line))]
+    if AnswerKind.yes_no in reference.kinds:
+        agreed = map(reference.compare, (ending.last, ending.first))
+        known += [result for result in agreed if result and result.kind is AnswerKind.yes_no]
     if any((result.same, result.given) != (known[0].same, known[0].given) for result in known):
         return _SEVERAL
     return known[0] if known else None
+
+
+def _of_sentences(reference: Reference, ending: Ending) -> Comparison | str | None:
+    """What the last sentence can only mean; or the option or the only number that the first one names."""
+    for sentence in (ending.last, ending.first):
+        if letters := _letters(reference, sentence, concludes=not ending.first):
+            return reference.compare(LETTER.show(letters)) or _SEVERAL
+    for sentence in (ending.last, ending.first if ending.counts_once else ""):
+        number = only(sentence, reference.form) if reference.kinds & _NUMERIC else None
+        if number and (result := reference.compare(number)):
+            return result
+    predicate = _PREDICATE.search(ending.last) if reference.kind.name in _PREDICATED else None
+    result = reference.compare(ending.last[predicate.end() :]) if predicate else None
+    return result if result and (result.same or result.kind not in _WORDS) else None
 
 
 def _verdict(result: Comparison) -> Verdict:
@@ -164,5 +201,9 @@ def _verdict(result: Comparison) -> Verdict:
 def _without(reference: Reference, score: float | None, reason: str) -> Verdict:
     """A verdict on a reply of which nothing was compared."""
     return Verdict(
-        score=score, reason=reason, by=reference.kind.by, kind=reference.kind.name, expected=reference.expected
+        score=score,
+        reason=reason,
+        by=reference.kind.by,
+        kind=reference.kind.name,
+        expected=reference.expected,
     )

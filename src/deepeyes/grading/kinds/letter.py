@@ -24,16 +24,19 @@ _LONGEST = 600
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Letters in boxes and of flags; letters of other alphabets at the same place of theirs as the Latin letter
 # that they look like or stand for; Chinese ordinals. Cyrillic В is left out: it looks like B and is third.
-_SIGNS = {first + n: _ALPHABET[n] for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
-_SIGNS |= str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD")
+_SIGNS = {
+    **{first + n: _ALPHABET[n] for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6) for n in range(26)},
+    **str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD"),
+}
 
 _NOUN = (
-    r"(?:(?:the |la |l['’]|die |el |le )?(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b"
-    r"|选项|選項|選択肢|선택지)\W{0,3})?"
+    r"(?:(?:the |la |l['’]|die |el |le )?"
+    r"(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b|选项|選項|選択肢|선택지)\W{0,3})?"
 )
 _LONE = re.compile(rf"{_NOUN}\W{{0,3}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]|\*{{0,2}}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
+    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]"
+    r"|\*{0,2}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -58,8 +61,9 @@ _MENTION = re.compile(
     r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?\(?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
 )
 _CONCLUDES = re.compile(
-    r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct|best|most"
-    r"|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*|complet\w+)\b",
+    r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct"
+    r"|best|most|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*"
+    r"|complet\w+)\b",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
@@ -69,7 +73,9 @@ _NEGATIVE = re.compile(
 )
 _AMOUNT = re.compile(r"\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
 _FIRST_AMOUNT = re.compile(r"[^\w.-]{0,3}(-?\d[\d,]*(?:\.\d+)?)(?![\d/^!:]|\s?[-+*/=×])")
-_SMALL_WORDS = frozenset(("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it"))
+_SMALL_WORDS = frozenset(
+    ("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it")
+)
 
 
 class _Options(NamedTuple):
@@ -104,7 +110,7 @@ class _Letter:
         if named:
             return Letters(named)
         if several := _SEVERAL.fullmatch(plain):
-            return Letters(options.letters.get(one, one) for one in _SINGLE.findall(several[1]))
+            return Letters(options.letters.get(one[0], one[0]) for one in _SINGLE.finditer(several[1]))
         if labelled := _LABELLED.fullmatch(plain):
             letter = (labelled[1] or labelled[2]).upper()
             letter, rest = options.letters.get(letter, letter), labelled[3]
@@ -166,7 +172,7 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
     if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
         return Letters()
     options = options_of(form.options)
-    labels = (next(filter(None, found)) for found in _MENTION.findall(sentence))
+    labels = (found[found.lastindex or 0] for found in _MENTION.finditer(sentence))
     by_label = {options.letters.get(letter, letter) for letter in labels}
     by_text = _texts_in(sentence, options)
     if by_text:
@@ -175,7 +181,7 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
 
 
 def _texts_in(sentence: str, options: _Options) -> Letters:
-    """The options whose texts stand in `sentence`; a text within a longer one that stands there does not count.
+    """The options whose texts stand in `sentence`, but for a text within a longer one that stands there.
 
     Numbers and small words count only at the beginning: they stand in sentences for other reasons.
     """
@@ -189,8 +195,8 @@ def _texts_in(sentence: str, options: _Options) -> Letters:
     found: set[str] = set()
     for text in options.longest_first:
         if text in left and (len(text) > 1 or text == left):
-            words = re.compile(rf"(?<![\w.]){re.escape(text)}(?!\w|[.,]\d)")
-            left, times = words.subn(" ", left)
+            before = r"^" if text in _SMALL_WORDS else r"(?<![\w.])"
+            left, times = re.subn(rf"{before}{re.escape(text)}(?!\w|[.,]\d)", " ", left)
             if times:
                 found.add(options.texts[text])
     return Letters(found)

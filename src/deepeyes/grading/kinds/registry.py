@@ -1,7 +1,7 @@
 """All kinds of answers, and as which of them a reference is read.
 
-What always holds: a kind that was declared comes first; what is not declared is inferred from how the reference
-is written, the narrowest kind first, and words are always the last way of reading it.
+What always holds: a kind that was declared comes first; what is not declared is inferred from how the
+reference is written, the narrowest kind first, and words are always the last way of reading it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def kinds_of(reference: str, form: AnswerForm) -> Iterator[Kind]:
 
 
 def letters_in(reference: str) -> bool:
-    """Whether a reference without known options is written as letters of options: "B", "(b)", "A, C", "AC"."""
+    """Whether a reference is written as letters of options that nobody listed: "B", "(b)", "A, C", "AC"."""
     return _LETTERS.fullmatch(reference) is not None or (
         len(reference) > 1 and _RUN.fullmatch(reference) is not None
     )

@@ -36,10 +36,12 @@ DIGITS = {
 _FIRST = {"st": "saint", "st.": "saint", "mt": "mount", "mt.": "mount"}
 """Short for these only as the first of several words: "Main St." is a street."""
 _STATES = dict.fromkeys(("us", "usa", "united states of america"), "united states") | {"uk": "united kingdom"}
+_SIMPLE = re.compile(r"[a-z0-9 ]*")
 _DOTTED = re.compile(r"(?<![^\W_])([^\W\d_])\. ?(?=[^\W\d_](?![^\W_]))")
+_L = r"[^\W\d_]"  # a letter
 _BETWEEN = re.compile(
-    r"(?<=[^\W\d_])[.,:!?](?= |$)|(?<=[^\W\d_]),(?=[^\W\d_])|,(?= [12]\d{3}\b)"
-    r"|(?<!\d)\"|(?<=[^\W\d_]{2} )-(?= [^\W\d_]{2})|(?<=[^\W\d_]{4})-(?=\d)|(?<=\d)-(?=[^\W\d_]{4})"
+    rf"(?<={_L})[.,:!?](?= |$)|(?<={_L}),(?={_L})|(?<={_L} ),(?= {_L})|,(?= [12]\d{{3}}\b)|(?<!\d)\""
+    rf"|(?<={_L}{{2}} )-(?= {_L}{{2}})|(?<={_L}{{4}})-(?=\d)|(?<=\d)-(?={_L}{{4}})"
 )
 """Marks that divide words and say nothing: never those of a number, a formula or a short code."""
 _WORD = re.compile(r"[^\W_]{2}")
@@ -84,8 +86,7 @@ def _same_in_closed(given: Words, expected: Words, form: AnswerForm) -> bool | N
         return True if not any(map(str.isdigit, given.plain)) else None
     if given.plain in expected.also or expected.plain in given.also:
         return None
-    read = [_read(option) for option in form.options if len(option) <= _LONGEST]
-    if any(option is not None and option.plain == given.plain for option in read):
+    if any(_read(option[:_LONGEST]).plain == given.plain for option in form.options):
         return False
     if not form.closed or len(given.plain.split()) > len(expected.plain.split()) + _MORE_WORDS:
         return None
@@ -98,10 +99,8 @@ def _holds(text: str, words: str) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _read(text: str) -> Words | None:
-    exact = canonical(text)
-    if not exact.strip():
-        return None
+def _read(text: str) -> Words:
+    exact = canonical(text) or text
     raw = bare(text)
     plain = _plain(exact, raw)
     return Words(exact, plain, frozenset((plain, *_also(plain, exact, raw))))
@@ -109,9 +108,10 @@ def _read(text: str) -> Words | None:
 
 def _plain(exact: str, raw: str) -> str:
     """Words without the punctuation that only divides them; "U.S." and "J. K." without dots."""
-    text = exact.replace("&", " and ") if "&" in exact else exact
-    text = _DOTTED.sub(r"\1", text)
-    words = _BETWEEN.sub(" ", text).split()
+    if _SIMPLE.fullmatch(exact):
+        words = exact.split()
+    else:
+        words = _BETWEEN.sub(" ", _DOTTED.sub(r"\1", exact.replace("&", " and "))).split()
     if len(words) > 1:
         words[0] = _FIRST.get(words[0], words[0])
     plain = " ".join(words)
@@ -123,8 +123,8 @@ def _plain(exact: str, raw: str) -> str:
 def _also(plain: str, exact: str, raw: str) -> Iterator[str]:
     """What the text says as well, if it is free text."""
     yield without_accents(plain)
-    if any(word in DIGITS for word in plain.split()):
-        yield without_accents(" ".join(DIGITS.get(word, word) for word in plain.split()))
+    if not DIGITS.keys().isdisjoint(words := plain.split()):
+        yield without_accents(" ".join(DIGITS.get(word, word) for word in words))
     head, opening, inside = exact.rpartition(" (")
     if opening and _WORD.search(head) and _EXPLANATION.fullmatch(inside):
         yield _plain(head, raw)
