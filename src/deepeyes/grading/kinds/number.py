@@ -260,8 +260,8 @@ def _compound(number: Quantity, rest: str, decimal_comma: bool, depth: int) -> l
     return [
         Quantity((unit.base(number.value) + part.unit.base(part.value)) / unit.factor, unit, places=None)
         for unit, part in product(units, smaller)
-        if part.unit and part.unit.dimensions == unit.dimensions and part.unit.factor < unit.factor
-        if not unit.offset and part.value >= 0
+        if part.unit and part.unit.dimensions == unit.dimensions and not unit.offset
+        if 0 <= part.unit.base(part.value) < unit.factor
     ]
 
 
