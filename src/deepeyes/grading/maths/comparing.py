@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from deepeyes.grading.kinds.units import read_units
 from deepeyes.grading.maths import expression as ex
 from deepeyes.grading.maths.algebra import proves_equal
 from deepeyes.grading.maths.expression import INFINITY, Number, Scalar, Symbol, symbols
@@ -20,11 +21,11 @@ from deepeyes.grading.maths.structure import (
     WHOLE_LINE,
     Answer,
     Assigned,
-    Equation,
     Interval,
     Items,
     Matrix,
     Quantity,
+    Relation,
     Union,
     as_interval,
 )
@@ -52,15 +53,15 @@ class _Comparison:
                 return self._quantities(other, one)
             case Assigned(name, left), Assigned(other_name, right):
                 return self.compared(left, right) if name == other_name else None
-            case Assigned(name, left), Equation(right) if isinstance(left, Scalar):
+            case Assigned(name, left), Relation("=", right) if isinstance(left, Scalar):
                 return _equations(ex.add([Symbol(name), ex.negative(left)]), right)
-            case Equation(), Assigned():
+            case Relation(), Assigned():
                 return self.compared(other, one)
             case Assigned(_, left), _:
                 return self.compared(left, other)
             case _, Assigned(_, right):
                 return self.compared(one, right)
-            case Equation(left), Equation(right):
+            case Relation("=", left), Relation("=", right):
                 return _equations(left, right)
             case Matrix(left), Matrix(right):
                 if [len(row) for row in left] != [len(row) for row in right]:
@@ -98,6 +99,9 @@ class _Comparison:
     def _quantities(self, one: Quantity, other: Answer) -> bool | None:
         if isinstance(other, Quantity):
             return self.compared(one.value, other.value) if one.unit == other.unit else None
+        if not read_units(one.unit):
+            # "2 more" is not 2.
+            return None
         found = self.compared(one.value, other)
         if one.unit == "%":
             # 60 % may be meant as 60 or as 0.6.

@@ -44,7 +44,7 @@ WRAPPERS = frozenset({
 FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
 FUNCTIONS = frozenset({
     "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "log",
-    "ln", "lg", "exp", "gcd", "lcm", "max", "min", "deg", "det",
+    "ln", "lg", "exp", "tg", "ctg", "arctg", "gcd", "lcm", "max", "min", "deg", "det",
 })  # fmt: skip
 """Commands that write their own name."""
 

@@ -26,11 +26,11 @@ from deepeyes.grading.maths.structure import (
     WHOLE_LINE,
     Answer,
     Assigned,
-    Equation,
     Interval,
     Items,
     Matrix,
     Quantity,
+    Relation,
     Union,
     as_interval,
 )
@@ -72,6 +72,8 @@ def reading(text: str) -> Reading | None:
 
 def _is_formula(pieces: list[Token], is_latex: bool) -> bool:
     """Whether these are more than words, names ("B-52") and dates."""
+    if any(piece.text in FUNCTIONS and piece.kind == "word" for piece in pieces[:-1]):
+        return True
     if all(piece.kind in ("word", "text") and piece.text not in CONSTANTS for piece in pieces):
         return False
     if is_latex or any(piece.text in _SIGNS_OF_FORMULAS or piece.text in FUNCTIONS for piece in pieces):
@@ -226,16 +228,18 @@ class _Answers(Formula):
             sides = sides[: last + 1]
             if names[0] and len(sides) > 1:
                 if isinstance(sides[-1], Scalar) and names[0] in ex.symbols(sides[-1]):
-                    return _equation(sides)
+                    return _relation("=", sides)
                 return Assigned(names[0], sides[-1])
             if names[-1] and len(sides) == 2:
                 return Assigned(names[-1], sides[0])
             if all(isinstance(side, Scalar) and not ex.symbols(side) for side in sides):
                 return sides[-1]
-            return _equation(sides)
+            return _relation("=", sides)
         if kinds == {"∈"} and len(sides) == 2 and names[0]:
             return Assigned(names[0], _as_set(sides[1]))
         if kinds <= set("<>≤≥"):
+            if len(sides) == 2 and not any(names):
+                return _relation("<" if relations[0] in "<>" else "≤", sides, is_less=relations[0] in "<≤")
             return _bounded(sides, relations, names)
         if relations == ["≠"] and names[0] and isinstance(sides[1], Scalar):
             below = Interval(WHOLE_LINE.left, sides[1], with_left=False, with_right=False)
@@ -310,10 +314,11 @@ def _matrix(rows: list[list[Scalar]]) -> Matrix:
     return Matrix(tuple(tuple(row) for row in rows))
 
 
-def _equation(sides: list[Answer]) -> Answer:
+def _relation(sign: str, sides: list[Answer], *, is_less: bool = True) -> Relation:
     if len(sides) != 2:
         raise Unreadable
-    return Equation(ex.add([scalar(sides[0]), ex.negative(scalar(sides[1]))]))
+    left, right = (scalar(side) for side in (sides if is_less else sides[::-1]))
+    return Relation(sign, ex.add([left, ex.negative(right)]))
 
 
 def _bounded(sides: list[Answer], relations: list[str], names: list[str]) -> Answer:
@@ -341,7 +346,8 @@ def _bounded(sides: list[Answer], relations: list[str], names: list[str]) -> Ans
 def _together(items: list[Answer], words: set[str]) -> Answer:
     """Several answers side by side; conditions on one variable are one condition."""
     names = {item.name for item in items if isinstance(item, Assigned)}
-    if len(names) == 1 and isinstance(items[0], Assigned):
+    is_one_condition = len(names) == 1 and not any(isinstance(item, Relation) for item in items)
+    if is_one_condition and isinstance(items[0], Assigned):
         values = [item.value if isinstance(item, Assigned) else item for item in items]
         name = names.pop()
         if all(isinstance(value, Interval | Union) for value in values):
