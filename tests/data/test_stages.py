@@ -92,6 +92,11 @@ def test_questions_that_cannot_be_opened(question: str, answer: str, options: An
     assert reason(Normalisation(), one) == why
 
 
+MARKUP = (
+    r"$\displaystyle\left(\frac{\mathrm{1}}{\mathrm{2}}\right)\cdot\sqrt{\mathrm{3}}\,\pi\ \mathrm{cm}^{2}$"
+)
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -107,10 +112,7 @@ def test_questions_that_cannot_be_opened(question: str, answer: str, options: An
         ("one two three four five six seven eight nine ten eleven", "answer_too_long"),
         ("$12 \\mathrm{~m}$", ""),
         (r"$\text{January}$", ""),
-        (
-            r"$\left(\frac{\mathrm{1}}{\mathrm{2}}\right)\cdot\sqrt{\mathrm{3}}\,\pi\ \mathrm{c}\mathrm{m}^{2}$",
-            "",
-        ),
+        (MARKUP, ""),
         (r"$\text{red or blue}$", "answer_ambiguous"),
         (r"$\approx 5$", "answer_rough"),
         (r"$\frac{" * 400, "answer_too_long"),
