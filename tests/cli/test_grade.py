@@ -197,6 +197,21 @@ def test_a_judge_decides_what_the_rules_leave_open_and_nothing_else(
     assert {row["by"] for row in map(json.loads, ran.out.splitlines()) if row["id"] == "d"} == {"judge"}
 
 
+def test_every_column_can_be_named(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    row = {
+        "no": "n",
+        "said": "(b)",
+        "truth": "blue/red",
+        "sort": "letter",
+        "among": ["x", "red"],
+        "asked": "?",
+    }
+    (tmp_path / "a.jsonl").write_text(lines([row]))
+    named = ("--answer", "said", "--gold", "truth", "--id", "no", "--kind", "sort", "--options", "among")
+    ran = cli("grade", "a.jsonl", *named, "--question", "asked", "--separator", "/", "--out", "-")
+    assert verdicts(ran.out) == [("n", "right")]
+
+
 def test_a_published_rule_takes_the_place_of_ours(cli: Callable[..., Ran], tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(lines([{"prediction": "104", "answer": "100"}]))
     assert json.loads(cli("grade", "a.jsonl", "--json").out)["right"] == 0

@@ -58,6 +58,9 @@ def test_columns_can_be_named() -> None:
     assert read({"answer": "8", "x": "7"}, answer="x").task.answer == "8"
     assert read({"answer": "7", "x": "8"}, gold="x").answer == "7"
     assert read({"a.b": "7", "gold": "8"}, answer="a.b").answer == "7"
+    several = {"answers": {"gpt": ["7", True]}, "gold": "8"}
+    assert read(several, answer="answers.gpt.0").answer == "7"
+    assert read(several, answer="answers.gpt.2").answer is None
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,13 @@ def test_references_are_texts_numbers_or_lists_of_them() -> None:
     assert golds({"prediction": "x", "gold": True}) == ("yes",)
     assert golds({"prediction": "x", "answer": "a", "answers": ["b", "c"]}) == ("a", "b", "c")
     assert golds({"answers": "x", "answer": "a", "gold": "b"}) == ("b",)
+
+
+def test_references_in_one_text_are_split_at_the_separator_that_is_told() -> None:
+    assert golds({"prediction": "x", "gold": "1837/1834"}) == ("1837/1834",)
+    assert golds({"prediction": "x", "gold": ["1837 / 1834/", "b"]}, separator="/") == ("1837", "1834", "b")
+    row = {"prediction": "1834", "gold": "1837/1834"}
+    assert [next(grade_rows([row], separator=mark)).outcome for mark in ("", "/")] == ["wrong", "right"]
 
 
 def test_a_list_is_one_answer_where_the_form_says_so() -> None:

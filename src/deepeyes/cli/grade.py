@@ -46,6 +46,7 @@ def grade(
     kind: str = typer.Option("", metavar="COLUMN", help="The kind of answer."),
     options: str = typer.Option("", metavar="COLUMN", help="The texts of lettered options."),
     question: str = typer.Option("", metavar="COLUMN", help="The question, for judges."),
+    separator: str = typer.Option("", metavar="TEXT", help="What separates references in one text."),
     skip: bool = typer.Option(False, "--skip", help="Leave out, and count, rows that cannot be graded."),
     concurrency: int = typer.Option(16, min=1, help="Answers that judges look at at once."),
 ) -> None:
@@ -59,7 +60,7 @@ def grade(
         raise InputError("--out is the file of answers", "write the verdicts to another file")
     settings = Grading.load(None, [f"judges={json.dumps(judge)}", f"scorer={json.dumps(scorer)}"])
     settings = settings.model_copy(update={"cache": str(cache or "")})
-    named = Columns(answer=answer, gold=gold, id=id_, kind=kind, options=options, question=question)
+    named = Columns(answer, gold, id_, kind, options, question, separator=separator)
     to_stdout = out is not None and str(out) == "-"
     with ExitStack() as stack:
         lines: Any = sys.stdout

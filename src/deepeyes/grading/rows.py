@@ -73,7 +73,7 @@ class Answered(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column is what; those left empty are found by their usual names. A dot goes into an object."""
+    """Which column is what; those left empty are found by their usual names. A dot goes into a value."""
 
     answer: str = ""
     """What a model answered."""
@@ -87,6 +87,8 @@ class Columns:
     question: str = ""
     also: str = ""
     """Further references."""
+    separator: str = ""
+    """What separates several references inside one text, such as "/"."""
 
     def found_in(self, row: Row, place: str) -> Columns:
         """The same with answer and gold named, by the names that `row` has. Raises `InputError`."""
@@ -117,14 +119,15 @@ def grade_rows(
     id: str = "",
     kind: str = "",
     options: str = "",
+    separator: str = "",
     scorer: str = "",
 ) -> Iterator[Verdict]:
     """The verdict on each row in turn, by our rules or by the published one that `scorer` names.
 
-    The other arguments name columns, as in `Columns`. Raises `InputError` at a row that cannot be graded.
+    The other arguments are those of `Columns`. Raises `InputError` at a row that cannot be graded.
     """
     rule = scorer_named(scorer).score if scorer else grade
-    named = Columns(answer=answer, gold=gold, id=id, kind=kind, options=options)
+    named = Columns(answer=answer, gold=gold, id=id, kind=kind, options=options, separator=separator)
     places = ((f"row {number}", row) for number, row in enumerate(rows, 1))
     for answered in answered_rows(places, named):
         yield rule(answered.task, answered.answer)
@@ -144,6 +147,8 @@ def answered(row: Row, columns: Columns, place: str) -> Answered:
     joined = form.kind in _JOINED or form.several
     golds = _texts(_cell(row, columns.gold, place), place, columns.gold)
     golds += _texts(_at(row, columns.also), place, columns.also) if columns.also else []
+    if columns.separator:
+        golds = [part.strip() for text in golds for part in text.split(columns.separator)]
     golds = [text for text in golds if text.strip()]
     if not golds:
         raise NoReference(
@@ -232,9 +237,10 @@ def _texts(value: object, place: str, column: str) -> list[str]:
             return [str(value)]  # not of more digits than Python writes in one go
     if isinstance(value, list | tuple):
         return [text for one in cast("Sequence[object]", value) for text in _texts(one, place, column)]
+    what = type(value).__name__
     inner = next(iter(cast("Row", value)), "text") if isinstance(value, Mapping) else ""
     raise InputError(
-        f"{place} has {type(value).__name__} in {column!r}, which is no answer",
+        f"{place} has {what} in {column!r}, which is no answer",
         f"name what is in it, such as {column}.{inner}" if inner else "give text or numbers",
     )
 
@@ -264,10 +270,15 @@ def _first(row: Row, column: str, usual: Sequence[str]) -> Any:
     return next((row[name] for name in usual if row.get(name) not in (None, "")), None)
 
 
-def _at(row: Row, path: str) -> Any:
-    """The value at a dotted path; a column whose name holds the dot goes first."""
-    if path in row or "." not in path:
-        return row.get(path)
-    key, _, rest = path.partition(".")
-    inner = row.get(key)
-    return _at(cast("Row", inner), rest) if isinstance(inner, Mapping) else None
+def _at(row: object, path: str) -> Any:
+    """The value at a dotted path, None if there is none; a column whose name holds the dot goes first."""
+    if isinstance(row, Mapping) and path in row:
+        return cast("Row", row)[path]
+    key, dot, rest = path.partition(".")
+    if isinstance(row, Mapping):
+        inner = cast("Row", row).get(key) if dot else None
+    elif isinstance(row, list | tuple) and key.isdecimal():
+        inner = next(iter(cast("Sequence[Any]", row)[int(key[:9]) :]), None)
+    else:
+        return None
+    return _at(inner, rest) if rest else inner
