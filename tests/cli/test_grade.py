@@ -11,6 +11,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from deepeyes.analysis.stats import wilson
+
 from .conftest import Ran
 
 ROWS: list[dict[str, Any]] = [
@@ -191,7 +193,8 @@ def test_a_judge_decides_what_the_rules_leave_open_and_nothing_else(
     }
     (tmp_path / "a.jsonl").write_text(lines([*ROWS, free] * 300))
     plain = json.loads(cli("grade", "a.jsonl", "--json").out)
-    assert (plain["right"], plain["unsure"]) == (300, 300)
+    assert (plain["right"], plain["unsure"], plain["accuracy"]) == (300, 300, 0.333333)
+    assert plain["ci95"] == [round(end, 6) for end in wilson(300, 900)]
     ran = cli("grade", "a.jsonl", "--out", "-", "--judge", "scripted:judge.txt", "--cache", "v.sqlite")
     assert verdicts(ran.out) == [*OUTCOMES, ("d", "right")] * 300 and (tmp_path / "v.sqlite").is_file()
     assert {row["by"] for row in map(json.loads, ran.out.splitlines()) if row["id"] == "d"} == {"judge"}

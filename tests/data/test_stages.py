@@ -123,6 +123,17 @@ def test_only_answers_that_a_rule_can_check_stay(answer: str, why: str) -> None:
     assert reason(VerifiabilityFilter(), item(answer=answer)) == why
 
 
+@pytest.mark.parametrize("right", [r"$12 \mathrm{~m}$", "12 m"])
+def test_an_answer_must_be_right_as_it_is_and_in_plain_words(
+    right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_notation(task: Task, answer: str) -> Verdict:
+        return Verdict(score=float(answer == right))
+
+    monkeypatch.setattr("deepeyes.data.stages.prepare.verifiable.grade", one_notation)
+    assert reason(VerifiabilityFilter(), item(answer=r"$12 \mathrm{~m}$")) == "not_gradable"
+
+
 def test_what_grades_nonsense_as_right_is_not_gradable() -> None:
     assert reason(VerifiabilityFilter(), item(answer="5", form=AnswerForm(tolerance=1000))) == "not_gradable"
     assert reason(VerifiabilityFilter(), item(answer="5", form=AnswerForm(tolerance=0.05))) == ""

@@ -25,6 +25,7 @@ from deepeyes.data.sources.tags import name_images, split_tail, without_tags
         ),
         ("Compare <image> and <image>", 2, "Compare image_1 and image_2"),
         ("<image1> shows a cat. What is <image2>?", 2, "image_1 shows a cat. What is image_2?"),
+        ("Look closely at <image>", 1, "Look closely at image_1"),
         ("<image>'s colour?", 1, "image_1's colour?"),
         ("What is <|image_2|>, not <|image_1|>?", 2, "What is image_2, not image_1?"),
         ("<image0> or <image1>?", 2, "image_1 or image_2?"),
