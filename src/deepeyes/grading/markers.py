@@ -53,7 +53,7 @@ _LINK = (
 _FILL = r"(?P<fill>[^\n.:=?!：]{0,80}?)"
 
 SAID = re.compile(rf"(?:{_NOUNS}){_FILL}{_LINK}")
-"""Such as "the correct answer to this question is", "answer:", "antwort lautet", "respuesta correcta es". "The
+"""Such as "the correct answer to the question is", "answer:", "antwort lautet", "respuesta correcta es". "The
 correct option is" needs its adjective: "option a: ..." is a listing.
 """
 SAID_ABROAD = re.compile(rf"(?:{_FOREIGN_NOUNS})(?!\w{{3}}){_FILL}{_LINK}")

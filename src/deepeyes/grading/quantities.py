@@ -43,6 +43,14 @@ _NEGATIVE = re.compile(
     r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
 )
 _COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
+_DATED = re.compile(
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d"
+    r"|\d (?:of )?(?:january|february|march|april|may|june|july|august|september|october|november|december)\b",
+    re.IGNORECASE,
+)
+_IN_YEAR = re.compile(
+    r"\b(?:in|since|of|by|until|from|during|before|after)(?: the year)? (?:1\d|20)\d\d\b(?! ?[%\w])"
+)
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200
 
@@ -62,8 +70,9 @@ def leading(text: str, form: AnswerForm) -> str | None:
 
 def only(sentence: str, form: AnswerForm) -> str | None:
     """The one number that `sentence` can mean: in bold, after the last "=", after a verb, or the only one."""
-    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
+    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence) or _DATED.search(sentence):
         return None
+    sentence = _IN_YEAR.sub(" ", sentence)
     bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}
     if bold:
         return bold.pop() if len(bold) == 1 else None

@@ -16,6 +16,7 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.golds import alternatives
+from deepeyes.grading.kinds.date import DATE
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER, options_of
 from deepeyes.grading.kinds.maths import MATHS
@@ -80,9 +81,18 @@ class Reference:
             if given is None:
                 continue
             same = kind.same(given, expected, self.form)
-            if same or (same is False and not (kind is MATHS and _RANGE.match(text))):
+            if same or (same is False and self._can_tell(kind, text, gold)):
                 return Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
         return None
+
+    def _can_tell(self, kind: Kind, text: str, gold: tuple[_Reading, ...]) -> bool:
+        """Whether a difference of this kind makes `text` wrong.
+
+        The date of a fact is a matter of opinion (begun, signed, announced) where no date is asked for.
+        """
+        if self.form.kind is None and any(reading.kind is DATE for reading in gold):
+            return False
+        return kind is not MATHS or not _RANGE.match(text)
 
 
 _RANGE = re.compile(r"\W{0,3}\d[\d.,]*\s?[-–—]\s?\d")

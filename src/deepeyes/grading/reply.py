@@ -2,8 +2,8 @@
 
 A reply states an answer by marking it (a box, an answer tag, a JSON field) or by saying so ("the answer is",
 "答案是", "option C is correct"). What always holds: what is asked, supposed or hedged states nothing;
-thoughts in front of an answer are no answer. This module finds bare answers as text and does not know what is right.
-Time is linear in the length of the reply, of which the last thousands of characters are read.
+thoughts in front of an answer are no answer. This module finds bare answers as text and does not know what is
+right. Time is linear in the length of the reply, of which the last thousands of characters are read.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from deepeyes.grading.restated import restates
 
 _NUMERIC = frozenset((AnswerKind.number, AnswerKind.maths))
 _WORDS = frozenset((AnswerKind.text, AnswerKind.list))
-_NAMELESS = frozenset((AnswerKind.letter, AnswerKind.yes_no, AnswerKind.list, AnswerKind.box))
+_NAMELESS = frozenset((AnswerKind.letter, AnswerKind.yes_no, AnswerKind.box))
 _BRACKETED = frozenset((AnswerKind.list, AnswerKind.box))
 _BRACKETS = re.compile(r"\[[^\[\]]{1,300}\]")
 _PREDICATED = frozenset((AnswerKind.text, AnswerKind.list, AnswerKind.date, AnswerKind.yes_no))
@@ -173,13 +173,17 @@ def _of_lines(reference: Reference, ending: Ending) -> Comparison | str | None:
 
 
 def _of_sentences(reference: Reference, ending: Ending) -> Comparison | str | None:
-    """What the last sentence can only mean; or the option or the only number that the first one names."""
+    """What the last sentence can only mean; or the option or the only number that the first one names.
+
+    Another number than the reference's makes a reply wrong only where the task says that it wants a number.
+    """
     for sentence in (ending.last, ending.first):
         if letters := _letters(reference, sentence, concludes=not ending.first):
             return reference.compare(LETTER.show(letters)) or _SEVERAL
     for sentence in (ending.last, ending.first if ending.counts_once else ""):
         number = only(sentence, reference.form) if reference.kinds & _NUMERIC else None
-        if number and (result := reference.compare(number)):
+        result = reference.compare(number) if number else None
+        if result and (result.same or reference.form.kind is not None):
             return result
     predicate = _PREDICATE.search(ending.last) if reference.kind.name in _PREDICATED else None
     result = reference.compare(ending.last[predicate.end() :]) if predicate else None
