@@ -35,7 +35,7 @@ _WORD = re.compile(
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|equals|be|gives|get|totals?|total of)\b:?\s*"
+    r"\b(?:is|are|was|were|equals|be|gives|get|total of|totals?)\b:?\s*"
     r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore"
     r"|thus)\s+)*"
 )

@@ -53,6 +53,8 @@ _FIELD = re.compile(
     r"(\"(?:[^\"\\\n]|\\.){1,300}\"|'[^'\n]{1,300}'|\[[^\]\n]{1,300}\]|-?\d[\d.,]{0,60}|true|false)",
     re.IGNORECASE,
 )
+_FIELD_BEFORE = ('"', "'", "_")
+"""What stands before the name of a field, which is no noun of a sentence."""
 _CORRECTIONS = (
     *("wait", "actual", "correct", "scratch", "hmm", "mistake", "apolog", "wrong", "no,", "sorry,", "oops"),
     *("second thought", "hold on", "let me", "that is right", "that was right", "等等", "不对", "更正"),
@@ -66,7 +68,7 @@ _CLAUSE = re.compile(
 
 _LEAD = re.compile(r"(?:[\s*_`#>:：~]|[-–—](?=\s)|\\\[|\$\$)*")
 _STOP = re.compile(r"[.!?](?=[*_\"'”’)\]$]{0,6}(?:\s|$))|[。！？\n]")
-_ABBREVIATED = re.compile(r"(?:\b[A-Za-z]|\b(?:Mr|Mrs|Dr|St|No|vs|approx))$", re.IGNORECASE)
+_ABBREVIATED = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Dr|St|No|vs|approx)$")
 _BUT = re.compile(r"not\b[^.\n]{1,80}?\bbut\s", re.IGNORECASE)
 
 _HEDGE = re.compile(
@@ -181,7 +183,8 @@ def _said(window: str, lowered: str, corrected: int | None) -> Iterator[Statemen
     for pattern in (SAID, *foreign):
         for marker in pattern.finditer(lowered):
             start, fill = marker.start(), marker["fill"] or ""
-            if start and lowered[start - 1].isalpha() and pattern is not SAID_IN_CHINESE:
+            before = lowered[start - 1 : start]
+            if before in _FIELD_BEFORE or (before.isalpha() and pattern is not SAID_IN_CHINESE):
                 continue
             if HEDGED.search(fill) or SUPPOSED.search(lowered, max(0, start - 40), start):
                 continue
@@ -213,7 +216,8 @@ def _statement(window: str, start: int) -> Statement | None:
     for stop in _STOP.finditer(window, start, end):
         if stop[0] == "?":
             return None
-        if stop[0] != "." or not _ABBREVIATED.search(window, max(start, stop.start() - 8), stop.start()):
+        goes_on = stop[0] == "." and window[stop.end() : stop.end() + 20].strip()
+        if not goes_on or not _ABBREVIATED.search(window, max(start, stop.start() - 8), stop.start()):
             end = stop.start()
             break
     text = window[start:end].strip()

@@ -65,7 +65,7 @@ def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | s
     if result is not None:
         return result
     if is_refusal(text):
-        return _REFUSED
+        return _NOTHING if reference.declines else _REFUSED
     ending = ending_of(text)
     return (
         _of_lines(reference, ending)

@@ -55,10 +55,10 @@ _NO_TEXT = re.compile(
     re.DOTALL,
 )
 _MENTION = re.compile(
-    r"(?<!first image )(?<!second image )(?<!third image )(?<!fourth image )[(\[]\s?([A-Z])\s?[)\]]"
+    r"[(\[]\s?([A-Z])\s?[)\]]"
     r"|\*\*\(?([A-Z])\)?[.:]?\*\*|[\"'“‘]([A-Z])[\"'”’]|\\text\w{0,4}\{\(?([A-Z])\)?\}"
     r"|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Ii]mage|[Ff]igure|[Pp]icture|[Bb]ox|[Pp]oint|[Ss]tatement"
-    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?\(?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
+    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
 )
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct"

@@ -62,7 +62,10 @@ def _declared(kind: AnswerKind) -> tuple[Kind, ...]:
 
 
 def _inferred(reference: str, form: AnswerForm) -> Iterator[Kind]:
-    if form.options or letters_in(reference):
+    if form.options and LETTER.read(reference, form) is not None:
+        yield LETTER
+        return
+    if letters_in(reference):
         yield LETTER
     if reference.casefold() in _YES_NO:
         yield YES_NO
