@@ -40,7 +40,7 @@ class Quantity:
     noun: str = ""
     """What is counted, in small letters, where it is no unit of measure: "cubes"."""
     places: int | None = None
-    """Decimal places as written."""
+    """Decimal places of `value` as written, less than 0 in "1.2 million"; 0 for whole numbers."""
     scale: int = 1
     """The scale word in `value`: 1,000,000 in "3 million"."""
     sort: str = ""
@@ -60,8 +60,8 @@ _MONEY = re.compile(
     r"(?:US ?\$|USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|KRW|RUB|Rs\.?|[$€£¥₹₩₽]) ?(?=[-0-9.])|\$ ?(?=[-0-9.])"
 )
 _SCALE = re.compile(
-    r" ?(?:(hundred|thousand|million|billion|trillion|mio|mln|mn|bn|tn|dozen|lakh|lac|crore|hundreds"
-    r"|thousands|millions|billions|trillions)\b\.?|(k|m|M|K|B|b|T)(?![\w^/²³'])|([万萬亿億]))",
+    r" ?(?:(?:hundred|thousand|million|billion|trillion|mio|mln|mn|bn|tn|dozen|lakh|lac|crore)s?\b\.?"
+    rf"|(?P<letter>[kmbt])(?![\w^/'])|[{''.join(CHINESE_SCALES)}])",
     re.IGNORECASE,
 )
 _SCALES = {
@@ -77,9 +77,11 @@ _SCALES = {
     **{"crore": 10**7, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12, **CHINESE_SCALES},
 }
 _BY_THE_WAY = re.compile(
-    r"\s*\b(?:in total|in all|altogether|total|long|tall|high|wide|deep|thick|old|of age|each|only|exactly)$",
+    r"[ -]*\b(?:(?:(?:square|sq\.?|cubic) )?units?(?: ?\^ ?[23]| squared| cubed)?|in total|in all|altogether"
+    r"|total|long|tall|high|wide|deep|thick|old|of age|each|only|exactly)$",
     re.IGNORECASE,
 )
+_HYPHEN = re.compile(r"\A ?-(?=[a-zA-Z]{2})")
 _NOUN = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,2}")
 _NO_NOUN = frozenset(
     [
@@ -192,6 +194,8 @@ def _quantities(text: str, decimal_comma: bool, depth: int = 0) -> list[Quantity
     found: list[Quantity] = []
     for scaled, rest in _scaled(plain, numeral.rest, bool(currency)):
         found += _with_unit(scaled, rest, currency)
+    if value == 1 and text[:1] in "aA":
+        found = [quantity for quantity in found if quantity.unit]  # an hour is one, and a pair is not
     if not found and not currency and depth < 3:
         found = _compound(plain, numeral.rest, decimal_comma, depth)
     return found
@@ -203,22 +207,22 @@ def _scaled(plain: Quantity, rest: str, money: bool) -> list[tuple[Quantity, str
     if found := _SCALE.match(rest):
         word = found[0].strip().lower().rstrip(".").removesuffix("s")
         scale = _SCALES[word]
-        places = None if plain.places is None else max(0, plain.places - len(str(scale)) + 1)
+        places = plain.places and plain.places - len(str(scale)) + 1
         scaled = replace(plain, value=plain.value * scale, places=places, scale=scale)
         after = rest[found.end() :]
         if again := _SCALE.match(after):
             more = _SCALES[again[0].strip().lower().rstrip(".").removesuffix("s")]
             scaled = replace(scaled, value=scaled.value * more, scale=scale * more)
             after = after[again.end() :]
-        if not found[2]:
+        if not found["letter"]:
             return [(scaled, after)]
-        readings.insert(0 if money or found[2] in "kMB" else 1, (scaled, after))
+        readings.insert(0 if money or found["letter"] in "kMB" else 1, (scaled, after))
     return readings
 
 
 def _with_unit(number: Quantity, rest: str, currency: str) -> list[Quantity]:
     """The number with what follows it as its unit or its noun; nothing if that is neither."""
-    rest = rest.strip()
+    rest = _HYPHEN.sub("", rest).strip()
     if rest.startswith("(") and rest.endswith(")"):
         rest = rest[1:-1].strip()
     if currency:
@@ -229,7 +233,7 @@ def _with_unit(number: Quantity, rest: str, currency: str) -> list[Quantity]:
         return [replace(number, unit=unit) for unit in units]
     if not rest:
         return [number]
-    if units := read_units(rest) or read_units(_BY_THE_WAY.sub("", rest)):
+    if units := read_units(rest) or read_units(_BY_THE_WAY.sub("", rest).rstrip("-")):
         return [replace(number, unit=unit) for unit in units]
     noun = _noun(rest)
     return [] if noun is None else [replace(number, noun=noun)]
@@ -274,15 +278,29 @@ def _same(given: Quantity, expected: Quantity, form: AnswerForm) -> bool | None:
     if given.unit and expected.unit:
         return _same_measure(given, expected, form)
     agree = _agree(given.value, expected, form, given.places)
+    if agree is False and (_in_thousands(given, expected) or _scaled_alike(given, expected)):
+        return None
     if given.unit or expected.unit:
-        return _measure_against_bare(given, expected, agree)
+        return _measure_against_bare(given, expected, agree, form)
     if given.noun and expected.noun and _singular(given.noun) != _singular(expected.noun):
         return None
     if agree and expected.noun and not given.noun and (expected.spelled or expected.sort):
         return True if form.kind is AnswerKind.number else None
-    if agree is False and (given.scale == 1) != (expected.scale == 1):
-        return None if given.value * expected.scale == expected.value * given.scale else False
     return agree
+
+
+def _scaled_alike(one: Quantity, other: Quantity) -> bool:
+    """Whether one says "5 million" and the other a bare "5", which may be in millions."""
+    plain, scaled = (one, other) if one.scale == 1 else (other, one)
+    return plain.scale == 1 != scaled.scale and not plain.unit and plain.value * scaled.scale == scaled.value
+
+
+def _in_thousands(one: Quantity, other: Quantity) -> bool:
+    """Whether the two are equal once "1.200" is taken for twelve hundred, as much of Europe writes it."""
+    for dotted, plain in ((one, other), (other, one)):
+        if dotted.places == 3 and abs(dotted.value) >= 1 and dotted.value * 1000 == plain.value:
+            return True
+    return False
 
 
 def _in_unit(quantity: Quantity, asked: str) -> Quantity:
@@ -308,20 +326,30 @@ def _same_measure(given: Quantity, expected: Quantity, form: AnswerForm) -> bool
         if kinds == {ANGLE, TEMPERATURE}:
             return given.value == expected.value
         return None if kinds == {TIME, CALENDAR} else False
-    converted = (mine.base(given.value) - theirs.offset) / theirs.factor
-    agree = _agree(converted, expected, form, None)
-    return None if agree is False and mine.dimensions == DATA else agree
+    agree = _agree((mine.base(given.value) - theirs.offset) / theirs.factor, expected, form, None)
+    if agree is not False:
+        return agree
+    back = (theirs.base(expected.value) - mine.offset) / mine.factor
+    rounded = given.places is not None and given.value in _rounded(back, given.places)
+    return None if rounded or mine.dimensions == DATA else False
 
 
-def _measure_against_bare(given: Quantity, expected: Quantity, agree: bool | None) -> bool | None:
+def _measure_against_bare(
+    given: Quantity, expected: Quantity, agree: bool | None, form: AnswerForm
+) -> bool | None:
     """A quantity with a unit and one without: what is left out does not contradict, but for percent."""
     measured, other = (given, expected) if given.unit else (expected, given)
     assert measured.unit is not None
     if other.noun:
         return None
     if measured.unit.dimensions == RATIO:
-        as_share = measured.unit.base(measured.value) == other.value
-        return None if agree is not False or as_share else False
+        share = replace(measured, value=measured.unit.base(measured.value), places=None)
+        if measured.places is not None:
+            share = replace(share, places=measured.places - 1 + len(str(measured.unit.factor.denominator)))
+        one, target = (share, expected) if measured is given else (given, share)
+        return (
+            None if agree is not False or _agree(one.value, target, form, one.places) is not False else False
+        )
     if agree is False and measured is given:
         value = measured.unit.base(measured.value)
         if any(unit.base(other.value) == value for unit in by_dimensions().get(measured.unit.dimensions, ())):
@@ -338,20 +366,19 @@ def _agree(given: Number, expected: Quantity, form: AnswerForm, places: int | No
         return True
     if form.precision is not None:
         return not _rounded(given, form.precision).isdisjoint(_rounded(target, form.precision))
-    if expected.places and target in {
-        Fraction(each, 10**expected.places) for each in _rounded(given, expected.places)
-    }:
+    if expected.places and target in _rounded(given, expected.places):
         return None
-    if expected.places is None and places and places > 1:
-        return None if given in {Fraction(each, 10**places) for each in _rounded(target, places)} else False
+    if expected.places is None and places and places > 1 and given in _rounded(target, places):
+        return None
     return False
 
 
-def _rounded(value: Number, places: int) -> set[int]:
-    """The value rounded to whole units of the last place, a tie in both ways that are in use."""
-    scaled = Fraction(value) * 10**places
+def _rounded(value: Number, places: int) -> set[Fraction]:
+    """The value rounded to so many decimal places, a tie in both ways that are in use."""
+    step = Fraction(10) ** -places
+    scaled = value / step
     away = int(abs(scaled) + Fraction(1, 2)) * (1 if scaled >= 0 else -1)
-    return {round(scaled), away}
+    return {round(scaled) * step, away * step}
 
 
 def _singular(noun: str) -> str:
