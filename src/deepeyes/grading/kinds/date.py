@@ -77,6 +77,10 @@ _WRITTEN = [
 ]
 _DATES = [re.compile(pattern) for pattern in _WRITTEN]
 _LEAD = re.compile(r"\A(?:on|in|le|el|il|am|den|im|em) ")
+_HINT = re.compile(
+    r"[0-9点點時时]|noon|midnight|midday|o'clock"
+    rf"|\b(?:{_any(_MONTH_OF | _WEEKDAY_OF)}|past|to|after|before)\b"
+)
 _WEEKDAY = re.compile(rf"(?:on )?(?P<weekday>{_any(_WEEKDAY_OF)})\b\.?(?:,? |$)")
 
 
@@ -101,6 +105,8 @@ class _Date:
 def _read(text: str) -> Reading | None:
     text = bare(text).casefold()
     if not text or len(text) > _LONGEST:
+        return None
+    if not _HINT.search(text):
         return None
     weekday = None
     if found := _WEEKDAY.match(text):

@@ -161,16 +161,19 @@ _SHARE = re.compile(
 )
 _NTH = re.compile(rf"(?:(?P<before>{_CARDINAL})(?: and |[ -]))?(?P<last>{_any(_ORDINALS)})", re.IGNORECASE)
 _COUNT = re.compile(rf"(?P<cardinal>{_CARDINAL}|an?\b(?= \S)){_TAIL}?", re.IGNORECASE)
+_BEGINS = re.compile(rf"(?:{_any([*_SMALL, *_ORDINALS, 'half', 'quarter', 'a', 'an'])})", re.IGNORECASE)
 _ANOTHER = re.compile(rf"[ -](?:{_any([*_SMALL, *_ORDINALS])})", re.IGNORECASE)
 
 
 def _in_words(text: str) -> Numeral | None:
     """A number in English words; None for what is not well formed ("one two", "nineteen ninety")."""
+    if not _BEGINS.match(text):
+        return None
     found = _SHARE.match(text)
     if found and (found["count"] or found["share"].lower() in ("half", "quarter")):
         count, share = (found["count"] or "a").lower(), found["share"].lower()
         above = _cardinal(count)
-        if above is not None and (above == 1) == (share[-1] not in "s"):
+        if above is not None and (above == 1) == (share[-1] != "s"):
             return Numeral(Fraction(above, _SHARES[share]), text[found.end() :], spelled=True)
     if found := _NTH.match(text):
         before, last = _cardinal((found["before"] or "zero").lower()), _ORDINALS[found["last"].lower()]
