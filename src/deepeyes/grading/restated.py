@@ -86,7 +86,7 @@ def restates(reply: str, question: str, gold: str) -> bool:
     end = found.start() if (found := _SENTENCE_END.search(text)) else len(text)
     sentence, rest = _undotted(text[:end]), text[end:]
     said = _words(sentence)
-    first = _only_place(said, wanted)
+    first = _place(said, wanted)
     if first is None:
         return False
     last = first + len(wanted)
@@ -114,11 +114,11 @@ def _known(word: _Word, asked: frozenset[str]) -> bool:
     return word.key in _SMALL or _stem(word.key) in asked
 
 
-def _only_place(said: list[_Word], wanted: list[_Word]) -> int | None:
-    """Where the `wanted` words stand in a row, if they do so exactly once."""
+def _place(said: list[_Word], wanted: list[_Word]) -> int | None:
+    """Where the `wanted` words first stand in a row."""
     keys, row = [word.key for word in said], [word.key for word in wanted]
-    places = [place for place in range(len(keys) - len(row) + 1) if keys[place : place + len(row)] == row]
-    return places[0] if len(places) == 1 else None
+    places = (place for place in range(len(keys) - len(row) + 1) if keys[place : place + len(row)] == row)
+    return next(places, None)
 
 
 def _undotted(text: str) -> str:

@@ -38,6 +38,8 @@ NOTATIONS = [
     "\\boxed{[10, 20, 30, 40]}",
     "In image 1, the bounding box of the dog is [10, 20, 30, 40].",
     "[10, 20, 30, 40] and again [10, 20, 30, 40]",
+    "[10, 20, 30, 40], [10, 20, 30, 40]",
+    "1. [10, 20, 30, 40]",
 ]
 NO_BOX = [
     "",
@@ -115,7 +117,9 @@ def test_what_two_boxes_have_in_common(a: Box, b: Box, common: float):
         ("[0, 0, 0, 0]", "[10, 20, 30, 40]", False),
         ("[10, 20, 10, 40]", "[10, 20, 30, 40]", False),
         ("[10, 20, 30, 40]", "[5, 5, 5, 5]", None),
+        # outside of the image
         ("[-10, -20, -30, -40]", "[10, 20, 30, 40]", False),
+        ("[-10, -20, 10, 20]", "[10, 20, 30, 40]", False),
     ],
 )
 def test_a_box_is_the_same_by_its_overlap_unless_the_units_may_differ(
