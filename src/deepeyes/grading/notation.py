@@ -145,7 +145,7 @@ _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
-_LEADING = re.compile(r"\A[ ,;:]+(?=[\w$\\*\"'(\[{.-])")
+_LEADING = re.compile(r"\A(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
 _SPACED_SIGN = re.compile(r"(?<=[0-9]) (?=[°%])")
 _MAX_LAYERS = 8
 
