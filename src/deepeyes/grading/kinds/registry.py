@@ -14,7 +14,7 @@ from deepeyes.grading.kinds.box import BOX
 from deepeyes.grading.kinds.date import DATE
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER
-from deepeyes.grading.kinds.listed import LIST
+from deepeyes.grading.kinds.listed import LISTED as LIST
 from deepeyes.grading.kinds.maths import MATHS
 from deepeyes.grading.kinds.number import NUMBER
 from deepeyes.grading.kinds.text import TEXT

@@ -197,7 +197,11 @@ class Formula(ABC):
             case "command", "begin":
                 return self.matrix()
             case "mark", "√":
-                return ex.power(scalar(self.primary()), ex.HALF)
+                root = ex.power(scalar(self.primary()), ex.HALF)
+                # Some mean all of "√2d" by the root.
+                is_name = self.kind() == "word" and self.peek() not in CONSTANTS
+                self.is_certain = self.is_certain and not (is_name and self.starts_factor())
+                return root
             case "mark", "∛":
                 return ex.power(scalar(self.primary()), ex.number(Fraction(1, 3)))
             case "mark", "∞":
