@@ -13,6 +13,7 @@ _GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
 _FRACTION = re.compile(rf"\\[dt]?frac\s*{_GROUP}\s*{_GROUP}")
 _SHORT_FRACTION = re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)")
 _ROOT = re.compile(rf"\\sqrt\s*{_GROUP}")
+_LETTER_BEFORE_ROOT = re.compile(r"(?<=[A-Za-z])(?<!\\cdot)(?<!\\times)\s*(?=\\sqrt)")
 _UNIT = re.compile(r"\\(?:mathrm|text)\s*\{\s*~?\s*([A-Za-z]+)\s*\}(?:\s*\^\s*\{?(\d)\}?)?")
 _WORDS = re.compile(r"\\text\{[^}]{4,}|(?<![\\A-Za-z])[A-Za-z]{3,}|arrow|angle|vdots|times.*mathrm|mathrm.*,")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -32,7 +33,7 @@ def plain(latex: str, *, root: str = "√", words: bool = False) -> str:
     text = re.sub(r"\s*\^\s*\{?\s*\\circ\s*\}?", " degrees" if words else "°", text)
     text = _UNIT.sub(lambda found: f" {found[1]}" + (f"^{found[2]}" if found[2] else ""), text)
     for _ in range(4):
-        text = re.sub(r"(?<=[A-Za-z])\s*(?=\\sqrt)", "*" if root != "√" else "", text) if "\\pi" not in text else text
+        text = _LETTER_BEFORE_ROOT.sub("*" if root != "√" else "", text)
         text = _ROOT.sub(lambda found: root + _in_brackets(found[1], always=root != "√"), text)
         text = _SHORT_FRACTION.sub(r"\1/\2", text)
         text = re.sub(r"(?<=\d)\s*(?=\\[dt]?frac)", " ", text)

@@ -41,7 +41,7 @@ _MOST_ITEMS = 30
 _RELATIONS = frozenset("=<>≤≥≠≈≡∼∈")
 _SIGNS_OF_FORMULAS = frozenset("^=<>≤≥√∛π∞∪∅")
 _NAME_WITH_NUMBER = re.compile(r"a-?0")
-_LETTERS_ALONE = re.compile(r"(?=.*\()(?:[-+*/^()]|a)+")
+_LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
 _NAME = re.compile(r"_(?:\w|\{\w{1,4}\})|\([a-z](?:,[a-z])*\)")
 
 
@@ -147,9 +147,8 @@ def _without_unit(pieces: list[Token], is_latex: bool) -> tuple[list[Token], str
         if first.kind == "text" and unit.split(" ")[0] not in SEPARATORS and _is_words(pieces[start:]):
             return pieces[:start], _unit(unit) or unit.casefold()
         # In "s² - 2 s" and "π d" the last letter is a variable.
-        is_apart = len(first.text) > 1 or (
-            first.spaced and not is_latex and not _has_variables(pieces[:start])
-        )
+        is_unit_letter = first.text in ("m", "g") and first.spaced and not is_latex
+        is_apart = len(first.text) > 1 or (is_unit_letter and not _has_variables(pieces[:start]))
         if is_apart and first.text not in FUNCTIONS | SEPARATORS and _unit(unit):
             return pieces[:start], _unit(unit)
     return pieces, ""
@@ -380,7 +379,7 @@ def _together(items: list[Answer], words: set[str]) -> Answer:
                 case _:
                     raise Unreadable
         return Assigned(name, Items("set", tuple(values)))
-    return Items("list", tuple(items))
+    return Items("set" if words & {"and", "or", "∧", "∨"} else "list", tuple(items))
 
 
 def _as_set(part: Answer) -> Answer:
