@@ -1,4 +1,4 @@
-"""References: each is read as the kinds that fit it, once, and all of them must differ to make an answer wrong."""
+"""References: each is read once as the kinds that fit it; all of them must differ to make an answer wrong."""
 
 import pytest
 

@@ -43,9 +43,9 @@ _NEGATIVE = re.compile(
     r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
 )
 _COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _DATED = re.compile(
-    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d"
-    r"|\d (?:of )?(?:january|february|march|april|may|june|july|august|september|october|november|december)\b",
+    rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b",
     re.IGNORECASE,
 )
 _IN_YEAR = re.compile(

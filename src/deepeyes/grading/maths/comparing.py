@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from deepeyes.grading.kinds.units import read_units
 from deepeyes.grading.maths import expression as ex
 from deepeyes.grading.maths.algebra import proves_equal
 from deepeyes.grading.maths.expression import INFINITY, Number, Scalar, Symbol, symbols
@@ -20,11 +21,11 @@ from deepeyes.grading.maths.structure import (
     WHOLE_LINE,
     Answer,
     Assigned,
-    Equation,
     Interval,
     Items,
     Matrix,
     Quantity,
+    Relation,
     Union,
     as_interval,
 )
@@ -33,14 +34,17 @@ from deepeyes.grading.maths.written import written
 _INFINITE = (INFINITY, WHOLE_LINE.left)
 
 
-def same_answer(one: Answer, other: Answer, *, ordered: bool = False) -> bool | None:
-    """Whether both are the same, None where that is not known; `ordered`: the order of a list counts."""
+def same_answer(one: Answer, other: Answer, *, ordered: bool | None = None) -> bool | None:
+    """Whether both are the same, None where that is not known.
+
+    `ordered`: whether the order of a list counts; None where nobody said.
+    """
     return _Comparison(ordered).compared(one, other)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    ordered: bool
+    ordered: bool | None
 
     def compared(self, one: Answer, other: Answer) -> bool | None:
         if one == other:
@@ -52,15 +56,15 @@ class _Comparison:
                 return self._quantities(other, one)
             case Assigned(name, left), Assigned(other_name, right):
                 return self.compared(left, right) if name == other_name else None
-            case Assigned(name, left), Equation(right) if isinstance(left, Scalar):
+            case Assigned(name, left), Relation("=", right) if isinstance(left, Scalar):
                 return _equations(ex.add([Symbol(name), ex.negative(left)]), right)
-            case Equation(), Assigned():
+            case Relation(), Assigned():
                 return self.compared(other, one)
             case Assigned(_, left), _:
                 return self.compared(left, other)
             case _, Assigned(_, right):
                 return self.compared(one, right)
-            case Equation(left), Equation(right):
+            case Relation("=", left), Relation("=", right):
                 return _equations(left, right)
             case Matrix(left), Matrix(right):
                 if [len(row) for row in left] != [len(row) for row in right]:
@@ -98,6 +102,9 @@ class _Comparison:
     def _quantities(self, one: Quantity, other: Answer) -> bool | None:
         if isinstance(other, Quantity):
             return self.compared(one.value, other.value) if one.unit == other.unit else None
+        if not read_units(one.unit) or isinstance(other, Items):
+            # "2 more" is not 2, and 3 cm is not 3:1.
+            return None
         found = self.compared(one.value, other)
         if one.unit == "%":
             # 60 % may be meant as 60 or as 0.6.
@@ -124,9 +131,9 @@ class _Comparison:
             return False if len(kinds) == 1 or kinds == {"set", "list"} else None
         if kinds in ({"tuple"}, {"bracket"}) or (kinds == {"list"} and self.ordered):
             return _all(self.compared(a, b) for a, b in zip(one.items, other.items, strict=True))
-        if kinds <= {"set", "list"}:
+        if kinds <= {"set", "list"} and not (kinds == {"list"} and self.ordered is None):
             return self._matched(one.items, other.items)
-        # (1, 2) against "1, 2": the same things in the same order are the same, another order may be.
+        # (1, 2) against "1, 2", and bare lists: the same things in the same order are the same, another order may be.
         in_order = _all(self.compared(a, b) for a, b in zip(one.items, other.items, strict=True))
         if in_order and kinds != {"tuple", "bracket"}:
             return True
@@ -160,7 +167,9 @@ class _Comparison:
     def _one_of_several(self, one: Items, other: Scalar) -> bool | None:
         if one.kind == "ratio":
             pair = _neighbours(one)
-            return self.compared(ex.divide(*pair[0]), other) if len(pair) == 1 else None
+            is_whole = isinstance(other, Number) and other.value.denominator == 1
+            found = self.compared(ex.divide(*pair[0]), other) if len(pair) == 1 else None
+            return None if found and is_whole else found
         if one.kind == "set" and len(one.items) == 1:
             return self.compared(one.items[0], other)
         return False if all(self.compared(item, other) is False for item in one.items) else None

@@ -33,11 +33,14 @@ CONSTANTS = {
 }
 FUNCTIONS = frozenset({
     "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh",
-    "cosh", "tanh", "log", "ln", "lg", "exp", "sqrt", "cbrt", "abs", "floor", "ceil",
+    "cosh", "tanh", "log", "ln", "lg", "exp", "sqrt", "cbrt", "abs", "floor", "ceil", "tg", "ctg", "arctg",
 })  # fmt: skip
-_SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "ceil": "ceiling"}
+_SAME_FUNCTION = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "arctg": "arctan", "tg": "tan", "ctg": "cot",
+    "ceil": "ceiling",
+}  # fmt: skip
 _INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
-OF_ANGLES = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
+OF_ANGLES = frozenset({"sin", "cos", "tan", "tg", "cot", "ctg", "sec", "csc"})
 """Functions of an angle, in which 30° is π/6."""
 _GREEK = frozenset(
     {"alpha", "beta", "gamma", "delta", "theta", "lambda", "sigma", "omega", "phi", "rho", "mu"}
@@ -194,7 +197,11 @@ class Formula(ABC):
             case "command", "begin":
                 return self.matrix()
             case "mark", "√":
-                return ex.power(scalar(self.primary()), ex.HALF)
+                root = ex.power(scalar(self.primary()), ex.HALF)
+                # Some mean all of "√2d" by the root.
+                is_name = self.kind() == "word" and self.peek() not in CONSTANTS
+                self.is_certain = self.is_certain and not (is_name and self.starts_factor())
+                return root
             case "mark", "∛":
                 return ex.power(scalar(self.primary()), ex.number(Fraction(1, 3)))
             case "mark", "∞":
@@ -265,7 +272,7 @@ class Formula(ABC):
                     return _binomial(above, below)
                 case _:
                     raise Unreadable
-        if text in ("ℝ", "R") and self.at == len(self.pieces) and self.at > 1:
+        if text in ("ℝ", "R") and self.at > 1 and self.pieces[self.at - 2].text == "∈":
             return WHOLE_LINE
         if len(text) == 1 or lower in _GREEK:
             return self.symbol(text)
@@ -288,7 +295,7 @@ class Formula(ABC):
             len(text) == 2
             and self.has_formula
             and text.lower() not in _NO_PRODUCTS
-            and (not spaced or before in ("=", "+", "-", "*", "/", "(", ">", "<", "≤", "≥"))
+            and (not spaced or before in ("=", "+", "-", "*", "/", "(", ">", "<", "≤", "≥", ","))
         )
 
     def bracketed_scalars(self) -> list[Scalar]:
@@ -318,9 +325,9 @@ class Formula(ABC):
         raised: Scalar | None = None
         if self.take("^"):
             raised = self.exponent()
+        name = _SAME_FUNCTION.get(name, name)
         if raised == ex.MINUS_ONE and name in _INVERSES:
             name, raised = _INVERSES[name], None
-        name = _SAME_FUNCTION.get(name, name)
         inside = self.operand()
         match name:
             case "exp":

@@ -26,11 +26,11 @@ from deepeyes.grading.maths.structure import (
     WHOLE_LINE,
     Answer,
     Assigned,
-    Equation,
     Interval,
     Items,
     Matrix,
     Quantity,
+    Relation,
     Union,
     as_interval,
 )
@@ -40,6 +40,8 @@ _MOST_ITEMS = 30
 
 _RELATIONS = frozenset("=<>≤≥≠≈≡∼∈")
 _SIGNS_OF_FORMULAS = frozenset("^=<>≤≥√∛π∞∪∅")
+_NAME_WITH_NUMBER = re.compile(r"a-?0")
+_LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
 _NAME = re.compile(r"_(?:\w|\{\w{1,4}\})|\([a-z](?:,[a-z])*\)")
 
 
@@ -60,7 +62,7 @@ def reading(text: str) -> Reading | None:
         pieces, is_latex = tokens(text)
         if not _is_formula(pieces, is_latex):
             return None
-        pieces, unit = _without_unit(pieces)
+        pieces, unit = _without_unit(pieces, is_latex)
         parser = _Answers(pieces, is_latex)
         answer = _both_signs(pieces, parser)
         if unit:
@@ -72,12 +74,18 @@ def reading(text: str) -> Reading | None:
 
 def _is_formula(pieces: list[Token], is_latex: bool) -> bool:
     """Whether these are more than words, names ("B-52") and dates."""
-    if all(piece.kind in ("word", "text") and piece.text not in CONSTANTS for piece in pieces):
+    if any(piece.text in FUNCTIONS and piece.kind == "word" for piece in pieces[:-1]) or any(
+        piece.text in CONSTANTS and piece.text not in ("i", "e") for piece in pieces
+    ):
+        return True
+    if all(piece.kind in ("word", "text") for piece in pieces):
         return False
     if is_latex or any(piece.text in _SIGNS_OF_FORMULAS or piece.text in FUNCTIONS for piece in pieces):
         return True
-    has_names = any(piece.kind == "word" and piece.text.isupper() for piece in pieces)
-    return any(piece.kind == "number" for piece in pieces) and not has_names
+    kinds = "".join({"number": "0", "word": "a", "text": "a"}.get(piece.kind, piece.text) for piece in pieces)
+    # "B-52" and "H2O" are names, "3S + 2" is not.
+    is_name = _NAME_WITH_NUMBER.search(kinds) is not None and any(piece.text.isupper() for piece in pieces)
+    return ("0" in kinds and not is_name) or _LETTERS_ALONE.fullmatch(kinds) is not None
 
 
 def _in_unit(answer: Answer, unit: str) -> Answer:
@@ -106,7 +114,7 @@ def _both_signs(pieces: list[Token], parser: _Answers) -> Answer:
             raise Unreadable
 
 
-def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
+def _without_unit(pieces: list[Token], is_latex: bool) -> tuple[list[Token], str]:
     """The pieces before the unit at the end, and its name: ``°``, ``%``, "cm^2", "square inches", "km/h"."""
     last = pieces[-1].text
     if last in ("°", "%") and len(pieces) > 1:
@@ -130,7 +138,7 @@ def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
             "\\",
         ):
             continue
-        if before.kind in ("word", "text") and before.text != "π":
+        if before.kind in ("word", "text") and before.text not in ("π", "pi"):
             continue
         words = "".join(
             (" " if piece.spaced or piece.kind == "text" else "") + piece.text for piece in pieces[start:]
@@ -138,10 +146,18 @@ def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
         unit = words.replace("{", "").replace("}", "").strip()
         if first.kind == "text" and unit.split(" ")[0] not in SEPARATORS and _is_words(pieces[start:]):
             return pieces[:start], _unit(unit) or unit.casefold()
-        is_apart = first.spaced or len(first.text) > 1
+        # In "s² - 2 s" and "π d" the last letter is a variable.
+        is_unit_letter = first.text in ("m", "g") and first.spaced and not is_latex
+        is_apart = len(first.text) > 1 or (is_unit_letter and not _has_variables(pieces[:start]))
         if is_apart and first.text not in FUNCTIONS | SEPARATORS and _unit(unit):
             return pieces[:start], _unit(unit)
     return pieces, ""
+
+
+def _has_variables(pieces: list[Token]) -> bool:
+    return any(
+        piece.kind == "word" and piece.text not in CONSTANTS | dict.fromkeys(FUNCTIONS) for piece in pieces
+    )
 
 
 def _unit(text: str) -> str:
@@ -226,16 +242,18 @@ class _Answers(Formula):
             sides = sides[: last + 1]
             if names[0] and len(sides) > 1:
                 if isinstance(sides[-1], Scalar) and names[0] in ex.symbols(sides[-1]):
-                    return _equation(sides)
+                    return _relation("=", sides)
                 return Assigned(names[0], sides[-1])
             if names[-1] and len(sides) == 2:
                 return Assigned(names[-1], sides[0])
             if all(isinstance(side, Scalar) and not ex.symbols(side) for side in sides):
                 return sides[-1]
-            return _equation(sides)
+            return _relation("=", sides)
         if kinds == {"∈"} and len(sides) == 2 and names[0]:
             return Assigned(names[0], _as_set(sides[1]))
         if kinds <= set("<>≤≥"):
+            if len(sides) == 2 and not any(names):
+                return _relation("<" if relations[0] in "<>" else "≤", sides, is_less=relations[0] in "<≤")
             return _bounded(sides, relations, names)
         if relations == ["≠"] and names[0] and isinstance(sides[1], Scalar):
             below = Interval(WHOLE_LINE.left, sides[1], with_left=False, with_right=False)
@@ -310,10 +328,11 @@ def _matrix(rows: list[list[Scalar]]) -> Matrix:
     return Matrix(tuple(tuple(row) for row in rows))
 
 
-def _equation(sides: list[Answer]) -> Answer:
+def _relation(sign: str, sides: list[Answer], *, is_less: bool = True) -> Relation:
     if len(sides) != 2:
         raise Unreadable
-    return Equation(ex.add([scalar(sides[0]), ex.negative(scalar(sides[1]))]))
+    left, right = (scalar(side) for side in (sides if is_less else sides[::-1]))
+    return Relation(sign, ex.add([left, ex.negative(right)]))
 
 
 def _bounded(sides: list[Answer], relations: list[str], names: list[str]) -> Answer:
@@ -341,7 +360,8 @@ def _bounded(sides: list[Answer], relations: list[str], names: list[str]) -> Ans
 def _together(items: list[Answer], words: set[str]) -> Answer:
     """Several answers side by side; conditions on one variable are one condition."""
     names = {item.name for item in items if isinstance(item, Assigned)}
-    if len(names) == 1 and isinstance(items[0], Assigned):
+    is_one_condition = len(names) == 1 and not any(isinstance(item, Relation) for item in items)
+    if is_one_condition and isinstance(items[0], Assigned):
         values = [item.value if isinstance(item, Assigned) else item for item in items]
         name = names.pop()
         if all(isinstance(value, Interval | Union) for value in values):
@@ -359,7 +379,7 @@ def _together(items: list[Answer], words: set[str]) -> Answer:
                 case _:
                     raise Unreadable
         return Assigned(name, Items("set", tuple(values)))
-    return Items("list", tuple(items))
+    return Items("set" if words & {"and", "or", "∧", "∨"} else "list", tuple(items))
 
 
 def _as_set(part: Answer) -> Answer:

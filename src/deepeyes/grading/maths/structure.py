@@ -15,7 +15,7 @@ class Items:
     """Several answers."""
 
     kind: str
-    """ "list" (bare), "tuple" (…), "bracket" […], "set" {…}, "ratio" a:b."""
+    """ "list" (with commas alone), "tuple" (…), "bracket" […], "set" {…} or "2 and 3", "ratio" a:b."""
     items: tuple[Answer, ...]
 
 
@@ -48,9 +48,11 @@ class Assigned:
 
 
 @dataclass(frozen=True, slots=True)
-class Equation:
-    """``x² + y² = 1``, with everything on the left: the difference is zero."""
+class Relation:
+    """``x² + y² = 1`` or ``a < b``, with everything on the left: the difference is zero, or less."""
 
+    sign: str
+    """ "=", "<" or "≤"."""
     difference: Scalar
 
 
@@ -60,9 +62,10 @@ class Quantity:
 
     value: Answer
     unit: str
+    """Its one name if it is a unit of measure, else the words as written."""
 
 
-Answer = Scalar | Items | Interval | Union | Matrix | Assigned | Equation | Quantity
+Answer = Scalar | Items | Interval | Union | Matrix | Assigned | Relation | Quantity
 
 WHOLE_LINE = Interval(negative(INFINITY), INFINITY, with_left=False, with_right=False)
 """All real numbers."""

@@ -42,6 +42,10 @@ _DEGREE = re.compile(
     r"(?:\{\s*\})?\^\s*(?:\{\s*(?:\\circ|°|∘|\\degree)\s*\}|\\circ(?![A-Za-z])|°|∘)|\\degree(?![A-Za-z])|º"
 )
 _REPEATING = re.compile(r"(?<=\.)(\d*)\\(?:overline|bar|dot)\s*(?:\{(\d{1,20})\}|(\d))")
+_LINE_END = re.compile(r"(?:\\+ *(?:\[\d+ex\]|indent)? *)+(?=\$*\Z)")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"[{}]")
+_EMPTY_ROOT = re.compile(r"\\sqrt *\{ *\}")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ONE_FOR_ANOTHER = _FULL_WIDTH | {
     ord(other): one
@@ -73,9 +77,10 @@ def tokens(text: str) -> tuple[list[Token], bool]:
         raise Unreadable
     text = spelt_units(repaired(text).translate(_ONE_FOR_ANOTHER)).strip()
     # A full stop ends a sentence; several mean that digits go on.
-    text = text if text.endswith("..") else text.rstrip(".。")
+    text = _unboxed(text if text.endswith("..") else text.rstrip(".。"))
     is_latex = "\\" in text or (text.startswith("$") and text.endswith("$"))
-    text = text.replace("\\$", "\\dollar ").replace("$", " ").replace("{,}", ",").replace("\\!", "")
+    text = _LINE_END.sub("", _EMPTY_ROOT.sub("√", text))
+    text = text.replace("\\$", "\\dollar ").replace("{,}", ",").replace("\\!", "")
     text = _REPEATING.sub(r"\1(\2\3)", text)
     text = _DEGREE.sub("°", text)
     text = _RAISED_RUN.sub(lambda run: "^{" + run[0].translate(_RAISED) + "}", text)
@@ -87,6 +92,27 @@ def tokens(text: str) -> tuple[list[Token], bool]:
     return list(_pieces(text)), is_latex
 
 
+def _unboxed(text: str) -> str:
+    r"""What is in the box around all of `text`, as a formula: ``\boxed{5}`` is ``$5$``."""
+    for _ in range(4):
+        inside = text.strip("$ ")
+        found = _BOX.match(inside)
+        if found is None or _closing(inside, found.end() - 1) != len(inside) - 1:
+            break
+        text = f"${inside[found.end() : -1].strip('$ ')}$"
+    return text
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the brace that opens at `at` closes, -1 if it never does."""
+    depth = 0
+    for found in _BRACE.finditer(text, at):
+        depth += 1 if found[0] == "{" else -1
+        if depth == 0:
+            return found.start()
+    return -1
+
+
 def _as_fraction(sign: re.Match[str]) -> str:
     above, _, below = normalize("NFKC", sign[0]).partition("⁄")
     return f"\\frac{{{above}}}{{{below}}}"
@@ -94,7 +120,7 @@ def _as_fraction(sign: re.Match[str]) -> str:
 
 def _pieces(text: str) -> list[Token]:
     found: list[Token] = []
-    at, spaced = 0, False
+    at, spaced, has_islands, in_formula = 0, False, text.count("$") > 1, False
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
@@ -118,6 +144,12 @@ def _pieces(text: str) -> list[Token]:
             if not piece.strip():
                 spaced = spaced or piece == " "
                 continue
+        elif piece == "$":
+            # Words between formulas are words: "all of $P$, $Q$".
+            in_formula, spaced = not in_formula, True
+            continue
+        elif kind == "word" and has_islands and not in_formula and len(piece) > 1:
+            kind = "text"
         elif piece == "~":
             spaced = True
             continue

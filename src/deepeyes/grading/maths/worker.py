@@ -126,9 +126,9 @@ def _shut(libraries: tuple[str, ...]) -> None:
     sys.addaudithook(refuse)
 
 
-def _allow_seconds(seconds: float) -> None:
+def _allow_seconds(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    until = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1
+    until = math.ceil(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
 
 
