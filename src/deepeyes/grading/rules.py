@@ -29,6 +29,7 @@ _BRACKETED = frozenset((AnswerKind.list, AnswerKind.box))
 _BRACKETS = re.compile(r"\[[^\[\]]{1,300}\]")
 _PREDICATED = frozenset((AnswerKind.text, AnswerKind.list, AnswerKind.date, AnswerKind.yes_no))
 _PREDICATE = re.compile(r"\b(?:is|are|was|were)\s+(?=\S)", re.IGNORECASE)
+_ANOTHER = re.compile(r"\b(?:and|or|but)\b[^.]{0,40}?(?:\b[A-J]\b|\d)")
 _SHORT = 60
 _MOST_STATEMENTS = 12
 _NO_ANSWER, _REFUSED = "no answer", "refused"
@@ -115,6 +116,8 @@ def _of_statement(reference: Reference, statement: Statement) -> Comparison | st
         if reference.is_several(part):
             return _SEVERAL
     for part in parts[len(words) :]:
+        if _ANOTHER.search(words[-1], len(part)):
+            return _SEVERAL
         if (result := reference.compare(part)) and result.kind not in _WORDS:
             return result
     if reference.kinds & _NUMERIC:
