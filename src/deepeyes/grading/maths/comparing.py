@@ -133,7 +133,7 @@ class _Comparison:
             return _all(self.compared(a, b) for a, b in zip(one.items, other.items, strict=True))
         if kinds <= {"set", "list"} and not (kinds == {"list"} and self.ordered is None):
             return self._matched(one.items, other.items)
-        # (1, 2) against "1, 2", and bare lists: the same things in the same order are the same, another order may be.
+        # (1, 2) against "1, 2": the same in the same order is the same, another order may be.
         in_order = _all(self.compared(a, b) for a, b in zip(one.items, other.items, strict=True))
         if in_order and kinds != {"tuple", "bracket"}:
             return True

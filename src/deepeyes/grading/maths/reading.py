@@ -15,7 +15,6 @@ from deepeyes.grading.maths import expression as ex
 from deepeyes.grading.maths.expression import Scalar
 from deepeyes.grading.maths.formula import (
     CONSTANTS,
-    DEEPEST,
     FUNCTIONS,
     OF_ANGLES,
     SEPARATORS,
@@ -281,18 +280,13 @@ class _Answers(Formula):
 
     def bracketed(self, opening: str) -> Answer:
         """What stands in brackets, whose opening one has been taken."""
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise Unreadable
         closing = {"(": ")", "[": "]", "{": "}", "⦃": "⦄", "⟨": "⟩", "]": "["}[opening]
         if opening in ("{", "⦃") and self.take(closing):
-            self.depth -= 1
             return Items("set", ())
         items = [self.item()]
         while self.peek() in (",", ";") and self.peek() and len(items) < _MOST_ITEMS:
             self.at += 1
             items.append(self.item())
-        self.depth -= 1
         end = self.peek()
         self.at += 1
         return _in_brackets(opening, end, closing, items)
