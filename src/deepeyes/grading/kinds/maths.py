@@ -36,7 +36,7 @@ class _Maths:
         return _read(text)
 
     def same(self, given: Any, expected: Any, form: AnswerForm) -> bool | None:
-        return _same(given, expected, form.ordered)
+        return _same(given, expected, form.ordered if form.kind or form.ordered else None)
 
     def show(self, value: Any) -> str:
         return bare(value.text)
@@ -49,7 +49,7 @@ def _read(text: str) -> Mathematics | None:
 
 
 @lru_cache(maxsize=4096)
-def _same(given: Mathematics, expected: Mathematics, ordered: bool) -> bool | None:
+def _same(given: Mathematics, expected: Mathematics, ordered: bool | None) -> bool | None:
     found = same_answer(given.said.answer, expected.said.answer, ordered=ordered)
     if found is False and not (given.said.is_certain and expected.said.is_certain):
         return None

@@ -34,14 +34,17 @@ from deepeyes.grading.maths.written import written
 _INFINITE = (INFINITY, WHOLE_LINE.left)
 
 
-def same_answer(one: Answer, other: Answer, *, ordered: bool = False) -> bool | None:
-    """Whether both are the same, None where that is not known; `ordered`: the order of a list counts."""
+def same_answer(one: Answer, other: Answer, *, ordered: bool | None = None) -> bool | None:
+    """Whether both are the same, None where that is not known.
+
+    `ordered`: whether the order of a list counts; None where nobody said.
+    """
     return _Comparison(ordered).compared(one, other)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    ordered: bool
+    ordered: bool | None
 
     def compared(self, one: Answer, other: Answer) -> bool | None:
         if one == other:
@@ -99,8 +102,8 @@ class _Comparison:
     def _quantities(self, one: Quantity, other: Answer) -> bool | None:
         if isinstance(other, Quantity):
             return self.compared(one.value, other.value) if one.unit == other.unit else None
-        if not read_units(one.unit):
-            # "2 more" is not 2.
+        if not read_units(one.unit) or isinstance(other, Items):
+            # "2 more" is not 2, and 3 cm is not 3:1.
             return None
         found = self.compared(one.value, other)
         if one.unit == "%":
@@ -128,9 +131,9 @@ class _Comparison:
             return False if len(kinds) == 1 or kinds == {"set", "list"} else None
         if kinds in ({"tuple"}, {"bracket"}) or (kinds == {"list"} and self.ordered):
             return _all(self.compared(a, b) for a, b in zip(one.items, other.items, strict=True))
-        if kinds <= {"set", "list"}:
+        if kinds <= {"set", "list"} and not (kinds == {"list"} and self.ordered is None):
             return self._matched(one.items, other.items)
-        # (1, 2) against "1, 2": the same things in the same order are the same, another order may be.
+        # (1, 2) against "1, 2": the same in the same order is the same, another order may be.
         in_order = _all(self.compared(a, b) for a, b in zip(one.items, other.items, strict=True))
         if in_order and kinds != {"tuple", "bracket"}:
             return True
@@ -164,7 +167,9 @@ class _Comparison:
     def _one_of_several(self, one: Items, other: Scalar) -> bool | None:
         if one.kind == "ratio":
             pair = _neighbours(one)
-            return self.compared(ex.divide(*pair[0]), other) if len(pair) == 1 else None
+            is_whole = isinstance(other, Number) and other.value.denominator == 1
+            found = self.compared(ex.divide(*pair[0]), other) if len(pair) == 1 else None
+            return None if found and is_whole else found
         if one.kind == "set" and len(one.items) == 1:
             return self.compared(one.items[0], other)
         return False if all(self.compared(item, other) is False for item in one.items) else None

@@ -93,12 +93,8 @@ class Formula(ABC):
         r"""A matrix, whose ``\begin`` has been taken."""
 
     def sum(self) -> Answer:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise Unreadable
         first = self.term()
         if self.peek() not in ("+", "-"):
-            self.depth -= 1
             return first
         terms = [scalar(first)]
         while self.peek() in ("+", "-") and self.peek():
@@ -106,7 +102,6 @@ class Formula(ABC):
             self.at += 1
             term = scalar(self.term())
             terms.append(ex.negative(term) if minus else term)
-        self.depth -= 1
         return ex.add(terms)
 
     def term(self) -> Answer:
@@ -181,6 +176,15 @@ class Formula(ABC):
         return ex.negative(raised) if minus else raised
 
     def primary(self) -> Answer:
+        """A number, a name, or what stands in brackets or below a root."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Unreadable
+        found = self._primary()
+        self.depth -= 1
+        return found
+
+    def _primary(self) -> Answer:
         kind, text = self.kind(), self.peek()
         if kind == "number":
             return self.number()
@@ -197,7 +201,11 @@ class Formula(ABC):
             case "command", "begin":
                 return self.matrix()
             case "mark", "√":
-                return ex.power(scalar(self.primary()), ex.HALF)
+                root = ex.power(scalar(self.primary()), ex.HALF)
+                # Some mean all of "√2d" by the root.
+                is_name = self.kind() == "word" and self.peek() not in CONSTANTS
+                self.is_certain = self.is_certain and not (is_name and self.starts_factor())
+                return root
             case "mark", "∛":
                 return ex.power(scalar(self.primary()), ex.number(Fraction(1, 3)))
             case "mark", "∞":

@@ -15,7 +15,6 @@ from deepeyes.grading.maths import expression as ex
 from deepeyes.grading.maths.expression import Scalar
 from deepeyes.grading.maths.formula import (
     CONSTANTS,
-    DEEPEST,
     FUNCTIONS,
     OF_ANGLES,
     SEPARATORS,
@@ -40,6 +39,8 @@ _MOST_ITEMS = 30
 
 _RELATIONS = frozenset("=<>≤≥≠≈≡∼∈")
 _SIGNS_OF_FORMULAS = frozenset("^=<>≤≥√∛π∞∪∅")
+_NAME_WITH_NUMBER = re.compile(r"a-?0")
+_LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
 _NAME = re.compile(r"_(?:\w|\{\w{1,4}\})|\([a-z](?:,[a-z])*\)")
 
 
@@ -60,7 +61,7 @@ def reading(text: str) -> Reading | None:
         pieces, is_latex = tokens(text)
         if not _is_formula(pieces, is_latex):
             return None
-        pieces, unit = _without_unit(pieces)
+        pieces, unit = _without_unit(pieces, is_latex)
         parser = _Answers(pieces, is_latex)
         answer = _both_signs(pieces, parser)
         if unit:
@@ -72,14 +73,18 @@ def reading(text: str) -> Reading | None:
 
 def _is_formula(pieces: list[Token], is_latex: bool) -> bool:
     """Whether these are more than words, names ("B-52") and dates."""
-    if any(piece.text in FUNCTIONS and piece.kind == "word" for piece in pieces[:-1]):
+    if any(piece.text in FUNCTIONS and piece.kind == "word" for piece in pieces[:-1]) or any(
+        piece.text in CONSTANTS and piece.text not in ("i", "e") for piece in pieces
+    ):
         return True
-    if all(piece.kind in ("word", "text") and piece.text not in CONSTANTS for piece in pieces):
+    if all(piece.kind in ("word", "text") for piece in pieces):
         return False
     if is_latex or any(piece.text in _SIGNS_OF_FORMULAS or piece.text in FUNCTIONS for piece in pieces):
         return True
-    has_names = any(piece.kind == "word" and piece.text.isupper() for piece in pieces)
-    return any(piece.kind == "number" for piece in pieces) and not has_names
+    kinds = "".join({"number": "0", "word": "a", "text": "a"}.get(piece.kind, piece.text) for piece in pieces)
+    # "B-52" and "H2O" are names, "3S + 2" is not.
+    is_name = _NAME_WITH_NUMBER.search(kinds) is not None and any(piece.text.isupper() for piece in pieces)
+    return ("0" in kinds and not is_name) or _LETTERS_ALONE.fullmatch(kinds) is not None
 
 
 def _in_unit(answer: Answer, unit: str) -> Answer:
@@ -108,7 +113,7 @@ def _both_signs(pieces: list[Token], parser: _Answers) -> Answer:
             raise Unreadable
 
 
-def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
+def _without_unit(pieces: list[Token], is_latex: bool) -> tuple[list[Token], str]:
     """The pieces before the unit at the end, and its name: ``°``, ``%``, "cm^2", "square inches", "km/h"."""
     last = pieces[-1].text
     if last in ("°", "%") and len(pieces) > 1:
@@ -132,7 +137,7 @@ def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
             "\\",
         ):
             continue
-        if before.kind in ("word", "text") and before.text != "π":
+        if before.kind in ("word", "text") and before.text not in ("π", "pi"):
             continue
         words = "".join(
             (" " if piece.spaced or piece.kind == "text" else "") + piece.text for piece in pieces[start:]
@@ -140,10 +145,18 @@ def _without_unit(pieces: list[Token]) -> tuple[list[Token], str]:
         unit = words.replace("{", "").replace("}", "").strip()
         if first.kind == "text" and unit.split(" ")[0] not in SEPARATORS and _is_words(pieces[start:]):
             return pieces[:start], _unit(unit) or unit.casefold()
-        is_apart = first.spaced or len(first.text) > 1
+        # In "s² - 2 s" and "π d" the last letter is a variable.
+        is_unit_letter = first.text in ("m", "g") and first.spaced and not is_latex
+        is_apart = len(first.text) > 1 or (is_unit_letter and not _has_variables(pieces[:start]))
         if is_apart and first.text not in FUNCTIONS | SEPARATORS and _unit(unit):
             return pieces[:start], _unit(unit)
     return pieces, ""
+
+
+def _has_variables(pieces: list[Token]) -> bool:
+    return any(
+        piece.kind == "word" and piece.text not in CONSTANTS | dict.fromkeys(FUNCTIONS) for piece in pieces
+    )
 
 
 def _unit(text: str) -> str:
@@ -267,18 +280,13 @@ class _Answers(Formula):
 
     def bracketed(self, opening: str) -> Answer:
         """What stands in brackets, whose opening one has been taken."""
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise Unreadable
         closing = {"(": ")", "[": "]", "{": "}", "⦃": "⦄", "⟨": "⟩", "]": "["}[opening]
         if opening in ("{", "⦃") and self.take(closing):
-            self.depth -= 1
             return Items("set", ())
         items = [self.item()]
         while self.peek() in (",", ";") and self.peek() and len(items) < _MOST_ITEMS:
             self.at += 1
             items.append(self.item())
-        self.depth -= 1
         end = self.peek()
         self.at += 1
         return _in_brackets(opening, end, closing, items)
@@ -365,7 +373,7 @@ def _together(items: list[Answer], words: set[str]) -> Answer:
                 case _:
                     raise Unreadable
         return Assigned(name, Items("set", tuple(values)))
-    return Items("list", tuple(items))
+    return Items("set" if words & {"and", "or", "∧", "∨"} else "list", tuple(items))
 
 
 def _as_set(part: Answer) -> Answer:

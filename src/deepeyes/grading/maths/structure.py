@@ -15,7 +15,7 @@ class Items:
     """Several answers."""
 
     kind: str
-    """ "list" (bare), "tuple" (…), "bracket" […], "set" {…}, "ratio" a:b."""
+    """ "list" (with commas alone), "tuple" (…), "bracket" […], "set" {…} or "2 and 3", "ratio" a:b."""
     items: tuple[Answer, ...]
 
 

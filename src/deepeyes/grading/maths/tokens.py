@@ -43,6 +43,8 @@ _DEGREE = re.compile(
 )
 _REPEATING = re.compile(r"(?<=\.)(\d*)\\(?:overline|bar|dot)\s*(?:\{(\d{1,20})\}|(\d))")
 _LINE_END = re.compile(r"(?:\\+ *(?:\[\d+ex\]|indent)? *)+(?=\$*\Z)")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"[{}]")
 _EMPTY_ROOT = re.compile(r"\\sqrt *\{ *\}")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ONE_FOR_ANOTHER = _FULL_WIDTH | {
@@ -75,7 +77,7 @@ def tokens(text: str) -> tuple[list[Token], bool]:
         raise Unreadable
     text = spelt_units(repaired(text).translate(_ONE_FOR_ANOTHER)).strip()
     # A full stop ends a sentence; several mean that digits go on.
-    text = text if text.endswith("..") else text.rstrip(".。")
+    text = _unboxed(text if text.endswith("..") else text.rstrip(".。"))
     is_latex = "\\" in text or (text.startswith("$") and text.endswith("$"))
     text = _LINE_END.sub("", _EMPTY_ROOT.sub("√", text))
     text = text.replace("\\$", "\\dollar ").replace("{,}", ",").replace("\\!", "")
@@ -88,6 +90,27 @@ def tokens(text: str) -> tuple[list[Token], bool]:
         text = text.replace(longer, mark)
     text = _SPACED_THOUSANDS.sub(lambda run: run[0].replace(" ", ","), text.replace("\\,", " "))
     return list(_pieces(text)), is_latex
+
+
+def _unboxed(text: str) -> str:
+    r"""What is in the box around all of `text`, as a formula: ``\boxed{5}`` is ``$5$``."""
+    for _ in range(4):
+        inside = text.strip("$ ")
+        found = _BOX.match(inside)
+        if found is None or _closing(inside, found.end() - 1) != len(inside) - 1:
+            break
+        text = f"${inside[found.end() : -1].strip('$ ')}$"
+    return text
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the brace that opens at `at` closes, -1 if it never does."""
+    depth = 0
+    for found in _BRACE.finditer(text, at):
+        depth += 1 if found[0] == "{" else -1
+        if depth == 0:
+            return found.start()
+    return -1
 
 
 def _as_fraction(sign: re.Match[str]) -> str:
