@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
-from deepeyes.grading.rules import canonical, grade
+from deepeyes.grading.notation import canonical
+from deepeyes.grading.rules import grade
 
 
 def score(reference: str, answer: str | None, *others: str) -> float:

@@ -8,41 +8,10 @@ answer.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Verdict
-
-_WORDS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-_NUMBER_OF = {word: str(number) for number, word in enumerate(_WORDS)}
-_OUTER = " \t.,;:!?\"'`“”‘’«»()[]{}*_。，！？"
-_PREFIX = re.compile(r"^(?:the )?(?:final )?answer(?: is|:| =)\s*")
-_BOXED = re.compile(r"^\$*\\boxed\{(.*)\}\$*$")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+from deepeyes.grading.notation import canonical
 
 
 def grade(task: Task, answer: str | None) -> Verdict:
@@ -60,21 +29,3 @@ def grade(task: Task, answer: str | None) -> Verdict:
         if given == canonical(reference):
             return Verdict(score=1.0, reason=f"equals {reference!r}")
     return Verdict(score=0.0, reason=f"expected {accepted[0]!r}")
-
-
-def canonical(text: str) -> str:
-    """One way of writing for all notations that mean the same."""
-    text = unicodedata.normalize("NFKC", text).casefold().replace("−", "-")
-    text = " ".join(text.split())
-    if boxed := _BOXED.match(text):
-        text = boxed[1]
-    text = _PREFIX.sub("", text) or text
-    text = text.strip(_OUTER) or text
-    text = re.sub(r"^(?:an?|the) (?=\S)", "", text)
-    text = re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", text)
-    text = _NUMBER_OF.get(text, text)
-    if re.fullmatch(r"-?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", text):
-        text = text.replace(",", "")
-    if _DECIMAL.fullmatch(text) and "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return text

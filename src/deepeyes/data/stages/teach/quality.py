@@ -19,7 +19,7 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.data.item import INFRASTRUCTURE_ERROR
 from deepeyes.data.stages.teach.literals import printed_constants
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 Checks = Mapping[str, Callable[[Trace], bool]]
 """Further checks by name; one that gives True has failed."""
