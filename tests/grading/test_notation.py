@@ -101,7 +101,8 @@ def test_marks_alone_are_an_answer(text: str):
 @given(st.text())
 def test_any_text_has_a_canonical_form(text: str):
     assert isinstance(canonical(text), str)
-    assert bool(canonical(text)) >= bool(text.strip().isascii() and text.strip("\x1c\x1d\x1e\x1f \t\n\r\v\f"))
+    if any(character.isalnum() or character in "!?.,;:'#$%&*+-/<=>@^_|~()[]{}" for character in text):
+        assert canonical(text)
 
 
 DRESSES = [

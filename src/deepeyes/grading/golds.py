@@ -1,14 +1,17 @@
 """What one written reference accepts.
 
-Data sets join what they accept in one string, and no mark is safe to split at: "Trick or Treat", "AC/DC" and
-"1/2" are one answer each, and "2 or 3" may be two roots that are both asked for. So a reference is split only
-where its own words say that either will do. What always holds: the reference as it is written comes first,
-and no part of a name becomes an answer. A data set with a mark of its own ("/") is split by its reader.
+Data sets join what they accept in one string, and no mark is safe to split at: "Trick or Treat", "AC/DC"
+and "1/2" are one answer each, and "2 or 3" may be two roots that are both asked for. So a reference is
+split only where its own words say that either will do. What always holds: the reference as it is written
+comes first, and no part of a name becomes an answer. A data set with a mark of its own ("/") is split by
+its reader.
 """
 
 from __future__ import annotations
 
 import re
+
+from deepeyes.grading.notation import folded
 
 _LONGEST = 500
 """Characters of a reference that is looked into."""
@@ -29,7 +32,7 @@ def alternatives(gold: str) -> tuple[str, ...]:
     two answers each.
     """
     whole = gold.strip()
-    if not whole:
+    if not folded(whole).strip():
         return ()
     if len(whole) > _LONGEST:
         return (whole,)

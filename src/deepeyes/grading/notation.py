@@ -103,10 +103,11 @@ _MATHS = re.compile(
     r"(?<![\\$])\$\$((?:[^$\\]|\\.)++)\$\$|(?<![\\$])\$(?!\s)((?:[^$\\]|\\.)++)(?<!\s)\$(?![\d$])"
     r"|\\\(|\\\)|\\\[|\\\]"
 )
-_WORDS_IN_MATHS = re.compile(
+_FONT = (
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|emph|mbox|hbox|mathrm|mathbf|mathit|mathsf|mathtt"
-    r"|operatorname|boldsymbol|bm)\s?\{([^{}]*)\}"
+    r"|operatorname|boldsymbol|bm)\s?\{"
 )
+_WORDS_IN_MATHS = re.compile(rf"{_FONT}([^{{}}]*)\}}")
 _DEGREES = re.compile(r"\s?\^\s?\{?\s?\\(?:circ|degree)\b\s?\}?|\\(?:degree|textdegree)\b(?:\{\})?|\^°")
 _SPACING = re.compile(r"\\(?:[,;: ]|quad\b|qquad\b|thinspace\b)|(?<=[\d}])~(?=\S)|~(?=[a-zA-Z])")
 _NUMBER_FRACTION = re.compile(
@@ -139,12 +140,12 @@ def _plain_fraction(found: re.Match[str]) -> str:
     return f"{found[1]} {above}/{below}" if found[1] else f"{above}/{below}"
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+_PLAIN = re.compile(r"-?[A-Za-z0-9]+(?:[ .][A-Za-z0-9]+)*")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
-_BOXES = ("\\boxed{", "\\fbox{", "\\boxed {")
+_BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
-_LEADING = re.compile(r"\A[ ,;:]+(?=[\w$\\*\"'(\[{.-])")
+_LEADING = re.compile(r"\A(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
 _SPACED_SIGN = re.compile(r"(?<=[0-9]) (?=[°%])")
 _MAX_LAYERS = 8
 
@@ -180,11 +181,10 @@ def _peeled(text: str) -> str:
     elif _EXCLAIMED.search(trimmed[-40:]):
         trimmed = trimmed.rstrip("!?")
     trimmed = _LEADING.sub("", trimmed, count=1) or text
-    for box in _BOXES:
-        if trimmed.startswith(box):
-            closing = _closing(trimmed, len(box) - 1, "{", "}")
-            inside = trimmed[len(box) : closing]
-            return inside.strip() if closing == len(trimmed) - 1 and inside.strip() else trimmed
+    if trimmed.startswith("\\") and trimmed.endswith("}") and (box := _BOX.match(trimmed)):
+        inside = trimmed[box.end() : -1].strip()
+        if inside and _closing(trimmed, box.end() - 1, "{", "}") == len(trimmed) - 1:
+            return inside
     if trimmed.startswith(("\\(", "\\[")) and trimmed.endswith(("\\)", "\\]")) and len(trimmed) > 4:
         inside = trimmed[2:-2]
         if "\\)" not in inside and "\\]" not in inside and inside.strip():

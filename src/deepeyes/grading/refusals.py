@@ -1,9 +1,10 @@
 """Whether a reply declines to answer.
 
-A refusal is wrong without a comparison, so this module is sure before it says so. What always holds: a reply
-that refuses and answers all the same is no refusal ("I am not sure, but I think it is Paris"), and neither is
-one that quotes a refusal ("The sign says 'I don't know'"). A reference or an option may be such a phrase
-itself ("cannot be determined"), so whoever grades compares with those first. Pure, bounded, raises nothing.
+A refusal is wrong without a comparison, so this module is sure before it says so. What always holds: a
+reply that refuses and answers all the same is no refusal ("I am not sure, but I think it is Paris"), and
+neither is one that quotes a refusal ("The sign says 'I don't know'"). A reference or an option may be such
+a phrase itself ("cannot be determined"), so whoever grades compares with those first. Pure, bounded, raises
+nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ _LONGEST = 4_000
 """Characters of a reply that are read, half of them from its beginning and half from its end."""
 
 _HINT = re.compile(
-    r"n't\b|\bnot\b|cannot|sorry|unable|unknown|unclear|unanswer|determin|\bno (?:idea|clue|answer|info)|"
-    r"insufficient|impossible|\bn/a\b|\bidk\b|declin|refuse|lacks|missing|without|unavailable|unsure|"
-    r"nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
+    r"n't\b|\bnot\b|cannot|sorry|unable|unknown|unclear|unanswer|unavailable|unsure|determin|\bn/a\b|\bidk\b|"
+    r"\bno (?:idea|clue|answer|info)|insufficient|impossible|hard to|difficult|declin|refuse|lacks|missing|"
+    r"without|nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
     r"不|无|無|没|沒|ません|모르|없습니다"
 )
 """One of these stands in every refusal that is known here; this one search lets most answers go."""
@@ -37,11 +38,11 @@ _TELL = (
     r"(?:answer|tell|say|determine|provide|give|identify|help|assist|comply|fulfil\w*|execute|respond|"
     r"calculate|compute|solve|confirm|verify|infer|decide|conclude|predict|estimate|recogni[sz]e|find|"
     r"interpret|analy[sz]e|view|access|process|discern|make out|do (?:that|this)|"
-    r"(?:see|read) (?:or \w+ )?(?:(?:the|this|that|your|any|actual|physical) ){0,2}"
+    r"read (?:the|this|that|any|it)\b|see (?:or \w+ )?(?:(?:the|this|that|your|any|actual|physical) ){0,2}"
     r"(?:images?|pictures?|graphs?|charts?|figures?|photos?|diagrams?|tables?|text|it)\b)"
 )
 _ENGLISH = (
-    rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT} {_TELL}",
+    rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT}(?: {_TELL}|$)",
     r"\b(?:i|we) (?:do not|don't) know\b",
     rf"\b(?:i|we) (?:do not|don't) have (?:access|any idea|(?:an|the) answer|(?:\w+ ){{0,2}}{_INFO})",
     r"\b(?:i|we) have no (?:idea|clue|way|information|knowledge)\b",
@@ -138,7 +139,7 @@ def is_refusal(text: str) -> bool:
     spoken = [kind for kind in kinds if kind != "around"]
     if not spoken or spoken[-1] not in ("refuses", "concludes"):
         return False
-    return "says" not in spoken or spoken[0] == "refuses" or spoken[-1] == "concludes"
+    return spoken[0] != "says" or spoken[-1] == "concludes"
 
 
 def _kind_of(clause: str) -> _Clause:

@@ -24,13 +24,19 @@ _LONGEST = 600
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Letters in boxes and of flags; letters of other alphabets at the same place of theirs as the Latin letter
 # that they look like or stand for; Chinese ordinals. Cyrillic В is left out: it looks like B and is third.
-_SIGNS = {first + n: _ALPHABET[n] for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
-_SIGNS |= str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD")
+_SIGNS = {
+    **{first + n: _ALPHABET[n] for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6) for n in range(26)},
+    **str.maketrans("АСΑΒΓΔΕ甲乙丙丁", "ACABCDEABCD"),
+}
 
-_NOUN = r"(?:(?:the )?(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант|选项|選項|選択肢)\W{0,3})?"
+_NOUN = (
+    r"(?:(?:the |la |l['’]|die |el |le )?"
+    r"(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b|选项|選項|選択肢|선택지)\W{0,3})?"
+)
 _LONE = re.compile(rf"{_NOUN}\W{{0,3}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]|\*{{0,2}}([A-Za-z])(?=[).:,、\]*—]|\s[-=:>→]))"
+    rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]"
+    r"|\*{0,2}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -49,12 +55,27 @@ _NO_TEXT = re.compile(
     re.DOTALL,
 )
 _MENTION = re.compile(
-    r"[(\[]\s?([A-Z])\s?[)\]]|\*\*\(?([A-Z])\)?[.:]?\*\*|[\"'“‘]([A-Z])[\"'”’]|\\text\w{0,4}\{\(?([A-Z])\)?\}"
+    r"[(\[]\s?([A-Z])\s?[)\]]"
+    r"|\*\*\(?([A-Z])\)?[.:]?\*\*|[\"'“‘]([A-Z])[\"'”’]|\\text\w{0,4}\{\(?([A-Z])\)?\}"
     r"|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Ii]mage|[Ff]igure|[Pp]icture|[Bb]ox|[Pp]oint|[Ss]tatement"
-    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?\(?([A-Z])\b(?!')|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
+    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
 )
-_NEGATIVE = re.compile(r"\b(?:not|neither|nor|never|cannot|wrong|incorrect|except|unlike|or|whereas|rather)\b|n't\b|\?")
+_CONCLUDES = re.compile(
+    r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct"
+    r"|best|most|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*"
+    r"|complet\w+)\b",
+    re.IGNORECASE,
+)
+_NEGATIVE = re.compile(
+    r"\b(?:not|neither|nor|never|cannot|wrong|incorrect|except|unlike|or|whereas|rather|less|least|different|if"
+    r"|could|might|may)\b"
+    r"|n't\b|\?"
+)
 _AMOUNT = re.compile(r"\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
+_FIRST_AMOUNT = re.compile(r"[^\w.-]{0,3}(-?\d[\d,]*(?:\.\d+)?)(?![\d/^!:]|\s?[-+*/=×])")
+_SMALL_WORDS = frozenset(
+    ("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it")
+)
 
 
 class _Options(NamedTuple):
@@ -63,6 +84,9 @@ class _Options(NamedTuple):
     letters: dict[str, str]
     """For each letter the first letter with the same text."""
     texts: dict[str, str]
+    joined: dict[str, str]
+    """The letters by texts without spaces: "8:5" is "8 : 5"."""
+    longest_first: tuple[str, ...]
     amounts: dict[str, str]
     """The letters by the number in their texts, if a number is all that tells them apart."""
 
@@ -82,16 +106,18 @@ class _Letter:
         named = option_of(plain, options)
         if lone := _LONE.fullmatch(plain):
             letter = options.letters.get(lone[1].upper(), lone[1].upper())
-            return None if named not in (None, letter) else Letters(letter)
+            return Letters((letter, named or letter))
         if named:
             return Letters(named)
         if several := _SEVERAL.fullmatch(plain):
-            return Letters(options.letters.get(one, one) for one in _SINGLE.findall(several[1]))
+            return Letters(options.letters.get(one[0], one[0]) for one in _SINGLE.finditer(several[1]))
         if labelled := _LABELLED.fullmatch(plain):
             letter = (labelled[1] or labelled[2]).upper()
             letter, rest = options.letters.get(letter, letter), labelled[3]
-            if option_of(rest, options) in (None, letter) and not _NO_TEXT.match(rest):
-                return Letters(letter)
+            texts = _texts_in(rest, options)
+            if texts and letter not in texts:
+                return Letters((letter, *texts)) if letter in options.letters else texts
+            return None if _NO_TEXT.match(rest) else Letters(letter)
         if form.several and _RUN.fullmatch(plain) and len(set(plain)) == len(plain):
             return Letters(plain)
         return None
@@ -116,13 +142,15 @@ def options_of(texts: tuple[str, ...]) -> _Options:
     texts = texts[: len(_ALPHABET)]
     lone = [_LONE.fullmatch(_plain(text)) for text in texts]
     if all(found and found[1].upper() == _ALPHABET[place] for place, found in enumerate(lone)):
-        return _Options(dict(zip(_ALPHABET, _ALPHABET[: len(texts)], strict=False)), {}, {})
+        return _Options(dict(zip(_ALPHABET, _ALPHABET[: len(texts)], strict=False)), {}, {}, (), {})
     letters: dict[str, str] = {}
     by_text: dict[str, str] = {}
     for letter, text in zip(_ALPHABET, texts, strict=False):
         letters[letter] = by_text.setdefault(canonical(text), letter)
     amounts = {found[1]: letter for text, letter in by_text.items() if (found := _AMOUNT.fullmatch(text))}
-    return _Options(letters, by_text, amounts if len(amounts) == len(by_text) else {})
+    longest = tuple(sorted(by_text, key=len, reverse=True))
+    joined = {text.replace(" ", ""): letter for text, letter in reversed(by_text.items())}
+    return _Options(letters, by_text, joined, longest, amounts if len(amounts) == len(by_text) else {})
 
 
 def option_of(text: str, options: _Options) -> str | None:
@@ -130,26 +158,48 @@ def option_of(text: str, options: _Options) -> str | None:
     if not options.texts or not text:
         return None
     key = canonical(text)
-    if letter := options.texts.get(key):
+    if letter := options.texts.get(key) or options.joined.get(key.replace(" ", "")):
         return letter
     amount = _AMOUNT.fullmatch(key) if options.amounts else None
     return options.amounts.get(amount[1]) if amount else None
 
 
-def mentioned(sentence: str, form: AnswerForm) -> Letters:
-    """The options that a sentence speaks of, by label or by text; none if it denies or weighs anything."""
+def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Letters:
+    """The options that a sentence speaks of, by label or by text; none if it denies or weighs anything.
+
+    A label counts where the sentence concludes something, by its words or because the caller knows it.
+    """
     if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
         return Letters()
     options = options_of(form.options)
-    by_label = {next(filter(None, found)) for found in _MENTION.findall(sentence)}
-    by_label = {options.letters.get(letter, letter) for letter in by_label}
-    by_text: set[str] = set()
-    left = f" {canonical(sentence)} "
-    for text in sorted(options.texts, key=len, reverse=True):
-        if len(text) > 1 and re.search(rf"(?<![\w.]){re.escape(text)}(?!\w|\.\d)", left):
-            by_text.add(options.texts[text])
-            left = left.replace(text, " ")
-    return Letters(by_text or by_label) if not by_text or not by_label or by_text == by_label else Letters("AB")
+    labels = (found[found.lastindex or 0] for found in _MENTION.finditer(sentence))
+    by_label = {options.letters.get(letter, letter) for letter in labels}
+    by_text = _texts_in(sentence, options)
+    if by_text:
+        return by_text | by_label
+    return Letters(by_label) if concludes or _CONCLUDES.search(sentence) else Letters()
+
+
+def _texts_in(sentence: str, options: _Options) -> Letters:
+    """The options whose texts stand in `sentence`, but for a text within a longer one that stands there.
+
+    Numbers and small words count only at the beginning: they stand in sentences for other reasons.
+    """
+    if not options.texts or not sentence:
+        return Letters()
+    left = canonical(sentence)
+    if options.amounts:
+        amount = _FIRST_AMOUNT.match(left)
+        letter = options.amounts.get(amount[1]) if amount else None
+        return Letters(letter or ())
+    found: set[str] = set()
+    for text in options.longest_first:
+        if text in left and (len(text) > 1 or text == left):
+            before = r"^" if text in _SMALL_WORDS else r"(?<![\w.])"
+            left, times = re.subn(rf"{before}{re.escape(text)}(?!\w|[.,]\d)", " ", left)
+            if times:
+                found.add(options.texts[text])
+    return Letters(found)
 
 
 LETTER: Kind = _Letter()

@@ -2,10 +2,10 @@
 
 Two texts are the same where only the way of writing differs: case, quotes, dashes, a leading article, the
 dots of initials, "&" for "and". Free text forgives a little more, because nobody read it off a sign: a
-missing accent, an explanation in parentheses, a number word, "in" before a place. What always holds: words are
-content. A number, a negation, a title, a plural, or a second answer beside the first makes another text, and
-of other free words a rule cannot say that they are wrong. It can where the form is closed, or where the words
-are those of another option.
+missing accent, an explanation in parentheses, a number word, "in" before a place. What always holds: words
+are content. A number, a negation, a title, a plural, or a second answer beside the first makes another
+text, and of other free words a rule cannot say that they are wrong. It can where the form is closed, or
+where the words are those of another option.
 """
 
 from __future__ import annotations
@@ -29,20 +29,26 @@ _MORE_WORDS = 6
 _CARDINALS = "two three four five six seven eight nine ten eleven twelve"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-_DIGITS = {
+DIGITS = {
     **{word: str(number) for number, word in enumerate(_CARDINALS.split(), 2)},
     **{word: f"{n}{_ENDINGS.get(n, 'th')}" for n, word in enumerate(_ORDINALS.split(), 1)},
 }
 _FIRST = {"st": "saint", "st.": "saint", "mt": "mount", "mt.": "mount"}
 """Short for these only as the first of several words: "Main St." is a street."""
 _STATES = dict.fromkeys(("us", "usa", "united states of america"), "united states") | {"uk": "united kingdom"}
-_LETTERS = re.compile(r"[^\W\d_]")
+_SIMPLE = re.compile(r"[a-z0-9 ]*")
 _DOTTED = re.compile(r"(?<![^\W_])([^\W\d_])\. ?(?=[^\W\d_](?![^\W_]))")
-_BETWEEN = re.compile(r"[.,:!?](?=\s|$)|\"|(?<=[^\W\d_]),(?=[^\W\d_])|(?<!\S)-(?!\S)")
-_JOINED = re.compile(r"(?<=[^\W\d_])-(?=\d)|(?<=\d)-(?=[^\W\d_])")
-_EXPLAINED = re.compile(
-    r"(.*[^\W_]{2}.*) \((?!or\b|not\b|and\b|un|if\b|formerly\b|except)([^()\d]+|[^()\d]*\d{4}[^()\d]*)\)"
+_L = r"[^\W\d_]"  # a letter
+_BETWEEN = re.compile(
+    rf"(?<={_L})[.,:!?](?= |$)|(?<={_L}),(?={_L})|(?<={_L} ),(?= {_L})|,(?= [12]\d{{3}}\b)|(?<!\d)\""
+    rf"|(?<={_L}{{2}} )-(?= {_L}{{2}})|(?<={_L}{{4}})-(?=\d)|(?<=\d)-(?={_L}{{4}})"
 )
+"""Marks that divide words and say nothing: never those of a number, a formula or a short code."""
+_WORD = re.compile(r"[^\W_]{2}")
+_EXPLANATION = re.compile(
+    r"(?!or\b|not\b|and\b|un|if\b|formerly\b|except)(?:[^()\d]{2,100}|[^()\d]{0,100}[12]\d{3}[^()\d]{0,100})\)"
+)
+"""What may stand in parentheses after the words: no second answer, and no number but a year."""
 _PLACED = re.compile(r"(?:in|at|on) (?:the |an? )?(?=\S)")
 _NOT_A_WORD = re.compile(r"[^\w]+")
 _NEGATED = re.compile(r"\b(?:not|no|never|isn't|neither|nor|without|except|non)\b")
@@ -80,8 +86,7 @@ def _same_in_closed(given: Words, expected: Words, form: AnswerForm) -> bool | N
         return True if not any(map(str.isdigit, given.plain)) else None
     if given.plain in expected.also or expected.plain in given.also:
         return None
-    read = [_read(option) for option in form.options if len(option) <= _LONGEST]
-    if any(option is not None and option.plain == given.plain for option in read):
+    if any(_read(option[:_LONGEST]).plain == given.plain for option in form.options):
         return False
     if not form.closed or len(given.plain.split()) > len(expected.plain.split()) + _MORE_WORDS:
         return None
@@ -94,10 +99,8 @@ def _holds(text: str, words: str) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _read(text: str) -> Words | None:
+def _read(text: str) -> Words:
     exact = canonical(text)
-    if not exact.strip():
-        return None
     raw = bare(text)
     plain = _plain(exact, raw)
     return Words(exact, plain, frozenset((plain, *_also(plain, exact, raw))))
@@ -105,36 +108,38 @@ def _read(text: str) -> Words | None:
 
 def _plain(exact: str, raw: str) -> str:
     """Words without the punctuation that only divides them; "U.S." and "J. K." without dots."""
-    text = exact.replace("&", " and ") if "&" in exact else exact
-    text = _DOTTED.sub(r"\1", text)
-    words = _JOINED.sub(" ", _BETWEEN.sub(" ", text)).split()
+    if _SIMPLE.fullmatch(exact):
+        words = exact.split()
+    else:
+        words = _BETWEEN.sub(" ", _DOTTED.sub(r"\1", exact.replace("&", " and "))).split()
     if len(words) > 1:
         words[0] = _FIRST.get(words[0], words[0])
     plain = " ".join(words)
-    if plain == "us" and not raw.startswith("U"):
-        return plain or exact
+    if plain == "us" and "US" not in raw.replace(".", "").replace(" ", ""):
+        return plain
     return _STATES.get(plain, plain) or exact
 
 
 def _also(plain: str, exact: str, raw: str) -> Iterator[str]:
     """What the text says as well, if it is free text."""
-    yield _without_accents(plain)
-    if any(word in _DIGITS for word in plain.split()):
-        yield _without_accents(" ".join(_DIGITS.get(word, word) for word in plain.split()))
-    if found := _EXPLAINED.fullmatch(exact):
-        yield _plain(found[1], raw)
-        yield _without_accents(_plain(found[1], raw))
+    yield without_accents(plain)
+    if not DIGITS.keys().isdisjoint(words := plain.split()):
+        yield without_accents(" ".join(DIGITS.get(word, word) for word in words))
+    head, opening, inside = exact.rpartition(" (")
+    if opening and _WORD.search(head) and _EXPLANATION.fullmatch(inside):
+        yield _plain(head, raw)
+        yield without_accents(_plain(head, raw))
     if (found := _PLACED.match(raw)) and found.end() < len(raw):
         yield _plain(canonical(raw[found.end() :]), raw)
 
 
-def _without_accents(text: str) -> str:
-    """Latin letters without their marks; those of other scripts are letters of their own and stay."""
-    if text.isascii():
+def without_accents(text: str) -> str:
+    """Words without the marks of Latin letters; in other scripts, and in a formula, a mark is content."""
+    if text.isascii() or len(text) < 3:
         return text
     kept: list[str] = []
     for char in unicodedata.normalize("NFD", text):
-        if not unicodedata.combining(char) or not (kept and kept[-1].isascii()):
+        if not unicodedata.combining(char) or not (kept and kept[-1].isascii() and kept[-1].isalpha()):
             kept.append(char)
     return unicodedata.normalize("NFC", "".join(kept)).translate(_STROKES)
 

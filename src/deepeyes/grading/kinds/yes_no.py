@@ -14,10 +14,47 @@ from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.notation import canonical
 
 _LONGEST = 300
-_YES = {"yes", "true", "correct", "yeah", "yep", "是", "是的", "对", "正确", "はい", "네", "예", "ja", "oui", "sí", "si", "да", "sim"}
-_NO = {"no", "false", "incorrect", "nope", "否", "不是", "不", "错误", "いいえ", "아니요", "nein", "non", "нет", "não"}
+_YES = {
+    "yes",
+    "true",
+    "correct",
+    "yeah",
+    "yep",
+    "是",
+    "是的",
+    "对",
+    "正确",
+    "はい",
+    "네",
+    "예",
+    "ja",
+    "oui",
+    "sí",
+    "si",
+    "да",
+    "sim",
+}
+_NO = {
+    "no",
+    "false",
+    "incorrect",
+    "nope",
+    "否",
+    "不是",
+    "不",
+    "错误",
+    "いいえ",
+    "아니요",
+    "nein",
+    "non",
+    "нет",
+    "não",
+}
 _FIRST = re.compile(r"([^\W\d_]+)(?:[,;.:!]\s|\s[-(]|$)(.*)", re.DOTALL)
-_OPPOSITE = {True: re.compile(r"\b(?:no|false|but|however|incorrect)\b"), False: re.compile(r"\b(?:yes|true|but|however)\b")}
+_OPPOSITE = {
+    True: re.compile(r"\b(?:no|false|but|however|incorrect)\b"),
+    False: re.compile(r"\b(?:yes|true|but|however)\b"),
+}
 
 
 class _YesNo:
