@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from deepeyes.agent.agent import Grade
 from deepeyes.core.config import Config
 from deepeyes.core.images import ImageStore
 from deepeyes.core.sampling import Sampling
@@ -29,9 +30,6 @@ from deepeyes.grading.scorers.registry import SCORERS, scorer_named
 from deepeyes.models.registry import check_model, resolve_model
 
 _LOG = logging.getLogger(__name__)
-
-Grade = Callable[[Task, str | None, ImageStore], Awaitable[Verdict]]
-"""The verdict on an answer to a task whose images are in the store."""
 
 _SCORES = {Outcome.right: 1.0, Outcome.wrong: 0.0, Outcome.unsure: None}
 
