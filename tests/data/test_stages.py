@@ -113,6 +113,7 @@ MARKUP = (
         ("$12 \\mathrm{~m}$", ""),
         (r"$\text{January}$", ""),
         (MARKUP, ""),
+        (r"$12 \mathrm{~cm} \times 3 \mathrm{~cm} \times 4 \mathrm{~cm} \times 5 \mathrm{~cm}$", ""),
         (r"$\text{red or blue}$", "answer_ambiguous"),
         (r"$\approx 5$", "answer_rough"),
         (r"$\frac{" * 400, "answer_too_long"),

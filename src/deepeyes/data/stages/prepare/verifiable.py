@@ -17,8 +17,7 @@ from deepeyes.core.answers import AnswerKind
 from deepeyes.core.task import Task
 from deepeyes.data.item import Item, Route, Unusable
 from deepeyes.data.stages.stage import ASKED, Stage, each
-from deepeyes.grading.maths.latex import plain
-from deepeyes.grading.notation import canonical
+from deepeyes.grading.notation import bare, canonical
 from deepeyes.grading.reference import reference_of
 from deepeyes.grading.rules import grade
 
@@ -29,7 +28,8 @@ _NO_ANSWER = {
 }
 _SEVERAL = re.compile(r"\b(?:or|and/or)\b|\beither\b", re.IGNORECASE)
 _ROUGHLY = re.compile(
-    r"\b(?:about|around|roughly|approximately|approx\.?|nearly|almost|at least|more than|less than)\b|^~|≈",
+    r"\b(?:about|around|roughly|approximately|approx\.?|nearly|almost|at least|more than|less than)\b"
+    r"|^~|≈|\\approx",
     re.IGNORECASE,
 )
 _SENTENCES = re.compile(r"[.!?]\s+[A-Z]")
@@ -63,13 +63,14 @@ class VerifiabilityFilter(Stage):
 
     def _check(self, item: Item) -> Item:
         task, answer = item.task, item.task.answer.strip()
-        shown = plain(answer) if len(answer) <= _LONGEST else answer
+        shown = bare(answer) if len(answer) <= _LONGEST else answer
         if canonical(shown) in _NO_ANSWER:
             raise Unusable("unanswerable", f"the answer is {answer!r}")
         if "\n" in answer or _SENTENCES.search(shown):
             raise Unusable("answer_is_prose", answer[:200])
-        if len(shown) > self.max_chars or len(shown.split()) > self.max_words:
-            raise Unusable("answer_too_long", f"{len(shown)} characters, {len(shown.split())} words")
+        words = [word for word in shown.split() if any(map(str.isalnum, word)) and word[0] != "\\"]
+        if len(shown) > self.max_chars or len(words) > self.max_words:
+            raise Unusable("answer_too_long", f"{len(shown)} characters, {len(words)} words")
         if _SEVERAL.search(shown):
             raise Unusable("answer_ambiguous", answer)
         if _ROUGHLY.search(shown) and not self.allow_rough:
