@@ -29,6 +29,9 @@ _ROOMS = {
     "ToolSet": "tools.base",
     "PythonTool": "tools.python",
     "grade": "grading.rules",
+    "grade_rows": "grading.rows",
+    "Grading": "grading.grader",
+    "open_grader": "grading.grader",
 }
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -72,8 +72,8 @@ def own_questions(folder: Path) -> list[str]:
 
 
 STAGES = {
-    "normalise": {"question_chars": 4000},
-    "verifiable": {"max_chars": 80, "max_words": 10, "allow_rough": False},
+    "normalise": {"question_chars": 4000, "letters": "refuse", "composite": False},
+    "verifiable": {"max_chars": 80, "max_words": 10, "allow_rough": False, "decidable": False},
     "difficulty": {"model": "", "dialect": "", "k": 8, "max_right": 2, "sampling": (1.0, 0)},
     "tool_benefit": {
         "model": "",

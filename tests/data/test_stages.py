@@ -14,6 +14,7 @@ from rich.console import Console
 
 from deepeyes.analysis.toolmix import use_of
 from deepeyes.core.actions import AnswerAction, CallAction, ToolCall
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
@@ -43,7 +44,8 @@ REF = ImageRef(sha256="a" * 64, width=9, height=9)
 
 def item(number: int = 0, question: str = "What is it?", answer: str = "7", **fields: Any) -> Item:
     task_fields = {key: fields.pop(key) for key in ("images", "answers", "family") if key in fields}
-    task = Task(id=f"s/{number}", question=question, answer=answer, **task_fields)
+    form = fields.pop("form", AnswerForm())
+    task = Task(id=f"s/{number}", question=question, answer=answer, answer_form=form, **task_fields)
     return Item(**{"task": task, "source": "s", "row": number, **fields})
 
 
@@ -63,11 +65,12 @@ CHOICES = "Which colour is the car?\nA. red\nB. dark blue\nC. green\nAnswer with
         (CHOICES, "Dark Blue.", (), ("Which colour is the car?", "dark blue")),
         ("<image>\nHow many?", "c", ("one", "two", "3"), ("How many?", "3")),
         ("How many? Please select the correct option.", "B", ("1", "2"), ("How many?", "2")),
-        ("Plain <image1> question?", "yes", (), ("Plain  question?", "yes")),
+        ("Plain <image1> question?", "yes", (), ("Plain image_1 question?", "yes")),
     ],
 )
 def test_questions_are_opened(question: str, answer: str, options: Any, opened: tuple[str, str]) -> None:
-    (done,) = apply(Normalisation(), [item(question=question, answer=answer, options=options)])
+    asked = item(question=question, answer=answer, options=options, images=(REF,))
+    (done,) = apply(Normalisation(), [asked])
     assert done.kept and (done.task.question, done.task.answer) == opened and not done.options
 
 
@@ -85,7 +88,13 @@ def test_questions_are_opened(question: str, answer: str, options: Any, opened: 
     ],
 )
 def test_questions_that_cannot_be_opened(question: str, answer: str, options: Any, why: str) -> None:
-    assert reason(Normalisation(), item(question=question, answer=answer, options=options)) == why
+    one = item(question=question, answer=answer, options=options, images=(REF,))
+    assert reason(Normalisation(), one) == why
+
+
+MARKUP = (
+    r"$\displaystyle\left(\frac{\mathrm{1}}{\mathrm{2}}\right)\cdot\sqrt{\mathrm{3}}\,\pi\ \mathrm{cm}^{2}$"
+)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +110,56 @@ def test_questions_that_cannot_be_opened(question: str, answer: str, options: An
         ("about 16", "answer_rough"),
         ("x" * 90, "answer_too_long"),
         ("one two three four five six seven eight nine ten eleven", "answer_too_long"),
+        ("$12 \\mathrm{~m}$", ""),
+        (r"$\text{January}$", ""),
+        (MARKUP, ""),
+        (r"$12 \mathrm{~cm} \times 3 \mathrm{~cm} \times 4 \mathrm{~cm} \times 5 \mathrm{~cm}$", ""),
+        (r"$\text{red or blue}$", "answer_ambiguous"),
+        (r"$\approx 5$", "answer_rough"),
+        (r"$\frac{" * 400, "answer_too_long"),
+        ("...", "not_gradable"),
     ],
 )
 def test_only_answers_that_a_rule_can_check_stay(answer: str, why: str) -> None:
     assert reason(VerifiabilityFilter(), item(answer=answer)) == why
+
+
+@pytest.mark.parametrize("right", [r"$12 \mathrm{~m}$", "12 m"])
+def test_an_answer_must_be_right_as_it_is_and_in_plain_words(
+    right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_notation(task: Task, answer: str) -> Verdict:
+        return Verdict(score=float(answer == right))
+
+    monkeypatch.setattr("deepeyes.data.stages.prepare.verifiable.grade", one_notation)
+    assert reason(VerifiabilityFilter(), item(answer=r"$12 \mathrm{~m}$")) == "not_gradable"
+
+
+def test_what_grades_nonsense_as_right_is_not_gradable() -> None:
+    assert reason(VerifiabilityFilter(), item(answer="5", form=AnswerForm(tolerance=1000))) == "not_gradable"
+    assert reason(VerifiabilityFilter(), item(answer="5", form=AnswerForm(tolerance=0.05))) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "form", "why"),
+    [
+        ("42", {}, ""),
+        (r"$\frac{28}{3} \pi$", {}, ""),
+        ("yes", {}, ""),
+        ("B", {"kind": "letter"}, ""),
+        ("1, 2 and 3", {"kind": "list"}, ""),
+        ("May 5, 1990", {}, ""),
+        ("Paris", {}, "not_decidable"),
+        ("cat, dog", {"kind": "list"}, "not_decidable"),
+        ("Paris", {"closed": True}, ""),
+    ],
+)
+def test_a_recipe_can_ask_for_answers_whose_opposite_a_rule_can_tell(
+    answer: str, form: dict[str, Any], why: str
+) -> None:
+    one = item(answer=answer, form=AnswerForm(**form))
+    assert reason(VerifiabilityFilter(), one) == ""
+    assert reason(VerifiabilityFilter(decidable=True), one) == why
 
 
 def rate(right: int, asked: int = 8) -> PassRate:

@@ -18,6 +18,7 @@ from deepeyes.core.errors import DeepEyesError, StorageError, boundary
 
 VERBS = {
     "ask": "Ask a question about a picture.",
+    "grade": "Right, wrong or unsure: verdicts on a file of answers.",
     "view": "Render a run's traces as one HTML page.",
     "demo": "Ask the embedded model some held-out questions and write a page about it.",
     "doctor": "What is installed, what works here, and what to do about the rest.",
@@ -29,6 +30,7 @@ GROUPS = {
     "train": "Train models from recipes.",
     "sandbox": "The Python sandbox by itself.",
     "search": "Search texts and pictures, offline or through a provider.",
+    "judge": "Models that decide what rules leave open: how far they agree with people.",
 }
 
 

@@ -1,11 +1,10 @@
 """The check before a run begins or goes on: may this recipe use this folder?
 
 A folder belongs to the recipe that is written in it. A changed recipe may go on in it: the stages whose
-settings changed, and all after them, are made anew, and the episodes that are there are judged again. What
-always holds: what is in the folder was made with the recipe in it, also if the
-process is killed in here, and no episode is thrown away. So a recipe
-under which the episodes would no longer count, because a model would be asked something else or otherwise, is
-refused.
+settings changed, and all after them, are made anew, and the episodes that are there are judged again; if it
+grades otherwise, their answers get new verdicts. What always holds: what is in the folder was made with the
+recipe in it, also if the process is killed in here, and no episode is thrown away. So a recipe under which
+the episodes would no longer count, because a model would be asked something else or otherwise, is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from pathlib import Path
 
 from deepeyes.core.claim import hold
 from deepeyes.core.errors import ConfigError, InputError
-from deepeyes.core.files import remove_folder, write_atomic
+from deepeyes.core.files import remove_folder, write_atomic, write_lines
+from deepeyes.core.limits import StopReason
+from deepeyes.core.trace import TRACES_FILE, Trace, read_traces
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
 from deepeyes.data.stages.teach.synthesize import WRITTEN
@@ -39,6 +40,9 @@ def claimed(run: RunFolder, recipe: CurationRecipe) -> Generator[None]:
             stale = _stale_stores(run, recipe, before)
             run.sweep()
             _drop_stale(run, recipe, before)
+            if recipe.graded_otherwise(before):
+                for store in before.episode_stores():
+                    _strike_verdicts(run.store(store))
             for store in stale:  # after the stages that name its episodes
                 remove_folder(store)
         if before is None or recipe.dump() != before.dump():
@@ -63,6 +67,19 @@ def _stale_stores(run: RunFolder, recipe: CurationRecipe, before: CurationRecipe
             )
         stale.append(folder)
     return stale
+
+
+def _strike_verdicts(store: Path) -> None:
+    """Have every answer in the store await its verdict. Each file is rewritten whole and may be struck twice,
+    so a start that is killed in here does no harm.
+    """
+
+    def struck(trace: Trace) -> Trace:
+        graded = trace.verdict is not None and trace.answer is not None and trace.stop_reason.is_result
+        return trace.ungraded(StopReason.interrupted) if graded else trace
+
+    for path in sorted(store.glob(f"*/{TRACES_FILE}")):
+        write_lines(path, (struck(trace).model_dump_json() for trace in read_traces(path)))
 
 
 def _drop_stale(run: RunFolder, recipe: CurationRecipe, before: CurationRecipe) -> None:

@@ -28,8 +28,9 @@ from deepeyes.data.item import Item, Unusable
 from deepeyes.data.sources.fields import item_id, plain, texts, value_at
 from deepeyes.data.sources.images import read_images
 from deepeyes.data.sources.source import Source, store_images
+from deepeyes.data.sources.tags import name_images, without_tags
 from deepeyes.dialects.registry import get_dialect
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 _ROLES = {
     "system": "system",
@@ -55,7 +56,7 @@ def rl_to_item(
     question = value_at(extra, "question") or (users[-1] if users else "")
     if not isinstance(question, str):
         raise Unusable("wrong_type", f"the question is {type(question).__name__}")
-    if not question.replace(_PLACEHOLDER, "").strip():
+    if not without_tags(question):
         raise Unusable("no_question", "neither extra_info.question nor the prompt asks anything")
     truth = [text.strip() for text in texts(value_at(row, "reward_model.ground_truth"), "the ground truth")]
     stated = [text.strip() for text in texts(value_at(extra, "answer"), "the answer")]
@@ -74,7 +75,7 @@ def rl_to_item(
     given = value_at(extra, "index") if given in (None, "") else given
     task = Task(
         id=item_id(name, given if isinstance(given, str | int) else None, number),
-        question=question.replace(_PLACEHOLDER, "").strip(),
+        question=name_images(question, len(refs)),
         images=refs,
         answer=answers[0] if answers else "",
         answers=tuple(dict.fromkeys(answers[1:])),
@@ -107,7 +108,7 @@ def sharegpt_to_item(
     if last is None or last.kind != "answer":
         reason = last.reason if last is not None and last.kind == "malformed" else "it ends with a call"
         raise Unusable("no_final_answer", reason)
-    question = next(text for role, text in messages if role == "user").replace(_PLACEHOLDER, "").strip()
+    question = name_images(next(text for role, text in messages if role == "user"), len(asked_with))
     if not question:
         raise Unusable("no_question", "the first user message is empty")
     task = Task(

@@ -27,11 +27,13 @@ from deepeyes.data.old_names import renamed
 from deepeyes.data.sources.images import read_image
 from deepeyes.data.sources.readers import parsed, raw_rows, source_digest, to_item
 from deepeyes.data.sources.source import Source, value_at
-from deepeyes.data.stages.prepare.normalise import Normalisation, split_choices
+from deepeyes.data.sources.tags import without_tags
+from deepeyes.data.stages.prepare.choices import split_choices
+from deepeyes.data.stages.prepare.normalise import Normalisation
 from deepeyes.data.stages.select.similarity import SimilarImages, SimilarTexts, fingerprint, plain_text
 from deepeyes.data.stages.stage import Places, Stage
 
-_FORM = 2
+_FORM = 3
 """In which form questions are remembered; an index of another form is made again."""
 
 
@@ -147,11 +149,14 @@ def index_of(name: str, source: Source, folder: Path) -> BenchmarkIndex:
 
 
 def _normalised_question(item: Item) -> str:
-    """The item's question as normalisation leaves it, or without its choices where that refuses it. The first
-    choice stands for the answer, which a benchmark may keep to itself.
+    """The item's question as normalisation leaves it, or without its choices where that refuses it; images
+    are compared by themselves, so they go unnamed. The first choice stands for the answer, which a benchmark
+    may keep to itself.
     """
     options = item.options or split_choices(item.task.question)[1]
-    (opened,) = Normalisation()([item.with_task(answer=options[0] if options else "any", answers=())])
+    answer = options[0] if options else "any"
+    plain = item.with_task(question=without_tags(item.task.question), answer=answer, answers=())
+    (opened,) = Normalisation()([plain])
     return split_choices(opened.task.question)[0]
 
 
