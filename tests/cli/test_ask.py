@@ -142,9 +142,10 @@ def test_an_answer_as_expected_is_said_beside_it(cli, picture: Path, answers: st
     assert ran.err.startswith("note: the answer is right (rule: ") and len(ran.err.splitlines()) == 1
 
 
-def test_a_wrong_answer_is_printed_and_has_an_exit_code_of_its_own(cli, picture: Path, answers: str) -> None:
-    ran = asked(cli, picture, answers, "--expect", "7")
-    assert (ran.code, ran.out) == (10, "red\n")
+def test_a_wrong_answer_is_printed_and_has_an_exit_code_of_its_own(cli, picture: Path) -> None:
+    Path("number.txt").write_text("<think>I count.</think>\n<answer>8</answer>")
+    ran = asked(cli, picture, "scripted:number.txt", "--expect", "7")
+    assert (ran.code, ran.out) == (10, "8\n")
     assert ran.is_one_line and "the answer is wrong (rule: " in ran.err and "--trace" in ran.err
 
 

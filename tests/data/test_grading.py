@@ -31,6 +31,7 @@ from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.synthesize import Synthesis
 from deepeyes.data.stages.teach.verify import Verification
 from deepeyes.grading.grader import Grading
+from deepeyes.harness.setup import open_agent
 
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")
@@ -390,9 +391,9 @@ def test_losses_are_told_of_on_stderr_when_a_run_ends_and_when_its_funnel_is_sho
     shown = capsys.readouterr()
     json.loads(shown.out)
     for err in (ran.err, shown.err):
-        (start,) = [at for at, line in enumerate(err.splitlines()) if line.startswith("warning: ")]
+        first = "warning: verify left out 5 of 5 (100%) items as "
+        (start,) = [at for at, line in enumerate(err.splitlines()) if line.startswith(first)]
         lines = err.splitlines()[start : start + 4]
-        assert lines[0].startswith("warning: verify left out 5 of 5 (100%) items as ")
         assert "'How long is side 0?' answered 'another" in lines[1] and "$10 \\mathrm{~m}$" in lines[1]
         assert "\x1b" not in "".join(lines)
 
@@ -406,11 +407,24 @@ def test_judges_that_no_model_can_be_are_refused_before_anything_is_read(
     assert end.value.code == 4 and "nobody" in capsys.readouterr().err and not out.exists()
 
 
-def test_what_judges_said_is_kept_in_the_runs_folder(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run")
-    assert run.judged == tmp_path / "run" / "judged.sqlite"
-    values = recipe_values(write_rows(tmp_path / "source", 1), difficulty={}, tool_benefit={})
-    (tmp_path / "judge.txt").write_text("RIGHT")
+@pytest.mark.parametrize(("word", "kept"), [("RIGHT", 5), ("WRONG", 0)])
+def test_a_judge_decides_where_the_rules_cannot_and_is_kept_in_the_runs_folder(
+    word: str, kept: int, tmp_path: Path
+) -> None:
+    rows = ({"id": n, "question": f"Who is on stamp {n}?", "answer": "the old king"} for n in range(5))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "teacher.txt").write_text("<think>I know him.</think>\n<answer>their former monarch</answer>")
+    (tmp_path / "judge.txt").write_text(word)
+    values: dict[str, Any] = {
+        "sources": {"rows": {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "needs_image": False}},
+        "synthesize": {"teachers": {"t": {"model": f"scripted:{tmp_path / 'teacher.txt'}", "tools": False}}},
+    }
+    out = tmp_path / "run"
+    alone = counts_by_name(curated(values, out, open_agent))["verify"]
+    assert alone.rejected == {"unsure_answer": 5} and not (out / "judged.sqlite").exists()
     values["grading"] = {"judges": [f"scripted:{tmp_path / 'judge.txt'}"]}
-    curated(values, tmp_path / "run")
-    assert run.judged.exists()
+    judged = counts_by_name(curated(values, out, open_agent))["verify"]
+    assert judged.kept == kept and judged.rejected == ({} if kept else {"wrong_answer": 5})
+    assert (out / "judged.sqlite").exists()
+    traces = list(read_traces(RunFolder(out).episodes("synthesize-t", 0)))
+    assert {trace.verdict.by for trace in traces if trace.verdict} == {"judge"}

@@ -49,12 +49,16 @@ async def folder(tmp_path: Path) -> Path:
     writer = TraceWriter(tmp_path / "run")
     picture = writer.images.put(Image.effect_noise((900, 600), 70).convert("RGB"))
     task = Task(
-        id=f"one {EVIL}", question=EVIL, images=(picture,), answer="red", truth={"box": [30, 40, 60, 60]}
+        id=f"one {EVIL}",
+        question=EVIL,
+        images=(picture,),
+        answer="red",
+        truth={"box": [30, 40, 60, 60]},
     )
     code = f"<think>{EVIL}</think>\n<code>\n```python\nprint({EVIL!r})\n```\n</code>"
     evil = ScriptedModel([code, EVIL, f"<think>x</think><answer>{EVIL}</answer>"], name=EVIL)
     trace = await Agent(evil, ToolSet([HostilePython()])).episode(task, images=writer.images)
-    writer.write(trace.graded(grade(task, trace.answer)))
+    writer.write(trace.graded(Verdict(score=0.0, reason=f"is {EVIL}, expected red", given=EVIL)))
     plain = task.model_copy(update={"id": "two", "question": "What colour?"})
     model = ScriptedModel(["<think>I see.</think><answer>Red.</answer>"])
     trace = await Agent(model, ToolSet()).episode(plain, images=writer.images)
