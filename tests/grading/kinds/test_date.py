@@ -211,6 +211,10 @@ def test_what_is_no_date_is_none(text: str):
     assert DATE.read(text, FREE) is None
 
 
+def test_a_year_of_two_digits_is_of_this_age():
+    assert same("3/3/85", "3 March 1985") is True and same("3 March '21", "3 March 2021") is True
+
+
 def test_a_leap_day_is_on_the_calendar():
     assert same("29 February 2020", "2020-02-29") is True
 
