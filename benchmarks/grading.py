@@ -9,13 +9,16 @@ object is printed:
   share of all rows that it calls right and the verdict wrong, `missed` the share of all rows that it calls
   wrong and the verdict right, `found` the share of what the verdict calls right that it calls right too. Each
   has its 95 % Wilson interval beside it. The facts (evouna, nq301) have `wrong_said`: how many rows it calls
-  wrong although the answer is neither empty nor a refusal. `*_extraction` is `grade` on what the benchmark
-  took out of the reply.
+  wrong although the answer is neither empty nor a refusal. `agreement_said` is agreement without such
+  answers, because some published rules give a refusal an option, and it can be right. `*_extraction` is
+  `grade` on what the benchmark took out of the reply.
 - `scorers`: the published rules of `deepeyes.grading.scorers` against the committed verdicts: `equal` of `n`,
   which ids are `different`, and the `known_faults` of the rule. They are given what the benchmark took out of
   the reply, by rule, model or draw; `replies` is the same for whole replies, `left` of which the rule leaves
   to a model or to chance. `right_by_rule`, `right_by_grade` and `unsure_by_grade` set the rule beside ours.
-- `speed`: verdicts a second on one core, of answers that were not seen before; `maths`: pairs a second.
+- `speed`: verdicts a second of answers that were not seen before, on one core: of wall clock, and of the time
+  that the processor gave (`*_cpu`), which a busy machine changes less; `maths`: pairs a second, of wall
+  clock.
 
 Verdicts of a benchmark are its rule's, not the truth: an extractor that fails calls a right answer wrong.
 """
@@ -118,7 +121,9 @@ def measure(
             part = [result for result in results if result.row.group == group]
             report["sets"][f"{name}_{group}"] = _figures(part, options.by_model)
         if name in FACTS:
-            report["sets"][name]["wrong_said"] = sum(map(_wrong_said, results))
+            report["sets"][name]["wrong_said"] = sum(
+                result.verdict.is_wrong and not _said_nothing(result) for result in results
+            )
     report["scorers"] = {name: _compared(name, graded[of]) for name, of in SCORERS.items() if of in graded}
     return report, graded
 
@@ -135,9 +140,9 @@ def _verdict(task: Task, answer: str) -> Verdict:
         return Verdict(score=None, reason=str(error))
 
 
-def _wrong_said(result: Graded) -> bool:
-    said_nothing = not result.answer.strip() or result.verdict.reason in NOTHING_SAID
-    return result.verdict.is_wrong and not said_nothing
+def _said_nothing(result: Graded) -> bool:
+    """Whether the answer is empty, or a refusal as `grade` sees it."""
+    return not result.answer.strip() or result.verdict.reason in NOTHING_SAID
 
 
 def _compared(name: str, results: Sequence[Graded]) -> dict[str, Any]:
@@ -172,6 +177,7 @@ def _against(rows: Sequence[VerdictRow], verdicts: dict[str, Verdict]) -> dict[s
 def _figures(results: Sequence[Graded], by_model: bool) -> dict[str, Any]:
     decided = [result for result in results if not result.verdict.is_unsure]
     right = [result for result in results if result.row.correct]
+    said = [result for result in decided if not _said_nothing(result)]
     figures: dict[str, Any] = {"n": len(results)}
     for name, part, whole in (
         ("decided", decided, results),
@@ -179,6 +185,7 @@ def _figures(results: Sequence[Graded], by_model: bool) -> dict[str, Any]:
         ("false_credit", [it for it in decided if it.verdict.is_right and not it.row.correct], results),
         ("missed", [it for it in decided if it.verdict.is_wrong and it.row.correct], results),
         ("found", [it for it in right if it.verdict.is_right], right),
+        ("agreement_said", [it for it in said if it.verdict.is_right == it.row.correct], said),
     ):
         figures[name] = share(len(part), len(whole))
         figures[f"{name}_interval"] = wilson(len(part), len(whole))
@@ -192,7 +199,7 @@ def _figures(results: Sequence[Graded], by_model: bool) -> dict[str, Any]:
 
 
 def _speed(rows: dict[str, list[VerdictRow]]) -> dict[str, Any]:
-    """Verdicts a second, wall clock, of answers to letter and number questions, each graded once."""
+    """Verdicts a second of answers to letter and number questions, each graded once."""
     chosen = [
         row
         for name in ("mmmu_pro", "blink", "mathvista", "logicvista")
@@ -204,7 +211,12 @@ def _speed(rows: dict[str, list[VerdictRow]]) -> dict[str, Any]:
         "bare": [(row.task, row.extraction) for row in chosen],
         "replies": [(row.task, row.response) for row in chosen],
     }
-    return {"n": len(chosen), **{name: _a_second(of) for name, of in pairs.items()}}
+    speed: dict[str, Any] = {"n": len(chosen)}
+    for name, of in pairs.items():
+        start = time.process_time()
+        speed[name] = _a_second(of)
+        speed[f"{name}_cpu"] = round(len(of) / (time.process_time() - start), 1) if of else None
+    return speed
 
 
 def _maths(rows: dict[str, list[VerdictRow]]) -> dict[str, Any]:

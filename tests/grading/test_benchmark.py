@@ -250,6 +250,7 @@ def test_shares_are_counted(
     }
     assert figures["decided_interval"] == pytest.approx([0.490, 0.943], abs=0.001)
     assert figures["agreement_rows"] == 5
+    assert figures["agreement_said"] == 5 / 8
     assert (figures["by_model"]["m"]["n"], figures["by_model"]["m"]["agreement"]) == (5, 0.8)
 
 
@@ -266,7 +267,10 @@ def test_wrong_said_leaves_out_empty_answers_and_refusals(
     }
     row = {"id": "1", "question": QUESTION, "gold": "x", "improper": False, "answers": answers}
     write(tmp_path, "evouna_human.jsonl", row)
-    assert measured(capsys, tmp_path, "--set", "evouna")["sets"]["evouna"]["wrong_said"] == 1
+    figures = measured(capsys, tmp_path, "--set", "evouna")["sets"]["evouna"]
+    assert figures["wrong_said"] == 1
+    assert (figures["agreement_rows"], figures["decided_rows"]) == (3, 4)
+    assert (figures["agreement_said_rows"], figures["agreement_said"]) == (1, 0.5)
 
 
 def test_scorers_are_compared_with_what_was_committed(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -46,6 +46,7 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("mathvista", number("12"), " 12 ", "right"),
     ("mathvista", number("12"), "13", "wrong"),
     ("mathvista", number("12"), "twelve", "unsure"),
+    ("mathvista", number("1"), "1.9", "unsure"),
     ("mathvista", number("12"), "", "wrong"),
     ("mathvista", number("1.3", precision=1), "1.2501", "right"),
     ("mathvista", number("1.3", precision=1), "1.35", "wrong"),
@@ -69,6 +70,7 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("mathv", question("60"), "First \\boxed{12}, then \\boxed{n = 60} holds.", "right"),
     ("mathv", question("60"), "\\boxed{60^{\\circ}}", "right"),
     ("mathv", question("60"), "\\boxed{60} km} or so", "right"),
+    ("mathv", choice("C", *"ABCDE"), "\\boxed{C} or D}", "right"),
     ("mathv", question("60"), "61", "wrong"),
     ("mathv", question("60"), "", "wrong"),
     ("mathv", question("\\frac{\\sqrt{21}}{5}"), "\\boxed{\\frac{\\sqrt{21}}{5}}", "right"),
@@ -79,13 +81,16 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("mathv", question("(1,2.5)"), "\\boxed{(1,5/2)}", "right"),
     ("mathv", question("(1,2.5)"), "\\boxed{(1,3/2)}", "wrong"),
     ("mathv", question("(1,2.5)"), "\\boxed{[1,2.5]}", "wrong"),
+    ("mathv", question("[1,2.5]"), "\\boxed{[1,5/2]}", "right"),
+    ("mathv", question("(-1,\\infty)"), "\\boxed{(-2/2,+∞)}", "right"),
+    ("mathv", question(""), " ", "wrong"),
     ("mathv", question("\\frac{1}{2}"), "\\boxed{0.5}", "right"),
     ("mathv", question("0.75"), "3/4", "right"),
     ("mathv", question("x+1"), "1+x", "wrong"),
     ("mathv", question("C"), "\\boxed{\\text{(C)}}", "right"),
     # MMMU-Pro
     ("mmmu_pro", choice("J", *NUMBERS), "First A and then ... Answer: (J)", "right"),
-    ("mmmu_pro", choice("J", *NUMBERS), "Answer: B no, Answer: J", "right"),
+    ("mmmu_pro", choice("J", *NUMBERS), "Answer: (B) Answer: J", "right"),
     ("mmmu_pro", choice("J", *NUMBERS), "Answer: B", "wrong"),
     ("mmmu_pro", choice("B", *NUMBERS), "I say (A) is worse than (B)!", "right"),
     ("mmmu_pro", choice("B", *NUMBERS), "B.", "right"),
@@ -120,6 +125,7 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("chartqa", question("100"), "95", "right"),
     ("chartqa", question("100"), "106", "wrong"),
     ("chartqa", question("-100"), "-104", "right"),
+    ("chartqa", question("-100"), "-106", "wrong"),
     ("chartqa", question("50%"), "0.5", "right"),
     ("chartqa", question("Blue"), "bLUE", "right"),
     ("chartqa", question("Blue"), "dark blue", "wrong"),
@@ -145,6 +151,7 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("mme_realworld", choice("C"), "(c", "right"),
     ("mme_realworld", choice("C"), "the red one", "wrong"),
     ("mme_realworld", choice("E"), "E", "right"),
+    ("mme_realworld", choice("E"), "so E, for nothing like that is to be seen in the whole image", "right"),
     # V*
     ("vstar", choice("C"), "c", "right"),
     ("vstar", choice("C"), "The answer is C", "right"),
@@ -152,6 +159,9 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("vstar", choice("C"), "It is (C) of course", "right"),
     ("vstar", choice("C"), "it is c]", "right"),
     ("vstar", choice("C"), "I pick C here", "right"),
+    ("vstar", choice("C"), "not b) but (c)", "right"),
+    ("vstar", choice("C"), "so it must be c] then", "right"),
+    ("vstar", choice("B"), "no big road", "wrong"),
     ("vstar", choice("C"), "I think so", "wrong"),
     ("vstar", choice("C"), "I pick E", "right"),
     ("vstar", choice("C"), "", "wrong"),
@@ -169,7 +179,7 @@ CASES: list[tuple[str, Task, str | None, str]] = [
     ("dynamath", choice("B"), '{"short answer": "b"}', "right"),
     ("dynamath", choice("B"), '{"short answer": "(B)"}', "right"),
     ("dynamath", choice("B"), "A or B", "unsure"),
-    ("dynamath", question("odd"), 'Sure: {"solution": "\\frac12", "short answer": "Odd"}', "right"),
+    ("dynamath", question("odd"), 'Sure: {"solution": "\\sqrt2", "short answer": "Odd"}', "right"),
     ("dynamath", question("odd"), '{"short answer": "even"}', "wrong"),
     ("dynamath", question("odd"), '{"short answer": "it is odd"}', "wrong"),
 ]
@@ -185,6 +195,8 @@ TAKEN: list[tuple[str, Task, str, bool]] = [
     ("mathvista", choice("a deer", *ANIMALS), "B", True),
     ("mathvista", choice("a deer", *ANIMALS), "(b) a badger", True),
     ("mathvista", choice("a deer", *ANIMALS), "the deer ", True),
+    ("mathvista", choice("two red squirrels", *ANIMALS), " C\n", True),
+    ("mathvista", choice("B", "B", "A"), "(A)", True),
     ("mathvista", choice("B", "A", "B", "C"), "B", True),
     ("mathvista", choice("C", "x", "y", "z"), "z", True),
     ("mathvista", choice("one", "one", "ona", "zero"), "on", True),
@@ -207,6 +219,31 @@ TAKEN: list[tuple[str, Task, str, bool]] = [
 @pytest.mark.parametrize(("name", "task", "taken", "right"), TAKEN)
 def test_a_rule_says_of_what_a_model_took_out(name: str, task: Task, taken: str, right: bool):
     assert scorer_named(name).score_taken(task, taken).is_right is right
+
+
+@pytest.mark.parametrize(
+    ("reply", "taken"),
+    [
+        ("The Answer is", "theansweris"),
+        ("So the answer is:  12", "12"),
+        ("The value is 12.50.", "12.50"),
+        (".5", "\\frac{1}{2}"),
+        (".25", "0.25"),
+        ("3/4", "\\frac{3}{4}"),
+        ("-3/4", "\\frac{-3}{4}"),
+        ("03/4", "03/4"),
+        ("x.", "x"),
+        ("\\sqrt2 + \\sqrt{3}", "\\sqrt{2}+\\sqrt{3}"),
+        ("\\sqrt2\\frac1{2}", "\\sqrt{2}\\frac{1}{2}"),
+        ("\\dfrac12", "\\frac12"),
+        ("x = 3 = y \\approx 5", "5"),
+        ("\\boxed{12}}", "12"),
+        ("\\boxed{}", "\\boxed"),
+        ("a {B} or (c)", "aborc"),
+    ],
+)
+def test_mathv_cuts_and_tidies(reply: str, taken: str):
+    assert scorer_named("mathv").take(question("1"), reply) == taken
 
 
 def test_what_is_left_to_a_model_or_to_chance_says_so():

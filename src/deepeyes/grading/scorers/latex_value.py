@@ -176,6 +176,6 @@ class _Reader:
     def _root(self) -> float:
         degree: Number = self._group() if self._peek() == "[" else 2
         radicand = self._argument()
-        if radicand < 0 or degree == 0:
+        if radicand < 0:
             raise _NoValue
         return math.sqrt(radicand) if degree == 2 else float(radicand) ** (1 / float(degree))
