@@ -31,6 +31,7 @@ _ADJECTIVES = (
 _CHOICE = r"(?:answer )?(?:options?|choices?|selection|letter|value|result|number|count|total|match|one)\b"
 _NOUNS = "|".join(
     (
+        r"ans\b\.?",
         r"answers?\b(?! (?:choices|options|key|sheet|format|depends))",
         *(f"{adjective} {_CHOICE}" for adjective in _ADJECTIVES),
         *(rf"{article} solution\b" for article in ("the", "final", "correct")),
@@ -53,27 +54,27 @@ _LINK = (
 _FILL = r"(?P<fill>[^\n.:=?!：]{0,80}?)"
 
 SAID = re.compile(rf"(?:{_NOUNS}){_FILL}{_LINK}")
-"""Such as "the correct answer to this question is", "answer:", "antwort lautet", "respuesta correcta es". "The
+"""Such as "the correct answer to the question is", "answer:", "antwort lautet", "respuesta correcta es". "The
 correct option is" needs its adjective: "option a: ..." is a listing.
 """
 SAID_ABROAD = re.compile(rf"(?:{_FOREIGN_NOUNS})(?!\w{{3}}){_FILL}{_LINK}")
 SAID_IN_CHINESE = re.compile(
-    r"(?:答案|答え|正解|正确选项|正確選項|解答)(?P<fill>(?:应该|應該|应当|就)?)\s*(?:选择|选|是|为|為|は|：|:)+"
-    r"|(?:故|应|應|所以|因此|我|该|因而)选(?:择|擇|项)?\s*(?:是|为|：|:)?|选项\s*(?:是|为|為)"
+    r"(?:答案|回答|答え|正解|正确选项|正確選項|解答)(?P<fill>(?:应该|應該|应当|就)?)\s*(?:选择|选|是|为|為|は|：|:)+"
+    r"|(?:故|应|應|所以|因此|我|该|因而|^|[\n，。])选(?:择|擇|项)?\s*(?:是|为|：|:)?|选项\s*(?:是|为|為)"
 )
 CHOSEN = re.compile(
-    r"(?:choose|select|pick|chose|selected|picked|opt for|go with|going with|go for)(?: is)?\b"
+    r"(?:choose|select|pick|chose|selected|picked|say|opt for|go with|going with|go for)(?: is)?\b"
 )
 CHOOSER = re.compile(
-    r"\b(?:(?:i|we|you|one)(?:['’]d| would|['’]ll| will| should| must)?|let['’]s|let us|would|should|and|to"
-    r"|therefore|so|thus),? $"
+    r"\b(?:(?:i|we|you|one)(?:['’]d| would|['’]ll| will|['’]m| am| should| must)?|let['’]s|let us|would|should"
+    r"|and|to|therefore|so|thus),? $"
 )
 """What stands before `CHOSEN`: in "the option they pick is", nobody chooses an answer."""
 
 SUBJECT_CHOSEN = re.compile(
     r" (?:is|are|would be|must be|should be)(?: (?:indeed|therefore|thus|also|clearly))?(?: the| my| your)?"
     rf" (?:(?:more |most )?(?:{'|'.join(_ADJECTIVES)}) (?:answer|option|choice|match|one|selection|response)"
-    r"|(?:correct|right|the answer))\b(?! (?:that|to say|angle|triangle|in|about|of|side))"
+    r"|(?:correct|right|the answer))\b(?! (?:that|to say|angle|triangle|in|about|of|side|if))"
 )
 """The rest of "option C is the correct answer"."""
 SUBJECT_IN_CHINESE = re.compile(
@@ -82,7 +83,7 @@ SUBJECT_IN_CHINESE = re.compile(
 
 CORRECTION = re.compile(
     r"\b(?:wait|actually|correction|scratch that|on second thoughts?|hold on|hmm+|my mistake|apologies"
-    r"|let me (?:re\w+|double|correct)|i made an? (?:mistake|error)|i was wrong"
+    r"|let me (?:re\w+|double|correct)|i made an? (?:mistake|error)|i was wrong|however"
     r"|that (?:is|was|isn['’]t)(?: not)? (?:wrong|right))\b"
     r"|(?:^|[.\n!] ?)(?:no|sorry|oops),|等等|不对|更正"
 )
@@ -91,12 +92,13 @@ CORRECTED = re.compile(
 )
 
 SUPPOSED = re.compile(
-    r"(?:\b(?:if|whether|suppose|supposing|assum\w{1,5}|unless|wrong|incorrect|previous|initial|first|earlier"
-    r"|original|student's|user's|other|another|no|not|possible)(?: that)?"
-    r"(?: the| an?)?(?: correct| right| final)?\s*)$"
+    r"(?:\b(?:if|whether|suppose|supposing|assum\w{1,5}|unless|wrong|incorrect|previous|initial|first|earlier|original"
+    r"|student's|user's|other|another|no|not|possible|doubt|impossible|thought"
+    r"|(?:might|could) (?:say|think|argue))|(?:not|n['’]t) (?:say|think|believe))(?: that)?(?: the| an?)?(?: correct| right| final)?\s?$"
 )
 """What stands before an answer that nobody gives."""
-HEDGED = re.compile(r"\b(?:could|might|may|possibly|perhaps)\b")
+HEDGED = re.compile(r"\b(?:could|might|may|possibly|perhaps|because|since|while|but|if)\b")
+"""What lets the announcement go on to say something else."""
 DENYING = re.compile(r"\b(?:not|never)\b|n['’]t\b")
 DENIED = re.compile(
     r"(?:not|neither|none of|n['’]t|unlikely|wrong|incorrect|unclear|unknown|un?determin\w{1,6}|cannot"

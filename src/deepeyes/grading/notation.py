@@ -140,7 +140,7 @@ def _plain_fraction(found: re.Match[str]) -> str:
     return f"{found[1]} {above}/{below}" if found[1] else f"{above}/{below}"
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+_PLAIN = re.compile(r"-?[A-Za-z0-9]+(?:[ .][A-Za-z0-9]+)*")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")

@@ -19,15 +19,13 @@ _NUMBER = (
 )
 _LEADING = re.compile(rf"(?:[a-zA-Z]\w{{0,20}} ?= ?)?({_NUMBER})")
 _GOES_ON = re.compile(
-    r"\s?(?:[/*^×÷+!:_<>=√π(\[]|[-–—] ?[\d(]|x ?\d|\\[a-z]|(?:to|or|and|by|times|plus|minus) [-\d(])"
+    r"\s\d|\.\d|,\s?\d|\s(?:less|more|fewer|greater) than \d|"
+    r"\s?(?:[/*^×÷+!:_<>=√π(\[]|[-–—] ?[\d($€£¥]|x ?\d|\\[a-z]|(?:to|or|and|by|times|plus|minus) [-\d(])"
 )
 _ATTACHED = re.compile(r"[\w'’°%]|\s?%")
 _WORDS = re.compile(r" ?(?:percent\w*|[%°′″][CF]?|[^\W\d_][\w²³^/·]*)(?: (?:per )?[^\W\d_][\w²³^/·]*)?")
 _ONE_WORD = re.compile(r" ?(?:[%°′″][CF]?|[^\W\d_][\w²³^/·]*)")
-_ANYWHERE = re.compile(
-    r"(?<![\w.^_/\\{}#§-])(?<!\d[,:×*+–] )(?<!(?i:igure|table|image|.step|point|.part|.room) )"
-    rf"({_NUMBER})(?!\w|\.\d|,\d)"
-)
+_ANYWHERE = re.compile(rf"(?<![\w.^_/\\{{}}#§-])(?<!\d[,:×*+–] )({_NUMBER})(?!\w|\.\d|,\d)")
 _WORD = re.compile(
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
     r"|seventeen|eighteen|nineteen|twenty)\b",
@@ -35,14 +33,29 @@ _WORD = re.compile(
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|equals|be|gives|get|totals?|total of)\b:?\s*"
+    r"\b(?:is|are|was|were|equals|be|gives|get|total of|totals?)\b:?\s*"
     r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore"
     r"|thus)\s+)*"
 )
 _NEGATIVE = re.compile(
     r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
 )
-_COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
+_OTHERWISE = re.compile(
+    r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to|figure|fig\.|table|image|step|point"
+    r"|part|room|page|question|option|no\.|line|row|column|chapter|section|level|grade|type|item|case|problem|example"
+    r"|class|group|stage|player|team|street|route|bus|flight|channel|version|phase)\s$",
+    re.IGNORECASE,
+)
+"""What stands before a number that is no count and no measure."""
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_DATED = re.compile(
+    rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b",
+    re.IGNORECASE,
+)
+_IN_YEAR = re.compile(
+    r"\b(?:in|since|by|until|from|during|before|after|for|as of|between(?: (?:1\d|20)\d\d and)?)"
+    r"(?: the year)? (?:1\d|20)\d\d\b(?! ?%)"
+)
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200
 
@@ -62,7 +75,10 @@ def leading(text: str, form: AnswerForm) -> str | None:
 
 def only(sentence: str, form: AnswerForm) -> str | None:
     """The one number that `sentence` can mean: in bold, after the last "=", after a verb, or the only one."""
-    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
+    if len(sentence) > _LONGEST:
+        return None
+    sentence = _IN_YEAR.sub(" ", sentence)
+    if _NEGATIVE.search(sentence) or _DATED.search(sentence):
         return None
     bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}
     if bold:
@@ -78,7 +94,7 @@ def only(sentence: str, form: AnswerForm) -> str | None:
     numbers = {
         leading(sentence[found.start() :], form)
         for found in _ANYWHERE.finditer(sentence)
-        if not _COMPARED.search(sentence, max(0, found.start() - 12), found.start())
+        if not _OTHERWISE.search(sentence, max(0, found.start() - 12), found.start())
     }
     return numbers.pop() if len(numbers) == 1 else None
 

@@ -16,11 +16,13 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.golds import alternatives
+from deepeyes.grading.kinds.date import DATE
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER, options_of
 from deepeyes.grading.kinds.maths import MATHS
 from deepeyes.grading.kinds.registry import kinds_of, letters_in
 from deepeyes.grading.kinds.text import TEXT
+from deepeyes.grading.refusals import is_refusal
 
 
 class Comparison(NamedTuple):
@@ -48,6 +50,7 @@ class Reference:
         self.texts = texts
         self.golds = [_readings(text, form) for text in texts]
         self.kinds = frozenset(reading.kind.name for gold in self.golds for reading in gold)
+        self.declines = any(map(is_refusal, texts + self._option_texts()))
         first = self.golds[0]
         self.kind = first[0].kind if first else TEXT
         self.expected = self.kind.show(first[0].value) if first else texts[0]
@@ -68,6 +71,12 @@ class Reference:
                 different = different or result
         return different if known else None
 
+    def _option_texts(self) -> tuple[str, ...]:
+        """The texts of the options that are right."""
+        letters = [reading.value for gold in self.golds for reading in gold if reading.kind is LETTER]
+        places = [_place(each, self.form) for each in letters]
+        return tuple(self.form.options[place] for place in places if place is not None)
+
     def is_several(self, text: str) -> bool:
         """Whether the bare answer `text` names several options where one is asked for."""
         if self.kind is not LETTER or self.form.several:
@@ -80,9 +89,20 @@ class Reference:
             if given is None:
                 continue
             same = kind.same(given, expected, self.form)
-            if same or (same is False and not (kind is MATHS and _RANGE.match(text))):
+            if kind is LETTER and same is None:
+                return None
+            if same or (same is False and self._can_tell(kind, text, gold)):
                 return Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
         return None
+
+    def _can_tell(self, kind: Kind, text: str, gold: tuple[_Reading, ...]) -> bool:
+        """Whether a difference of this kind makes `text` wrong.
+
+        The date of a fact is a matter of opinion (begun, signed, announced) where no date is asked for.
+        """
+        if self.form.kind is None and any(reading.kind is DATE for reading in gold):
+            return False
+        return kind is not MATHS or not _RANGE.match(text)
 
 
 _RANGE = re.compile(r"\W{0,3}\d[\d.,]*\s?[-–—]\s?\d")

@@ -139,7 +139,7 @@ def is_refusal(text: str) -> bool:
     spoken = [kind for kind in kinds if kind != "around"]
     if not spoken or spoken[-1] not in ("refuses", "concludes"):
         return False
-    return "says" not in spoken or spoken[0] == "refuses" or spoken[-1] == "concludes"
+    return spoken[0] != "says" or spoken[-1] == "concludes"
 
 
 def _kind_of(clause: str) -> _Clause:

@@ -2,8 +2,8 @@
 
 A reply states an answer by marking it (a box, an answer tag, a JSON field) or by saying so ("the answer is",
 "答案是", "option C is correct"). What always holds: what is asked, supposed or hedged states nothing;
-thoughts in front of an answer are no answer. This module finds bare answers as text and does not know what is right.
-Time is linear in the length of the reply, of which the last thousands of characters are read.
+thoughts in front of an answer are no answer. This module finds bare answers as text and does not know what is
+right. Time is linear in the length of the reply, of which the last thousands of characters are read.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ TAIL = 4_000
 """Characters at the end of a reply that are read for sentences."""
 _LONGEST = 400
 """Characters of one statement."""
+_NEAR = 12
+"""Characters between "answer" and a letter that no word links to it."""
 
 _THOUGHTS = (
     ("<think>", "</think>"),
@@ -53,11 +55,23 @@ _FIELD = re.compile(
     r"(\"(?:[^\"\\\n]|\\.){1,300}\"|'[^'\n]{1,300}'|\[[^\]\n]{1,300}\]|-?\d[\d.,]{0,60}|true|false)",
     re.IGNORECASE,
 )
+_FIELD_BEFORE = ('"', "'", "_")
+"""What stands before the name of a field, which is no noun of a sentence."""
 _CORRECTIONS = (
     *("wait", "actual", "correct", "scratch", "hmm", "mistake", "apolog", "wrong", "no,", "sorry,", "oops"),
-    *("second thought", "hold on", "let me", "that is right", "that was right", "等等", "不对", "更正"),
+    *(
+        "second thought",
+        "however",
+        "hold on",
+        "let me",
+        "that is right",
+        "that was right",
+        "等等",
+        "不对",
+        "更正",
+    ),
 )
-_CHOICES = ("choose", "select", "pick", "chose", "opt for", "go with", "going with", "go for")
+_CHOICES = ("choose", "select", "pick", "chose", "say", "opt for", "go with", "going with", "go for")
 _VERDICTS = ("correct", "right", "the answer", "choice", "option", " match", "best ")
 _CLAUSE = re.compile(
     r"[\n:;]|[.!?]\s|,\s(?!(?:and |or )?\(?\w\)?(?:\W|$))|\b(?:that|so|thus|hence|therefore),?\s",
@@ -66,7 +80,7 @@ _CLAUSE = re.compile(
 
 _LEAD = re.compile(r"(?:[\s*_`#>:：~]|[-–—](?=\s)|\\\[|\$\$)*")
 _STOP = re.compile(r"[.!?](?=[*_\"'”’)\]$]{0,6}(?:\s|$))|[。！？\n]")
-_ABBREVIATED = re.compile(r"(?:\b[A-Za-z]|\b(?:Mr|Mrs|Dr|St|No|vs|approx))$", re.IGNORECASE)
+_ABBREVIATED = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Dr|St|No|vs|approx)$")
 _BUT = re.compile(r"not\b[^.\n]{1,80}?\bbut\s", re.IGNORECASE)
 
 _HEDGE = re.compile(
@@ -76,7 +90,7 @@ _HEDGE = re.compile(
 )
 _REASON = re.compile(
     r",? (?:because|since|which|where|given that|due to)\b|, (?:as|given|based on)\b"
-    r"|\s[—–-]\s(?=[A-Za-z]{2})|;\s|\.\s|，|。",
+    r"|\s[—–-]\s(?=[A-Za-z]{2})|;\s(?!\(?[A-J]\b)|\.\s|，|。",
     re.IGNORECASE,
 )
 _ADDITION = re.compile(
@@ -181,16 +195,27 @@ def _said(window: str, lowered: str, corrected: int | None) -> Iterator[Statemen
     for pattern in (SAID, *foreign):
         for marker in pattern.finditer(lowered):
             start, fill = marker.start(), marker["fill"] or ""
-            if start and lowered[start - 1].isalpha() and pattern is not SAID_IN_CHINESE:
+            before = lowered[start - 1 : start]
+            if before in _FIELD_BEFORE or (before.isalpha() and pattern is not SAID_IN_CHINESE):
+                continue
+            if (
+                len(fill) > _NEAR
+                and marker[0].endswith(fill)
+                and lowered[marker.end() : marker.end() + 1] == " "
+            ):
                 continue
             if HEDGED.search(fill) or SUPPOSED.search(lowered, max(0, start - 40), start):
                 continue
             if statement := _statement(window, marker.end()):
-                yield statement._replace(denied=statement.denied or bool(DENYING.search(fill)))
+                denied = DENYING.search(fill)
+                yield statement._replace(text=f"not {statement.text}", denied=True) if denied else statement
     if any(word in lowered for word in _CHOICES):
         for marker in CHOSEN.finditer(lowered):
             chosen = CHOOSER.search(lowered, max(0, marker.start() - 30), marker.start())
-            if chosen and (statement := _statement(window, marker.end())):
+            supposed = (
+                " if " in f" {lowered[max(0, marker.start() - 30) : marker.start()].rpartition(',')[2]}"
+            )
+            if chosen and not supposed and (statement := _statement(window, marker.end())):
                 yield statement
     if any(word in lowered for word in _VERDICTS):
         for marker in SUBJECT_CHOSEN.finditer(lowered):
@@ -213,7 +238,8 @@ def _statement(window: str, start: int) -> Statement | None:
     for stop in _STOP.finditer(window, start, end):
         if stop[0] == "?":
             return None
-        if stop[0] != "." or not _ABBREVIATED.search(window, max(start, stop.start() - 8), stop.start()):
+        goes_on = stop[0] == "." and window[stop.end() : stop.end() + 20].strip()
+        if not goes_on or not _ABBREVIATED.search(window, max(start, stop.start() - 8), stop.start()):
             end = stop.start()
             break
     text = window[start:end].strip()

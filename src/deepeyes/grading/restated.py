@@ -78,21 +78,18 @@ def restates(reply: str, question: str, gold: str) -> bool:
     """
     if len(reply) > _LONGEST or len(gold) > _LONGEST:
         return False
-    asked = _stems(question[:_LONGEST])
-    wanted = _words(_undotted(bare(gold)))
-    if not any(_stem(word.key) not in asked and word.key not in _SMALL for word in wanted):
-        return False
-    text = bare(reply)
-    end = found.start() if (found := _SENTENCE_END.search(text)) else len(text)
-    sentence, rest = _undotted(text[:end]), text[end:]
-    said = _words(sentence)
-    first = _only_place(said, wanted)
+    sentence, rest, said = _first_sentence(reply)
+    wanted = _wanted(gold)
+    first = _place(said, wanted)
     if first is None:
+        return False
+    asked = _stems(question[:_LONGEST])
+    if all(_known(word, asked) for word in wanted):
         return False
     last = first + len(wanted)
     if _ASIDE.match(sentence, said[last - 1].end):
         rest = f"{sentence[said[last - 1].end :]} {rest}"
-        del said[last:]
+        said = said[:last]
     if _TURNS.search(rest.casefold()):
         return False
     added = [
@@ -114,11 +111,25 @@ def _known(word: _Word, asked: frozenset[str]) -> bool:
     return word.key in _SMALL or _stem(word.key) in asked
 
 
-def _only_place(said: list[_Word], wanted: list[_Word]) -> int | None:
-    """Where the `wanted` words stand in a row, if they do so exactly once."""
+@lru_cache(maxsize=64)  # many references are looked for in one reply
+def _first_sentence(reply: str) -> tuple[str, str, tuple[_Word, ...]]:
+    """The first sentence, what follows it, and the words of the first."""
+    text = bare(reply)
+    end = found.start() if (found := _SENTENCE_END.search(text)) else len(text)
+    sentence = _undotted(text[:end])
+    return sentence, text[end:], _words(sentence)
+
+
+@lru_cache(maxsize=8192)
+def _wanted(gold: str) -> tuple[_Word, ...]:
+    return _words(_undotted(bare(gold)))
+
+
+def _place(said: tuple[_Word, ...], wanted: tuple[_Word, ...]) -> int | None:
+    """Where the `wanted` words first stand in a row."""
     keys, row = [word.key for word in said], [word.key for word in wanted]
-    places = [place for place in range(len(keys) - len(row) + 1) if keys[place : place + len(row)] == row]
-    return places[0] if len(places) == 1 else None
+    places = (place for place in range(len(keys) - len(row) + 1) if keys[place : place + len(row)] == row)
+    return next(places, None)
 
 
 def _undotted(text: str) -> str:
@@ -126,8 +137,8 @@ def _undotted(text: str) -> str:
     return _DOTTED.sub(r"\1", text)
 
 
-def _words(text: str) -> list[_Word]:
-    return [_Word(_key(found[0]), not found[0].islower(), found.end()) for found in _WORD.finditer(text)]
+def _words(text: str) -> tuple[_Word, ...]:
+    return tuple(_Word(_key(found[0]), not found[0].islower(), found.end()) for found in _WORD.finditer(text))
 
 
 def _key(word: str) -> str:

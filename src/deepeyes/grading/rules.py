@@ -24,11 +24,12 @@ from deepeyes.grading.restated import restates
 
 _NUMERIC = frozenset((AnswerKind.number, AnswerKind.maths))
 _WORDS = frozenset((AnswerKind.text, AnswerKind.list))
-_NAMELESS = frozenset((AnswerKind.letter, AnswerKind.yes_no, AnswerKind.list, AnswerKind.box))
+_NAMELESS = frozenset((AnswerKind.letter, AnswerKind.yes_no, AnswerKind.box))
 _BRACKETED = frozenset((AnswerKind.list, AnswerKind.box))
 _BRACKETS = re.compile(r"\[[^\[\]]{1,300}\]")
 _PREDICATED = frozenset((AnswerKind.text, AnswerKind.list, AnswerKind.date, AnswerKind.yes_no))
 _PREDICATE = re.compile(r"\b(?:is|are|was|were)\s+(?=\S)", re.IGNORECASE)
+_ANOTHER = re.compile(r"\b(?:and|or|but)\b[^.]{0,40}?(?:\b[A-J]\b|\d)")
 _SHORT = 60
 _MOST_STATEMENTS = 12
 _NO_ANSWER, _REFUSED = "no answer", "refused"
@@ -65,7 +66,7 @@ def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | s
     if result is not None:
         return result
     if is_refusal(text):
-        return _REFUSED
+        return _NOTHING if reference.declines else _REFUSED
     ending = ending_of(text)
     return (
         _of_lines(reference, ending)
@@ -115,6 +116,8 @@ def _of_statement(reference: Reference, statement: Statement) -> Comparison | st
         if reference.is_several(part):
             return _SEVERAL
     for part in parts[len(words) :]:
+        if _ANOTHER.search(words[-1], len(part)):
+            return _SEVERAL
         if (result := reference.compare(part)) and result.kind not in _WORDS:
             return result
     if reference.kinds & _NUMERIC:
@@ -173,13 +176,17 @@ def _of_lines(reference: Reference, ending: Ending) -> Comparison | str | None:
 
 
 def _of_sentences(reference: Reference, ending: Ending) -> Comparison | str | None:
-    """What the last sentence can only mean; or the option or the only number that the first one names."""
+    """What the last sentence can only mean; or the option or the only number that the first one names.
+
+    Another number than the reference's makes a reply wrong only where the task says that it wants a number.
+    """
     for sentence in (ending.last, ending.first):
         if letters := _letters(reference, sentence, concludes=not ending.first):
             return reference.compare(LETTER.show(letters)) or _SEVERAL
     for sentence in (ending.last, ending.first if ending.counts_once else ""):
         number = only(sentence, reference.form) if reference.kinds & _NUMERIC else None
-        if number and (result := reference.compare(number)):
+        result = reference.compare(number) if number else None
+        if result and (result.same or reference.form.kind is not None):
             return result
     predicate = _PREDICATE.search(ending.last) if reference.kind.name in _PREDICATED else None
     result = reference.compare(ending.last[predicate.end() :]) if predicate else None

@@ -38,6 +38,8 @@ NOTATIONS = [
     "\\boxed{[10, 20, 30, 40]}",
     "In image 1, the bounding box of the dog is [10, 20, 30, 40].",
     "[10, 20, 30, 40] and again [10, 20, 30, 40]",
+    "[10, 20, 30, 40], [10, 20, 30, 40]",
+    "1. [10, 20, 30, 40]",
 ]
 NO_BOX = [
     "",
@@ -104,7 +106,9 @@ def test_what_two_boxes_have_in_common(a: Box, b: Box, common: float):
         ("[15, 25, 35, 45]", "[10, 20, 30, 40]", False),
         ("[100, 100, 200, 200]", "[300, 100, 400, 200]", False),
         ("[0.1, 0.2, 0.3, 0.4]", "[0.5, 0.6, 0.7, 0.8]", False),
+        ("[0.1, 0.1, 0.2, 0.2]", "[0.4, 0.4, 0.8, 0.8]", False),
         ("[2000, 10, 2100, 90]", "[4000, 20, 4200, 180]", False),
+        ("[10, 2000, 90, 2100]", "[20, 4000, 180, 4200]", False),
         # shares of the image, or thousandths, against pixels
         ("[0.1, 0.2, 0.3, 0.4]", "[64, 96, 192, 192]", None),
         ("[64, 96, 192, 192]", "[0.1, 0.2, 0.3, 0.4]", None),
@@ -115,7 +119,9 @@ def test_what_two_boxes_have_in_common(a: Box, b: Box, common: float):
         ("[0, 0, 0, 0]", "[10, 20, 30, 40]", False),
         ("[10, 20, 10, 40]", "[10, 20, 30, 40]", False),
         ("[10, 20, 30, 40]", "[5, 5, 5, 5]", None),
+        # outside of the image
         ("[-10, -20, -30, -40]", "[10, 20, 30, 40]", False),
+        ("[-10, -20, 10, 20]", "[10, 20, 30, 40]", False),
     ],
 )
 def test_a_box_is_the_same_by_its_overlap_unless_the_units_may_differ(

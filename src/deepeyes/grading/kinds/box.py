@@ -97,8 +97,6 @@ def _named(text: str, numbers: list[re.Match[str]]) -> Box | None:
     for number in numbers:
         if name := _NAMED.search(text, max(0, number.start() - 12), number.start()):
             sides[name[1]] = _value(number)
-    if len(sides) != 4:
-        return None
     for names in _NAMES:
         if sides.keys() == set(names):
             return _box([sides[name] for name in names])

@@ -9,35 +9,15 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.verdict import Decider
+from deepeyes.grading.kinds.clock import Moment, read_time
 from deepeyes.grading.kinds.kind import Kind
-from deepeyes.grading.kinds.numerals import read_numeral
 from deepeyes.grading.notation import bare
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One meaning of a date or a time; what is None is not said."""
-
-    year: int | None = None
-    """Negative before Christ."""
-    span: int = 1
-    """Years from `year` on: 10 for a decade, 100 for a century."""
-    month: int | None = None
-    day: int | None = None
-    weekday: int | None = None
-    hour: int | None = None
-    """From 0 to 23."""
-    minute: int | None = None
-    second: int | None = None
-    half_of_day: bool = True
-    """Whether it is known which half of the day the hour is in."""
-
 
 Reading = tuple[Moment, ...]
 """What a text can mean: two days for "03/04/2021"."""
@@ -96,22 +76,11 @@ _WRITTEN = [
     rf"(?:the )?(?P<century>[0-9]{{1,2}})(?:st|nd|rd|th) (?:century|c\.?){_ERA}",
 ]
 _DATES = [re.compile(pattern) for pattern in _WRITTEN]
-_TIME = re.compile(
-    r"(?:at )?(?P<hour>[0-2]?[0-9])"
-    r"(?:(?P<sign>[:.h]) ?(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.0+)?)?)?"
-    r" ?(?P<half>a\.?m\.?|p\.?m\.?|o'clock(?: ?(?:[ap]\.?m\.?))?|uhr|h)?"
-)
-_SPOKEN_TIME = re.compile(
-    r"(?P<offset>half|(?:a )?quarter|[a-z0-9-]+(?: minutes?)?) (?P<side>past|after|to|before|till)"
-    r" (?P<hour>[a-z0-9]+)(?: o'clock)? ?(?P<half>a\.?m\.?|p\.?m\.?)?"
-)
-_NAMED_TIME = {"noon": 12, "midday": 12, "midnight": 0}
-_FULL_HOUR = re.compile(r"(?P<hour>[a-z]+) o'clock ?(?P<half>a\.?m\.?|p\.?m\.?)?")
-_CHINESE_TIME = re.compile(
-    r"(?P<part>上午|早上|下午|晚上|中午)?(?P<hour>[0-9]{1,2}|[一二三四五六七八九十两]{1,3})[点點时時]"
-    r"(?:(?P<minute>[0-9]{1,2})分?|(?P<half>半)|整)?"
-)
 _LEAD = re.compile(r"\A(?:on|in|le|el|il|am|den|im|em) ")
+_HINT = re.compile(
+    r"[0-9点點時时]|noon|midnight|midday|o'clock"
+    rf"|\b(?:{_any(_MONTH_OF | _WEEKDAY_OF)}|past|to|after|before)\b"
+)
 _WEEKDAY = re.compile(rf"(?:on )?(?P<weekday>{_any(_WEEKDAY_OF)})\b\.?(?:,? |$)")
 
 
@@ -137,12 +106,14 @@ def _read(text: str) -> Reading | None:
     text = bare(text).casefold()
     if not text or len(text) > _LONGEST:
         return None
+    if not _HINT.search(text):
+        return None
     weekday = None
     if found := _WEEKDAY.match(text):
         weekday, text = _WEEKDAY_OF[found["weekday"]], text[found.end() :]
     if not text:
         return (Moment(weekday=weekday),)
-    for moments in (_a_time(text), _a_date(text), _both(text)):
+    for moments in (read_time(text), _a_date(text), _both(text)):
         if moments:
             return tuple(replace(moment, weekday=weekday) for moment in moments)
     return None
@@ -152,7 +123,7 @@ def _both(text: str) -> list[Moment]:
     """A date and a time of day, in either order, apart by a comma, "at", a space or a T."""
     for found in re.finditer(r", ?| at |t(?=[0-9])| ", text):
         before, after = text[: found.start()], text[found.end() :]
-        for dates, times in ((_a_date(before), _a_time(after)), (_a_date(after), _a_time(before))):
+        for dates, times in ((_a_date(before), read_time(after)), (_a_date(after), read_time(before))):
             if dates and times:
                 return [
                     replace(
@@ -214,71 +185,6 @@ def _on_the_calendar(moment: Moment) -> bool:
         return True
     year = moment.year if moment.year and moment.year > 0 else 2000
     return moment.month is not None and 1 <= moment.day <= monthrange(year, moment.month)[1]
-
-
-def _a_time(text: str) -> list[Moment]:
-    """The time of day that a text is; none if it is none."""
-    if text in _NAMED_TIME:
-        return [Moment(hour=_NAMED_TIME[text], minute=0)]
-    if found := _TIME.fullmatch(text):
-        half = found["half"] or ""
-        if not found["minute"] and (not half or half[0] == "h"):
-            return []
-        if found["sign"] == "." and half[:1] not in ("a", "p", "u"):
-            return []
-        clear = found["sign"] == "h" or half[:1] in ("u", "h")
-        return _clock(int(found["hour"]), int(found["minute"] or 0), found["second"], half, clear)
-    if found := _SPOKEN_TIME.fullmatch(text):
-        hour, offset = _count(found["hour"]), found["offset"].removeprefix("a ").split(" minute")[0]
-        minutes = {"half": 30, "quarter": 15}.get(offset) or _count(offset)
-        if hour is None or not minutes or not 0 < minutes < 60:
-            return []
-        if (minutes % 5 and "minute" not in found["offset"]) or found["offset"].isdigit():
-            return []  # "one to three" and "3 to 5" are ranges
-        back = found["side"] in ("to", "before", "till")
-        hour = (hour - 1) or 12 if back else hour
-        return _clock(hour, 60 - minutes if back else minutes, None, found["half"] or "", False)
-    if found := _FULL_HOUR.fullmatch(text):
-        hour = _count(found["hour"])
-        return [] if hour is None else _clock(hour, 0, None, found["half"] or "", False)
-    if found := _CHINESE_TIME.fullmatch(text):
-        hour, part = _count(found["hour"]), found["part"]
-        half = "" if part is None else "am" if part in ("上午", "早上") else "pm"
-        minute = 30 if found["half"] else int(found["minute"] or 0)
-        return (
-            []
-            if hour is None or minute > 59
-            else _clock(hour, minute, None, half if hour <= 12 else "", False)
-        )
-    return []
-
-
-def _count(text: str) -> int | None:
-    """A whole number in digits or words."""
-    numeral = read_numeral(text)
-    if numeral is None or numeral.rest or numeral.ordinal or not isinstance(numeral.value, int):
-        return None
-    return numeral.value
-
-
-def _clock(hour: int, minute: int, second: str | None, half: str, clear: bool) -> list[Moment]:
-    """A time on the clock; without am and pm an hour up to 12 may be in either half of the day."""
-    half = half.replace("o'clock", "").strip()
-    if half[:1] in ("a", "p"):
-        if not 1 <= hour <= 12:
-            return []
-        hour = hour % 12 + (12 if half[0] == "p" else 0)
-        clear = True
-    if hour > 23:
-        return []
-    return [
-        Moment(
-            hour=hour,
-            minute=minute,
-            second=int(second or 0) or None,
-            half_of_day=clear or hour > 12 or hour == 0,
-        )
-    ]
 
 
 def _same(given: Moment, expected: Moment) -> bool | None:

@@ -33,10 +33,10 @@ _NOUN = (
     r"(?:(?:the |la |l['’]|die |el |le )?"
     r"(?:(?:option|choice|answer|letter|alternative|opci[oó]n|opção|opzione|вариант)\b|选项|選項|選択肢|선택지)\W{0,3})?"
 )
-_LONE = re.compile(rf"{_NOUN}\W{{0,3}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
+_LONE = re.compile(rf"{_NOUN}[^\w+-]{{0,6}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
     rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]"
-    r"|\*{0,2}([A-Za-z])(?=[).:\]*—]|[,、]\s*(?!(?:and |or )?[A-Za-z]\b)|\s[-=:>→]))"
+    r"|\*{0,2}([A-Za-z])(?=[).:\]*—]|[,、]\s*+(?!(?:and |or )?(?-i:[A-Z])\b)|\s[-=:>→]))"
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -55,10 +55,14 @@ _NO_TEXT = re.compile(
     re.DOTALL,
 )
 _MENTION = re.compile(
-    r"(?<!first image )(?<!second image )(?<!third image )(?<!fourth image )[(\[]\s?([A-Z])\s?[)\]]"
+    r"[(\[]\s?([A-Z])\s?[)\]]"
     r"|\*\*\(?([A-Z])\)?[.:]?\*\*|[\"'“‘]([A-Z])[\"'”’]|\\text\w{0,4}\{\(?([A-Z])\)?\}"
     r"|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Ii]mage|[Ff]igure|[Pp]icture|[Bb]ox|[Pp]oint|[Ss]tatement"
-    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?\(?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=[.\s]*$|,)"
+    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=,)"
+    r"|(?:\b(?:is|be|are|likely|probably|definitely)|['’]s|[,:=]) ([A-Z])[.!\s]*$"
+    r"|\b(?:makes|making|leaves|leaving) ([A-Z]) (?:as )?(?:the|our)\b"
+    r"|(?:^|[,:;] )([A-Z]) (?:is|seems|looks|appears)(?: to be)?(?: the)? (?:best|most|closest|correct"
+    r"|right)\b"
 )
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct"
@@ -67,7 +71,7 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
-    r"\b(?:not|neither|nor|never|cannot|wrong|incorrect|except|unlike|or|whereas|rather|less|least|different|if"
+    r"\b(?:not|neither|nor|never|cannot|wrong|incorrect|except|unlike|or|whereas|rather|less|least|different|if|doubt|impossible"
     r"|could|might|may)\b"
     r"|n't\b|\?"
 )

@@ -24,7 +24,7 @@ class Numeral:
     rest: str = ""
     """What comes after it."""
     places: int | None = None
-    """Decimal places as written; None where there is no decimal point to count from, as in 1/3."""
+    """Decimal places as written, 0 for a whole number, less than 0 for "1.2e5"; None for a fraction."""
     ordinal: bool = False
     spelled: bool = False
     """Whether it is written in words."""
@@ -50,7 +50,7 @@ _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 _FRACTION = re.compile(
     r"(?:(0|[1-9][0-9]*+)(?: | and |-))?([1-9][0-9]*+|0) ?/ ?([1-9][0-9]*+)(?! ?[/:.,][0-9])(?![0-9])"
 )
-_TIMES_TEN = re.compile(r" ?(?:[x×*·]|\\times\b|\\cdot\b) ?10 ?\^ ?[{(]*([-+]?[0-9]{1,4})[})]*(?![0-9])")
+_TIMES_TEN = re.compile(r" ?(?:[xX×*·]|\\times\b|\\cdot\b) ?10 ?\^ ?[{(]*([-+]?[0-9]{1,4})[})]*(?![0-9])")
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,4})(?![\w.])")
 _POWER = re.compile(r" ?\^ ?[{(]*([-+]?[0-9]{1,4})[})]*(?![0-9])")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b(?!/)", re.IGNORECASE)
@@ -103,7 +103,7 @@ def _with_power(value: Number, rest: str, places: int) -> Numeral | None:
         if abs(power) > MAX_DIGITS:
             return None
         value *= base**power if power >= 0 else Fraction(1, base**-power)
-        return Numeral(value, rest[found.end() :], max(0, places - power))
+        return Numeral(value, rest[found.end() :], places and places - power)
     if found := _POWER.match(rest):
         power = int(found[1])
         if value == 0 or abs(power) * len(str(value)) > MAX_DIGITS:
@@ -161,16 +161,19 @@ _SHARE = re.compile(
 )
 _NTH = re.compile(rf"(?:(?P<before>{_CARDINAL})(?: and |[ -]))?(?P<last>{_any(_ORDINALS)})", re.IGNORECASE)
 _COUNT = re.compile(rf"(?P<cardinal>{_CARDINAL}|an?\b(?= \S)){_TAIL}?", re.IGNORECASE)
+_BEGINS = re.compile(rf"(?:{_any([*_SMALL, *_ORDINALS, 'half', 'quarter', 'a', 'an'])})", re.IGNORECASE)
 _ANOTHER = re.compile(rf"[ -](?:{_any([*_SMALL, *_ORDINALS])})", re.IGNORECASE)
 
 
 def _in_words(text: str) -> Numeral | None:
     """A number in English words; None for what is not well formed ("one two", "nineteen ninety")."""
+    if not _BEGINS.match(text):
+        return None
     found = _SHARE.match(text)
     if found and (found["count"] or found["share"].lower() in ("half", "quarter")):
         count, share = (found["count"] or "a").lower(), found["share"].lower()
         above = _cardinal(count)
-        if above is not None and (above == 1) == (share[-1] not in "s"):
+        if above is not None and (above == 1) == (share[-1] != "s"):
             return Numeral(Fraction(above, _SHARES[share]), text[found.end() :], spelled=True)
     if found := _NTH.match(text):
         before, last = _cardinal((found["before"] or "zero").lower()), _ORDINALS[found["last"].lower()]
@@ -214,7 +217,7 @@ _CHINESE_DIGITS = {
     **{"两": 2, "兩": 2, "貳": 2, "參": 3, "陸": 6},
 }
 _CHINESE_POWERS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
-CHINESE_SCALES = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+CHINESE_SCALES = {"万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8, "億": 10**8, "억": 10**8}
 _CHINESE = frozenset({*_CHINESE_DIGITS, *_CHINESE_POWERS, "第", "半"})
 _CHINESE_RUN = re.compile(
     f"(第)?([{''.join(_CHINESE_DIGITS)}{''.join(_CHINESE_POWERS)}{''.join(CHINESE_SCALES)}]{{1,40}})"

@@ -14,19 +14,20 @@ from deepeyes.grading.kinds.box import BOX
 from deepeyes.grading.kinds.date import DATE
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER
-from deepeyes.grading.kinds.listed import LISTED as LIST
+from deepeyes.grading.kinds.listed import LISTED
 from deepeyes.grading.kinds.maths import MATHS
 from deepeyes.grading.kinds.number import NUMBER
 from deepeyes.grading.kinds.text import TEXT
 from deepeyes.grading.kinds.yes_no import YES_NO
 
 KINDS: dict[AnswerKind, Kind] = {
-    kind.name: kind for kind in (LETTER, YES_NO, NUMBER, DATE, BOX, LIST, MATHS, TEXT)
+    kind.name: kind for kind in (LETTER, YES_NO, NUMBER, DATE, BOX, LISTED, MATHS, TEXT)
 }
 
 _LETTERS = re.compile(r"\(?[A-Z]\)?|\([a-z]\)|[A-J](?:, ?[A-J])+|\([A-J]\)(?:,? ?\([A-J]\))+")
 _RUN = re.compile(r"A?B?C?D?E?F?G?")
 _YES_NO = frozenset(("yes", "no", "true", "false"))
+_SEPARATED = re.compile(r"[,;、\n]| and ")
 _ENCLOSED = re.compile(r"[\[{].*[\]}]", re.DOTALL)
 
 
@@ -61,7 +62,10 @@ def _declared(kind: AnswerKind) -> tuple[Kind, ...]:
 
 
 def _inferred(reference: str, form: AnswerForm) -> Iterator[Kind]:
-    if form.options or letters_in(reference):
+    if form.options and LETTER.read(reference, form) is not None:
+        yield LETTER
+        return
+    if letters_in(reference):
         yield LETTER
     if reference.casefold() in _YES_NO:
         yield YES_NO
@@ -69,6 +73,7 @@ def _inferred(reference: str, form: AnswerForm) -> Iterator[Kind]:
     yield DATE
     if _ENCLOSED.fullmatch(reference):
         yield BOX
-        yield LIST
+    if _SEPARATED.search(reference):
+        yield LISTED
     yield MATHS
     yield TEXT

@@ -100,7 +100,7 @@ def _holds(text: str, words: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _read(text: str) -> Words:
-    exact = canonical(text) or text
+    exact = canonical(text)
     raw = bare(text)
     plain = _plain(exact, raw)
     return Words(exact, plain, frozenset((plain, *_also(plain, exact, raw))))

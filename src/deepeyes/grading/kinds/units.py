@@ -86,6 +86,8 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("quart qt", "473176473/500000000000", _VOLUME),
     ("pint", "473176473/1000000000000", _VOLUME),
     ("cup", "473176473/2000000000000", _VOLUME),
+    ("imperial_gallon gallon gal", "454609/100000000", _VOLUME),
+    ("imperial_pint pint", "454609/800000000", _VOLUME),
     ("fluid_ounce fl_oz fl._oz.", "473176473/16000000000000", _VOLUME),
     ("tablespoon tbsp", "473176473/32000000000000", _VOLUME),
     ("teaspoon tsp", "157725491/32000000000000", _VOLUME),
@@ -96,7 +98,8 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("ounce oz", "45359237/1600000000", _MASS),
     ("fluid_ounce oz ounce", "473176473/16000000000000", _VOLUME),
     ("stone", "317514659/50000000", _MASS),
-    ("minute min mins minuto minuten 分钟 m", "60", _SECONDS),
+    ("minute min mins minuto minuten 分钟 m '", "60", _SECONDS),
+    ('s "', "1", _SECONDS),
     ("hour hr hrs h heure hora stunde stunden 小时", "3600", _SECONDS),
     ("day d jour día tag tage 天", "86400", _SECONDS),
     ("week wk 周", "604800", _SECONDS),
@@ -110,11 +113,12 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("bar", "100000", _PRESSURE),
     ("atm", "101325", _PRESSURE),
     ("degree deg ° grad 度", "1", {"angle": 1}),
-    ("arcminute arcmin ' ′", "1/60", {"angle": 1}),
+    ("arcminute arcmin '", "1/60", {"angle": 1}),
     ('arcsecond arcsec " ″', "1/3600", {"angle": 1}),
     ("radian rad", "1", {"radian": 1}),
     ("revolution rev", "1", {"revolution": 1}),
     ("rpm", "1/60", {"revolution": 1, "time": -1}),
+    ("kcal cal calorie", "1000", {"calorie": 1}),
     ("decibel db", "1", {"decibel": 1}),
     ("pixel px", "1", {"pixel": 1}),
     ("% percent percentage per_cent pct prozent 百分", "1/100", {"ratio": 1}),
@@ -154,8 +158,8 @@ _CHINESE = {
     **{"立方厘米": "cm^3", "平方公里": "km^2", "摄氏度": "°C", "メートル": "m", "キロ": "kg"},
 }
 _TEMPERATURES = [
-    ("°c celsius centigrade degrees_celsius degree_celsius degrees_c degrees_centigrade c", "1", "273.15"),
-    ("°f fahrenheit degrees_fahrenheit degree_fahrenheit degrees_f f", "5/9", "45967/180"),
+    ("°c celsius centigrade degrees_celsius degree_celsius degrees_c degree_c deg_c c", "1", "273.15"),
+    ("°f fahrenheit degrees_fahrenheit degree_fahrenheit degrees_f degree_f deg_f f", "5/9", "45967/180"),
     ("kelvin degrees_kelvin k", "1", "0"),
 ]
 
@@ -207,11 +211,13 @@ def by_dimensions() -> dict[Dimensions, tuple[Unit, ...]]:
 
 _LATEX = {"\\Omega": "Ω", "\\mu ": "μ", "\\mu": "μ", "\\circ": "°", "\\%": "%", "\\$": "$"}
 _FACTOR = re.compile(
-    r"(?:(?P<ahead>square|sq\.?|cubic|cu\.?) ?)?(?P<name>°? ?[^\W\d_]+\.?|[°'\"%‰$€£¥₹₩₽¢″′]|us\$|US\$)"
-    r"(?: ?\^ ?\{?\(?(?P<power>-?[1-9])\)?\}?|(?P<glued>[23])|(?P<behind> squared| cubed))?(?![\w^])"
+    r"(?:(?P<ahead>square|sq\.?|cubic|cu\.?) ?)?"
+    r"(?:(?P<name>°? ?[^\W\d_]+\.?)(?P<glued>[23])?|(?P<sign>[°'\"%‰$€£¥₹₩₽¢]|us\$|US\$))"
+    r"(?: ?\^ ?\{?\(?(?P<power>-?[1-9])\)?\}?|(?P<behind> squared| cubed))?(?![\w^])"
 )
 _AHEAD = {"s": 2, "c": 3}
 _BEHIND = {"squared": 2, "cubed": 3}
+_METRES_PER_SECOND = re.compile(r"\A([kcm]?m)s ?\^ ?\{?-")
 _PER = re.compile(r" ?(?:/|\bper\b) ?")
 _LONGEST = 40
 
@@ -229,6 +235,7 @@ def read_units(text: str) -> tuple[Unit, ...]:
     if "{" in text:
         text = text.replace("{~", "{")
         text = re.sub(r"\{([^{}^\d]*)\}", r"\1", text).strip()
+    text = _METRES_PER_SECOND.sub(r"\1 s^-", text)
     if found := _named(text):
         return found
     above, *below = _PER.split(text)
@@ -262,7 +269,7 @@ def _product(text: str) -> Unit | None:
     place = 0
     for _ in range(4):
         found = _FACTOR.match(text, place)
-        units = () if found is None else _named(found["name"])
+        units = () if found is None else _named(found["name"] or found["sign"])
         if found is None or not units:
             return None
         power = _AHEAD[found["ahead"][0]] if found["ahead"] else int(found["power"] or found["glued"] or 1)
