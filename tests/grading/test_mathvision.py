@@ -9,19 +9,16 @@ import json
 import os
 import random
 import re
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+from grading.notations import bare, notations, sentences
 from latex2sympy2_extended import latex2sympy
 
 from deepeyes.core.answers import AnswerForm
 from deepeyes.core.task import Task
 from deepeyes.grading.rules import grade
-
-sys.path.insert(0, str(Path(__file__).parent))
-from notations import bare, notations, sentences
 
 BESIDE = Path(__file__).parents[3] / "shared/data"
 ITEMS = Path(os.environ.get("DEEPEYES_VERDICTS", BESIDE / "verdicts")) / "mathvision_items.jsonl"
