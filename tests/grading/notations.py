@@ -1,4 +1,4 @@
-r"""Other ways of writing an answer, by rules of our own: what a teacher writes where the reference is in LaTeX.
+r"""Other ways of writing an answer, by rules of our own: what a teacher writes for a reference in LaTeX.
 
 The rewriter knows nothing of the graders. `notations` gives texts that mean exactly what the reference means;
 it is for tests alone.
@@ -18,14 +18,8 @@ _UNIT = re.compile(r"\\(?:mathrm|text)\s*\{\s*~?\s*([A-Za-z]+)\s*\}(?:\s*\^\s*\{
 _WORDS = re.compile(r"\\text\{[^}]{4,}|(?<![\\A-Za-z])[A-Za-z]{3,}|arrow|angle|vdots|times.*mathrm|mathrm.*,")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _RAISED = str.maketrans("0123456789-+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ")
-_SPELT = {
-    "cm": "centimeters",
-    "m": "meters",
-    "km": "kilometers",
-    "mm": "millimeters",
-    "kg": "kilograms",
-    "g": "grams",
-}
+_SPELT = {"cm": "centimeters", "m": "meters", "km": "kilometers", "mm": "millimeters"}
+_SPELT |= {"kg": "kilograms", "g": "grams"}
 
 
 def bare(reference: str) -> str:
@@ -86,7 +80,7 @@ def sentences(answer: str) -> list[str]:
     return [
         f"The answer is {answer}.",
         f"**Final answer:** {answer}",
-        f"So after all the steps we get\n\nAnswer: {answer}",
+        f"So in the end we get\n\nAnswer: {answer}",
     ]
 
 
