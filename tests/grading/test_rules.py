@@ -516,6 +516,8 @@ def test_all_of_several_letters_are_asked_for():
         ("-5", "−5"),
         ("[1, 2]", "The list is [1,2]."),
         ("[10, 20, 30, 40]", 'Here is the box: {"bbox_2d": [10, 20, 30, 40]}'),
+        ("[10, 20, 30, 40]", "We see it in the corner, at [10, 20, 30, 40] of the image, next to the tree."),
+        ("[1, 2, 5]", "We follow it from the left, and get [1, 2, 5] there, as was asked for."),
         ("5 May 2020", "It was on May 5, 2020."),
         ("yes", "Yes, it is."),
         ("yes", "The answer is yes."),
@@ -615,6 +617,7 @@ def test_verdicts_say_what_was_compared_and_why():
     assert (wrong.reason, wrong.kind, wrong.given) == ("is 13, expected 12", "number", "13")
     assert verdict("12", None).reason == "no answer"
     assert verdict("12", "I don't know.").reason == "refused"
+    assert verdict("A", "A and C", options=IMAGES).reason == "states two answers"
     assert verdict("12", "A or B").reason == "states no answer that can be compared"
     assert verdict("12", "\\boxed{7} so the answer is 8.").reason == "states two answers"
     assert verdict("12", "The answer is 7. Wait, that is wrong.").reason == "takes its answer back"
