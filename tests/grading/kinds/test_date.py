@@ -191,6 +191,9 @@ def test_the_same_open_notation_is_the_same():
             "about 1990",
             "1990-1995",
             "3 to 5",
+            "one to three",
+            "5 to 8",
+            "20 to 11",
             "the day after",
             "0 BC",
         ],
@@ -209,6 +212,10 @@ def test_the_same_open_notation_is_the_same():
 )
 def test_what_is_no_date_is_none(text: str):
     assert DATE.read(text, FREE) is None
+
+
+def test_a_year_of_two_digits_is_of_this_age():
+    assert same("3/3/85", "3 March 1985") is True and same("3 March '21", "3 March 2021") is True
 
 
 def test_a_leap_day_is_on_the_calendar():
