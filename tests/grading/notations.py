@@ -1,4 +1,4 @@
-r"""Other ways of writing an answer, by rules of our own: what a teacher writes where the reference is in LaTeX.
+r"""Other ways of writing an answer, by rules of our own: what a teacher writes for a reference in LaTeX.
 
 The rewriter knows nothing of the graders. `notations` gives texts that mean exactly what the reference means;
 it is for tests alone.
@@ -18,7 +18,8 @@ _UNIT = re.compile(r"\\(?:mathrm|text)\s*\{\s*~?\s*([A-Za-z]+)\s*\}(?:\s*\^\s*\{
 _WORDS = re.compile(r"\\text\{[^}]{4,}|(?<![\\A-Za-z])[A-Za-z]{3,}|arrow|angle|vdots|times.*mathrm|mathrm.*,")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _RAISED = str.maketrans("0123456789-+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ")
-_SPELT = {"cm": "centimeters", "m": "meters", "km": "kilometers", "mm": "millimeters", "kg": "kilograms", "g": "grams"}
+_SPELT = {"cm": "centimeters", "m": "meters", "km": "kilometers", "mm": "millimeters"}
+_SPELT |= {"kg": "kilograms", "g": "grams"}
 
 
 def bare(reference: str) -> str:
@@ -52,7 +53,11 @@ def notations(reference: str) -> list[str]:
     if _WORDS.search(latex) or "$" in latex or not re.search(r"\d|\\(?:frac|sqrt|pi)", latex):
         return []
     found = [f"${latex}$", rf"\({latex}\)", rf"\boxed{{{latex}}}", rf"$\boxed{{{latex}}}$"]
-    found += [latex.replace("\\frac", "\\dfrac"), rf"$\displaystyle {latex}$", re.sub(r"(?<![A-Za-z]) +| +(?![A-Za-z])", "", latex)]
+    found += [
+        latex.replace("\\frac", "\\dfrac"),
+        rf"$\displaystyle {latex}$",
+        re.sub(r"(?<![A-Za-z]) +| +(?![A-Za-z])", "", latex),
+    ]
     for text in (plain(latex), plain(latex, root="sqrt", words=True)):
         if "\\" not in text and "{" not in text:
             found.append(text)
@@ -72,7 +77,11 @@ def notations(reference: str) -> list[str]:
 
 def sentences(answer: str) -> list[str]:
     """Replies that state `answer`."""
-    return [f"The answer is {answer}.", f"**Final answer:** {answer}", f"So after all the steps we get\n\nAnswer: {answer}"]
+    return [
+        f"The answer is {answer}.",
+        f"**Final answer:** {answer}",
+        f"So in the end we get\n\nAnswer: {answer}",
+    ]
 
 
 def _of_number(text: str) -> list[str]:
@@ -92,4 +101,3 @@ def _of_number(text: str) -> list[str]:
 def _in_brackets(part: str, *, always: bool = False) -> str:
     simple = re.fullmatch(r"\w+(?:\.\d+)?", part) is not None
     return part if simple and not always else f"({part})"
-

@@ -95,6 +95,7 @@ NOTATIONS = [
     ("x ∈ [1,2]", "1 ≤ x ≤ 2"),
     ("x = 5", "5"),
     ("x=2 or x=3", "x = 3 or x = 2"),
+    ("x^2+-3x", "x²-3x"),
     ("f(x) = 2x", "2x"),
     ("y=2x+1", "2x - y + 1 = 0"),
     ("2x = 10", "x = 5"),
@@ -165,8 +166,8 @@ UNKNOWN = [
 NO_MATHEMATICS = [
     "January", r"$\text{January}$", "red", "n/a", "N/A", "A/C", "he/she", "B", "x", "$x$", "(A)", r"\text{B}",
     "I", "", " ", "5 a day", "3 men", "007", "2024-05-06", "B-52", "H2O", "3rd", "Room 12", "the answer is 5",
-    "0.333...", "5'", "{", r"\frac{1}{", r"\begin{pmatrix}1", "all of $P$, $Q$ and 2", "\ud800", "\x00", "1.2.3",
-    "1,2,", "=", "√", "(", "1 2", "\\", "$", "$$", "^", "2^", "9" * 401, "1" * 2000,
+    "0.333...", "5'", "{", r"\frac{1}{", r"\begin{pmatrix}1", "all of $P$, $Q$ and 2", "\ud800", "\x00",
+    "1.2.3", "1,2,", "=", "√", "(", "1 2", "\\", "$", "$$", "^", "2^", "9" * 401, "1" * 2000,
 ]  # fmt: skip
 
 
@@ -237,6 +238,16 @@ def test_reading_anything_takes_a_moment(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "run", [*"1a. \\$^_{}()[]+-*/√π²½°%!|,;:=<'\"~&", "{}", "\\ ", "1 ", "$a", "1,", "^{"]
+)
+def test_long_runs_of_one_kind_take_a_moment(run: str) -> None:
+    for text in (run * (990 // len(run)), run * (980 // len(run)) + "a$1"):
+        begun = time.monotonic()
+        MATHS.read(text, FORM)
+        assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize(
     "text",
     ["(x+1)^(10^9)", "x(10^10^10)!"],
 )
@@ -249,9 +260,9 @@ def test_comparing_what_explodes_ends_in_the_limit(text: str) -> None:
 
 
 _PIECES = [
-    "1", "2", "0", ".5", "12", "007", "x", "y", "π", "e", "i", "∞", "√", r"\sqrt", r"\frac", "{", "}", "(", ")",
-    "[", "]", r"\{", r"\}", "^", "_", "+", "-", "*", "/", "±", "=", "<", "≤", ":", ",", ";", "!", "|", "°", "%",
-    " and ", " or ", " cm", r"\text{cm}", "sin", "log", "$", " ", r"\pi", r"\cup", "∪", "'", r"\\", "&", "\x00",
+    "1", "2", "0", ".5", "12", "007", "x", "y", "π", "e", "i", "∞", "√", r"\sqrt", r"\frac", "{", "}", "(",
+    ")", "[", "]", r"\{", r"\}", "^", "_", "+", "-", "*", "/", "±", "=", "<", "≤", ":", ",", ";", "!", "|", "°",
+    "%", " and ", " or ", " cm", r"\text{cm}", "sin", "log", "$", " ", r"\pi", r"\cup", "∪", "'", r"\\", "&",
 ]  # fmt: skip
 _FORMULAS = st.lists(st.sampled_from(_PIECES), max_size=14).map("".join)
 
