@@ -78,6 +78,7 @@ def _said() -> dict[str, str]:
     return said
 
 
+@pytest.mark.slow
 def test_a_teacher_who_writes_other_notations_keeps_what_is_right(tmp_path: Path) -> None:
     said = _said()
 

@@ -45,6 +45,7 @@ def test_statements(reply: str, expected: list[str]):
     "reply",
     [
         "Is the answer B?",
+        "So the answer is B?",
         "If the answer is B, then it is dark.",
         "The wrong answer is B.",
         "The previous answer was B.",

@@ -66,8 +66,8 @@ CHOSEN = re.compile(
     r"(?:choose|select|pick|chose|selected|picked|say|opt for|go with|going with|go for)(?: is)?\b"
 )
 CHOOSER = re.compile(
-    r"\b(?:(?:i|we|you|one)(?:['’]d| would|['’]ll| will|['’]m| am| should| must)?|let['’]s|let us|would|should"
-    r"|and|to|therefore|so|thus),? $"
+    r"\b(?:(?:i|we|you|one)(?:['’]d| would|['’]ll| will|['’]m| am| should| must)?|let['’]s|let us|would"
+    r"|should|and|to|therefore|so|thus),? $"
 )
 """What stands before `CHOSEN`: in "the option they pick is", nobody chooses an answer."""
 
@@ -92,9 +92,10 @@ CORRECTED = re.compile(
 )
 
 SUPPOSED = re.compile(
-    r"(?:\b(?:if|whether|suppose|supposing|assum\w{1,5}|unless|wrong|incorrect|previous|initial|first|earlier|original"
-    r"|student's|user's|other|another|no|not|possible|doubt|impossible|thought"
-    r"|(?:might|could) (?:say|think|argue))|(?:not|n['’]t) (?:say|think|believe))(?: that)?(?: the| an?)?(?: correct| right| final)?\s?$"
+    r"(?:\b(?:if|whether|suppose|supposing|assum\w{1,5}|unless|wrong|incorrect|previous|initial|first|earlier"
+    r"|original|student's|user's|other|another|no|not|possible|doubt|impossible|thought"
+    r"|(?:might|could) (?:say|think|argue))|(?:not|n['’]t) (?:say|think|believe))"
+    r"(?: that)?(?: the| an?)?(?: correct| right| final)?\s?$"
 )
 """What stands before an answer that nobody gives."""
 HEDGED = re.compile(r"\b(?:could|might|may|possibly|perhaps|because|since|while|but|if)\b")

@@ -41,9 +41,9 @@ _NEGATIVE = re.compile(
     r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
 )
 _OTHERWISE = re.compile(
-    r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to|figure|fig\.|table|image|step|point"
-    r"|part|room|page|question|option|no\.|line|row|column|chapter|section|level|grade|type|item|case|problem|example"
-    r"|class|group|stage|player|team|street|route|bus|flight|channel|version|phase)\s$",
+    r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to|figure|fig\.|table|image|step"
+    r"|point|part|room|page|question|option|no\.|line|row|column|chapter|section|level|grade|type|item|case"
+    r"|problem|example|class|group|stage|player|team|street|route|bus|flight|channel|version|phase)\s$",
     re.IGNORECASE,
 )
 """What stands before a number that is no count and no measure."""

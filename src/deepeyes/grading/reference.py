@@ -89,8 +89,6 @@ class Reference:
             if given is None:
                 continue
             same = kind.same(given, expected, self.form)
-            if kind is LETTER and same is None:
-                return None
             if same or (same is False and self._can_tell(kind, text, gold)):
                 return Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
         return None

@@ -95,6 +95,7 @@ NOTATIONS = [
     ("x ∈ [1,2]", "1 ≤ x ≤ 2"),
     ("x = 5", "5"),
     ("x=2 or x=3", "x = 3 or x = 2"),
+    ("x^2+-3x", "x²-3x"),
     ("f(x) = 2x", "2x"),
     ("y=2x+1", "2x - y + 1 = 0"),
     ("2x = 10", "x = 5"),
@@ -234,6 +235,16 @@ def test_reading_anything_takes_a_moment(text: str) -> None:
     begun = time.monotonic()
     MATHS.read(text, FORM)
     assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize(
+    "run", [*"1a. \\$^_{}()[]+-*/√π²½°%!|,;:=<'\"~&", "{}", "\\ ", "1 ", "$a", "1,", "^{"]
+)
+def test_long_runs_of_one_kind_take_a_moment(run: str) -> None:
+    for text in (run * (990 // len(run)), run * (980 // len(run)) + "a$1"):
+        begun = time.monotonic()
+        MATHS.read(text, FORM)
+        assert time.monotonic() - begun < 1
 
 
 @pytest.mark.parametrize(

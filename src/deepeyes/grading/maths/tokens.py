@@ -42,7 +42,7 @@ _DEGREE = re.compile(
     r"(?:\{\s*\})?\^\s*(?:\{\s*(?:\\circ|°|∘|\\degree)\s*\}|\\circ(?![A-Za-z])|°|∘)|\\degree(?![A-Za-z])|º"
 )
 _REPEATING = re.compile(r"(?<=\.)(\d*)\\(?:overline|bar|dot)\s*(?:\{(\d{1,20})\}|(\d))")
-_LINE_END = re.compile(r"(?:\\+ *(?:\[\d+ex\]|indent)? *)+(?=\$*\Z)")
+_LINE_END = re.compile(r"(?>\\ *+(?:\[\d{1,3}ex\]|indent)? *+)++(?=\$*\Z)")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACE = re.compile(r"[{}]")
 _EMPTY_ROOT = re.compile(r"\\sqrt *\{ *\}")
@@ -55,7 +55,7 @@ _ONE_FOR_ANOTHER = _FULL_WIDTH | {
     }.items()
     for other in others
 }  # fmt: skip
-_LONGER_MARKS = (("<=", "≤"), (">=", "≥"), ("!=", "≠"), ("+/-", "±"), ("+-", "±"), ("**", "^"), ("==", "="))
+_LONGER_MARKS = (("<=", "≤"), (">=", "≥"), ("!=", "≠"), ("+/-", "±"), ("**", "^"), ("==", "="))
 _AFTER_COMMANDS = {"×": "*", "·": "*", "÷": "/", "∘": "°", "′": "′"}
 
 _TOKEN = re.compile(
@@ -75,20 +75,27 @@ def tokens(text: str) -> tuple[list[Token], bool]:
     """The pieces of `text`, and whether it holds LaTeX; `Unreadable` where it is no formula."""
     if len(text) > LONGEST:
         raise Unreadable
-    text = spelt_units(repaired(text).translate(_ONE_FOR_ANOTHER)).strip()
+    text = repaired(text)
+    if not text.isascii():
+        text = text.translate(_ONE_FOR_ANOTHER)
+        text = _RAISED_RUN.sub(lambda run: "^{" + run[0].translate(_RAISED) + "}", text)
+        text = _LOWERED_RUN.sub(lambda run: "_{" + run[0].translate(_LOWERED) + "}", text)
+        text = _VULGAR_SIGN.sub(_as_fraction, text)
+    text = text.strip()
     # A full stop ends a sentence; several mean that digits go on.
     text = _unboxed(text if text.endswith("..") else text.rstrip(".。"))
     is_latex = "\\" in text or (text.startswith("$") and text.endswith("$"))
-    text = _LINE_END.sub("", _EMPTY_ROOT.sub("√", text))
-    text = text.replace("\\$", "\\dollar ").replace("{,}", ",").replace("\\!", "")
-    text = _REPEATING.sub(r"\1(\2\3)", text)
-    text = _DEGREE.sub("°", text)
-    text = _RAISED_RUN.sub(lambda run: "^{" + run[0].translate(_RAISED) + "}", text)
-    text = _LOWERED_RUN.sub(lambda run: "_{" + run[0].translate(_LOWERED) + "}", text)
-    text = _VULGAR_SIGN.sub(_as_fraction, text)
+    if is_latex:
+        text = _LINE_END.sub("", _EMPTY_ROOT.sub("√", text))
+        text = text.replace("\\$", "\\dollar ").replace("\\!", "").replace("\\,", " ")
+        text = _REPEATING.sub(r"\1(\2\3)", text)
+    if "{" in text:
+        text = spelt_units(text.replace("{,}", ","))
+    if "^" in text or "º" in text or is_latex:
+        text = _DEGREE.sub("°", text)
     for longer, mark in _LONGER_MARKS:
         text = text.replace(longer, mark)
-    text = _SPACED_THOUSANDS.sub(lambda run: run[0].replace(" ", ","), text.replace("\\,", " "))
+    text = _SPACED_THOUSANDS.sub(lambda run: run[0].replace(" ", ","), text)
     return list(_pieces(text)), is_latex
 
 

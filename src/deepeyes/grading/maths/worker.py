@@ -85,7 +85,8 @@ def _algebra() -> Any:
         try:
             # sympy raises anything where it cannot tell.
             with boundary(_CannotTell, "comparing", expected=Exception):
-                pair = [Reader(is_real="I" not in text).parse(text) for text in (one, other)]
+                is_real = "I" not in one + other
+                pair = [Reader(is_real=is_real).parse(text) for text in (one, other)]
                 return bool(verify(*pair, timeout_seconds=None, raise_on_error=True))
         except _CannotTell:
             return None
