@@ -203,6 +203,11 @@ def test_the_order_of_a_bare_list_counts_as_the_form_says() -> None:
     assert same("3, 2", "2, 3", AnswerForm(ordered=True)) is False
 
 
+def test_a_value_may_be_off_by_the_tolerance_of_the_form() -> None:
+    assert same("1.41", "√2", AnswerForm(tolerance=0.01)) is True
+    assert same("1.31", "√2", AnswerForm(tolerance=0.01)) is False
+
+
 def test_a_value_is_shown_as_it_was_written() -> None:
     assert MATHS.show(MATHS.read(r"$2 \pi$", FORM)) == r"2 \pi"
 
