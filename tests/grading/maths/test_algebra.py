@@ -178,3 +178,15 @@ def test_once_shut_the_process_refuses_whatever_is_no_arithmetic(attempt: str) -
         "os._exit(0)\n"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 7
+
+
+def test_once_shut_the_process_takes_no_more_memory_than_it_may() -> None:
+    script = (
+        "import os\n"
+        "from deepeyes.grading.maths import worker\n"
+        "worker._algebra()\n"
+        "worker._shut(worker._directories())\n"
+        "try:\n    bytearray(worker.MEMORY)\n"
+        "except MemoryError:\n    os._exit(7)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 7

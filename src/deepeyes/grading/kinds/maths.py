@@ -16,7 +16,10 @@ from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.maths.comparing import same_answer
+from deepeyes.grading.maths.expression import Scalar
+from deepeyes.grading.maths.numeric import value
 from deepeyes.grading.maths.reading import Reading, reading
+from deepeyes.grading.maths.structure import Answer
 from deepeyes.grading.notation import bare
 
 
@@ -36,6 +39,8 @@ class _Maths:
         return _read(text)
 
     def same(self, given: Any, expected: Any, form: AnswerForm) -> bool | None:
+        if form.tolerance and _is_near(given.said.answer, expected.said.answer, form.tolerance):
+            return True
         return _same(given, expected, form.ordered if form.kind or form.ordered else None)
 
     def show(self, value: Any) -> str:
@@ -54,6 +59,18 @@ def _same(given: Mathematics, expected: Mathematics, ordered: bool | None) -> bo
     if found is False and not (given.said.is_certain and expected.said.is_certain):
         return None
     return found
+
+
+def _is_near(given: Answer, expected: Answer, tolerance: float) -> bool:
+    """Whether one value is off the other by at most this share of it."""
+    if not (isinstance(given, Scalar) and isinstance(expected, Scalar)):
+        return False
+    one, other = value(given), value(expected)
+    return (
+        one is not None
+        and other is not None
+        and abs(one.number - other.number) <= tolerance * abs(other.number)
+    )
 
 
 MATHS: Kind = _Maths()

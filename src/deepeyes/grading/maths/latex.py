@@ -14,15 +14,12 @@ SYMBOLS = {
     "Lambda": "Λ", "Theta": "Θ", "ell": "ℓ",
     "times": "×", "cdot": "·", "ast": "*", "div": "÷", "pm": "±", "mp": "∓", "infty": "∞",
     "le": "≤", "leq": "≤", "leqslant": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "lt": "<", "gt": ">",
-    "ne": "≠", "neq": "≠", "approx": "≈", "sim": "∼", "equiv": "≡", "cong": "≅", "in": "∈", "notin": "∉",
-    "cup": "∪", "cap": "∩", "setminus": "∖", "subset": "⊂", "subseteq": "⊆", "emptyset": "∅",
-    "varnothing": "∅", "to": "→", "rightarrow": "→", "Rightarrow": "⇒", "iff": "⇔", "circ": "∘",
-    "degree": "°", "prime": "′", "angle": "∠", "triangle": "△", "perp": "⊥", "parallel": "∥",
-    "ldots": "…", "dots": "…", "cdots": "…", "neg": "¬", "land": "∧", "lor": "∨",
+    "ne": "≠", "neq": "≠", "approx": "≈", "sim": "∼", "equiv": "≡", "in": "∈", "cup": "∪", "emptyset": "∅",
+    "varnothing": "∅", "circ": "∘", "degree": "°", "prime": "′", "land": "∧", "lor": "∨",
     "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "langle": "⟨", "rangle": "⟩",
     "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "vert": "|", "lvert": "|", "rvert": "|",
-    "mid": "|", "colon": ":", "%": "%", "$": "$", "#": "#", "&": "&", "_": "_", "{": "{", "}": "}", "|": "|",
-    "quad": " ", "qquad": " ", ",": " ", ";": " ", ":": " ", " ": " ", "~": " ", "\\": " ", ">": " ",
+    "colon": ":", "%": "%", "&": "&", "{": "{", "}": "}", "|": "|",
+    "quad": " ", "qquad": " ", ",": " ", ";": " ", ":": " ", " ": " ", "~": " ", ">": " ",
     "!": "", "left": "", "right": "", "big": "", "Big": "", "bigg": "", "bigl": "", "bigr": "", "Bigl": "",
     "Bigr": "", "displaystyle": "", "textstyle": "", "limits": "", "(": "", ")": "", "[": "", "]": "",
 }  # fmt: skip
@@ -35,7 +32,7 @@ WRAPPERS = frozenset({
 """Commands that write their argument."""
 FUNCTIONS = frozenset({
     "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "log",
-    "ln", "lg", "exp", "tg", "ctg", "arctg", "gcd", "lcm", "max", "min", "deg", "det",
+    "ln", "lg", "exp", "tg", "ctg", "arctg",
 })  # fmt: skip
 """Commands that write their own name."""
 
