@@ -27,7 +27,7 @@ FREE = AnswerForm()
         ("5!", None),
         ("10^2", None),
         ("3:2", None),
-        ("12qz", None),
+        ("12Qz", None),
         ("about it", None),
         ("9" * 5_000, None),
     ],
