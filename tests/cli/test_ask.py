@@ -205,8 +205,8 @@ def test_a_judge_that_is_down_is_a_failure_of_ours_and_the_answer_is_kept(
     ],
 )
 def test_what_cannot_be_graded_is_refused_before_a_model_is_loaded(
-    options: tuple[str, ...], code: int, words: str, cli, picture: Path, answers: str, tmp_path: Path
+    options: tuple[str, ...], code: int, words: str, cli, picture: Path, tmp_path: Path
 ) -> None:
-    ran = asked(cli, picture, answers, *options, "--trace", tmp_path / "t")
+    ran = asked(cli, picture, "scripted:missing.txt", *options, "--trace", tmp_path / "t")
     assert ran.code == code and ran.is_one_line and words in ran.err and not ran.out
-    assert not (tmp_path / "t" / "traces.jsonl").exists()
+    assert not (tmp_path / "t").exists()

@@ -139,7 +139,7 @@ def test_old_pass_rates_have_no_unsure_tries() -> None:
 
 def test_a_run_counts_unsure_tries_apart_and_tells_of_them(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 6)
-    grader = Saying({truth(n): UNSURE for n in (1, 2, 3, 5)} | {truth(4): RIGHT}, others=WRONG)
+    grader = Saying({truth(0): WRONG, truth(4): RIGHT}, others=UNSURE)
     out = tmp_path / "run"
     counts = curated(recipe_values(file), out, open_grader=opening(grader))
     run, by_name = RunFolder(out), counts_by_name(counts)
@@ -148,8 +148,11 @@ def test_a_run_counts_unsure_tries_apart_and_tells_of_them(tmp_path: Path) -> No
     assert four is not None and four.right >= 3 and four.unsure == 0
     assert by_name["difficulty"].rejected == {"too_easy": 1}
     assert by_name["difficulty"].notes["tries"] == 48
-    unsure = sum(item.without_tools.unsure for item in measured.values() if item.without_tools)
-    assert by_name["difficulty"].notes.get("unsure tries", 0) == unsure
+    one = measured["rows/1"].without_tools
+    assert one is not None and (one.right, one.unsure, one.asked) == (0, 8, 8)
+    assert one.missed.startswith("answered '7") and one.missed.endswith("expected '7' (in other words)")
+    assert by_name["difficulty"].notes["items with more unsure tries than others"] == 4
+    assert 4 * 8 <= by_name["difficulty"].notes["unsure tries"] < 48
     assert by_name["synthesize"].notes["unsure tries"] == by_name["verify"].rejected["unsure_answer"] == 4
     assert by_name["synthesize"].notes["items with more unsure tries than others"] == 4
     row = rejected(out)["rows/2"]
@@ -356,8 +359,13 @@ def test_tries_of_teachers_are_counted_by_what_speaks_against_them(tmp_path: Pat
         trial("read", "unsure_answer"),
     )
     stage = RunFolder(tmp_path).stage(6, "synthesize")
-    stage.write(0, [Item(task=Task(id="s/1", question="?"), source="s", row=1, trials=trials)])
-    assert tries_of(Synthesis(), stage, 1) == {"tries": 3, "malformed tries": 1, "unsure tries": 1}
+    halves = (trial("synthesize-t"), trial("synthesize-t", "unsure_answer"))
+    items = [
+        Item(task=Task(id=f"s/{row}", question="?"), source="s", row=row, trials=tried)
+        for row, tried in enumerate((trials, halves))
+    ]
+    stage.write(0, items)
+    assert tries_of(Synthesis(), stage, 1) == {"tries": 5, "malformed tries": 1, "unsure tries": 2}
 
 
 # ---- on the command line
