@@ -421,3 +421,11 @@ async def test_two_pictures_of_the_task_are_both_named(store: ImageStore):
     task = Task(id="two", question="Which is taller?", images=refs)
     trace = await episode(task, store, [run("print(image_1.height, image_2.height)"), ANSWER])
     assert trace.turns[0].observation and trace.turns[0].observation.stdout == "40 41\n"
+
+
+async def test_code_in_a_call_is_told_as_code(task: Task, store: ImageStore):
+    call = RawToolCall(id="c1", name="python", arguments='{"code": "print(1)"}')
+    heard: list[events.Event] = []
+    replies = [Completion("I look.", tool_calls=(call,)), "EXIT"]
+    await episode(task, store, replies, dialect=Native(), on_event=heard.append)
+    assert events.Code("print(1)") in heard and not any(isinstance(one, events.Call) for one in heard)

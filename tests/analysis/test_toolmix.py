@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deepeyes.analysis.toolmix import ToolMix, plot, report, tool_mix, use_of
-from deepeyes.core.actions import CodeAction
+from deepeyes.core.actions import CallAction, CodeAction, ToolCall
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageRef
 from deepeyes.core.limits import StopReason
@@ -53,6 +53,14 @@ def trace(name: str, family: str, *turns: Turn, stop: StopReason = StopReason.an
 )
 def test_a_call_has_one_class(turn: Turn, meant: str) -> None:
     assert use_of(turn) == meant
+
+
+def test_code_in_a_call_has_the_class_of_code_in_tags() -> None:
+    for code, shows in (("image_1.crop((0, 0, 9, 9))", True), ("print(12 * 7)", False), ("x = (", False)):
+        in_tags = python(code, shows=shows)
+        call = CallAction(call=ToolCall(name="python", arguments={"code": code}, id="c1"))
+        in_call = in_tags.model_copy(update={"action": call})
+        assert in_call.code == code and use_of(in_call) == use_of(in_tags) != "other tool"
 
 
 def test_shares_are_of_calls_and_rates_of_episodes() -> None:

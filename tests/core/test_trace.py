@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deepeyes.core.actions import AnswerAction, CallAction, CodeAction, Malformed, ToolCall
+from deepeyes.core.actions import Action, AnswerAction, CallAction, CodeAction, Malformed, ToolCall
 from deepeyes.core.errors import InputError, StorageError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.limits import StopReason
@@ -305,3 +305,21 @@ def test_what_awaits_its_verdict_is_what_was_answered_and_last_written_without_o
     assert (found.id, found.answer, found.notes) == ("waits", "red", waiting.notes)
     assert waiting.as_answered().model_copy(update={"notes": answered.notes}) == named("waits", answered)
     assert writer.done_ids() == {"done", "graded"}
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        (CodeAction(code="print(1)"), "print(1)"),
+        (CallAction(call=ToolCall(name="python", arguments={"code": "print(1)"})), "print(1)"),
+        (CallAction(call=ToolCall(name="python", arguments={"code": "print(1)", "timeout": 3})), "print(1)"),
+        (CallAction(call=ToolCall(name="python", arguments={"code": 1})), None),
+        (CallAction(call=ToolCall(name="python")), None),
+        (CallAction(call=ToolCall(name="search", arguments={"code": "print(1)"})), None),
+        (AnswerAction(text="print(1)"), None),
+        (None, None),
+    ],
+)
+def test_the_code_of_a_turn_does_not_depend_on_its_dialect(action: Action | None, code: str | None):
+    turn = Turn(action=action)
+    assert turn.code == code and (turn.syntax_tree is not None) == (code is not None)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from deepeyes.agent.agent import Agent
 from deepeyes.cli.main import main
+from deepeyes.core.actions import CallAction, ToolCall
 from deepeyes.core.errors import InputError, ServerError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
@@ -98,6 +99,14 @@ def found(seen: Observation) -> str:
 
 
 CALL = '<tool_call>{"name": "search", "arguments": {"query": "lighthouses"}}</tool_call>'
+
+
+def test_code_in_a_call_is_shown_as_code() -> None:
+    call = CallAction(call=ToolCall(name="python", arguments={"code": "print(image_1.size)"}, id="c1"))
+    turn = Turn(action=call, observation=Observation(tool="python", stdout="(9, 9)\n"))
+    trace = Trace(id="t", task=Task(id="t", question="q"), turns=(turn,), stop_reason=StopReason.max_turns)
+    page = render_page([trace], ImageStore())
+    assert 'aria-label="code"' in page and 'aria-label="tool call"' not in page and '{"code"' not in page
 
 
 def test_hits_stand_under_their_call_with_link_snippet_and_score() -> None:

@@ -20,7 +20,7 @@ from deepeyes.agent.events import Event, OnEvent
 from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.retries import with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
-from deepeyes.core.actions import Action, CallAction, CodeAction, Malformed, ToolCall
+from deepeyes.core.actions import Action, CallAction, CodeAction, Malformed, ToolCall, code_of
 from deepeyes.core.errors import (
     ContextOverflow,
     DeepEyesError,
@@ -241,13 +241,13 @@ class _Run:
     def _tell_action(self, action: Action) -> None:
         if action.thought:
             self.tell(events.Thought(action.thought))
-        if action.kind == "code":
-            self.tell(events.Code(action.code))
+        if (code := code_of(action)) is not None:
+            self.tell(events.Code(code))
         elif action.kind == "call":
             self.tell(events.Call(action.name, action.arguments))
         elif action.kind == "answer":
             self.tell(events.Answer(action.text))
-        else:
+        elif action.kind == "malformed":
             self.tell(events.Mistake(action.reason))
 
 

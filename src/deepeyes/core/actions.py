@@ -66,6 +66,19 @@ class Malformed(_Action):
 Action = Annotated[CodeAction | CallAction | AnswerAction | Malformed, Field(discriminator="kind")]
 
 
+def code_of(action: Action | None) -> str | None:
+    """The Python that an action runs, whether it stands in tags of a dialect or is a call of the tool `python`;
+    None for any other action.
+    """
+    match action:
+        case CodeAction(code=code):
+            return code
+        case CallAction(call=ToolCall(name="python", arguments={"code": str(code)})):
+            return code
+        case _:
+            return None
+
+
 class RawToolCall(BaseModel):
     """A call as a server sent it: the arguments are text that may not even be JSON."""
 

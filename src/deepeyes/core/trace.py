@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from deepeyes.core.actions import Action
+from deepeyes.core.actions import Action, code_of
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.files import append_line, cut_torn_tail
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
@@ -85,7 +85,8 @@ class Turn(BaseModel):
 
     @property
     def code(self) -> str | None:
-        return self.action.code if self.action and self.action.kind == "code" else None
+        """Its Python, whichever way its dialect calls."""
+        return code_of(self.action)
 
     @property
     def syntax_tree(self) -> ast.Module | None:

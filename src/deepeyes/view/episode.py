@@ -114,15 +114,15 @@ def card(trace: Trace, album: Album) -> EpisodeCard:
 
 
 def _step(number: int, turn: Turn, album: Album) -> Step:
-    action, seen = turn.action, turn.observation
+    action, seen, code = turn.action, turn.observation, turn.code
     call = ""
-    if action is not None and action.kind == "call":
+    if action is not None and action.kind == "call" and code is None:
         call = f"{action.name}({json.dumps(action.arguments, ensure_ascii=False)})"
     return Step(
         number,
-        turn.kind,
+        turn.kind if code is None else "code",
         turn.thought,
-        _highlighted(turn.code or ""),
+        _highlighted(code or ""),
         call,
         action.text if action is not None and action.kind == "answer" else "",
         action.reason if action is not None and action.kind == "malformed" else "",

@@ -14,7 +14,6 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from deepeyes.core.actions import CallAction, CodeAction, ToolCall
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.data.item import INFRASTRUCTURE_ERROR
@@ -49,20 +48,7 @@ def failed_checks(trace: Trace, further: Checks | None = None) -> tuple[str, ...
     """The checks that a graded trace fails, the gravest first, `further` ones last; empty if it is sound."""
     if not trace.stop_reason.is_result:
         return (INFRASTRUCTURE_ERROR,)
-    return tuple(dict.fromkeys(_found(_in_code(trace), further or {})))
-
-
-def _in_code(trace: Trace) -> Trace:
-    """The trace with its calls of Python as the code that they are, whichever way its dialect calls."""
-
-    def in_code(turn: Turn) -> Turn:
-        match turn.action:
-            case CallAction(thought=thought, call=ToolCall(name="python", arguments={"code": str(code)})):
-                return turn.model_copy(update={"action": CodeAction(thought=thought, code=code)})
-            case _:
-                return turn
-
-    return trace.model_copy(update={"turns": tuple(map(in_code, trace.turns))})
+    return tuple(dict.fromkeys(_found(trace, further or {})))
 
 
 def _found(trace: Trace, further: Checks) -> Iterator[str]:
