@@ -20,7 +20,7 @@ from deepeyes.agent.events import Event, OnEvent
 from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.retries import with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
-from deepeyes.core.actions import Action, CallAction, CodeAction, Malformed, ToolCall, code_of
+from deepeyes.core.actions import Action, Malformed, ToolCall, call_of, code_of
 from deepeyes.core.errors import (
     ContextOverflow,
     DeepEyesError,
@@ -168,7 +168,7 @@ class _Run:
                 seen = Observation(status="malformed", stderr=action.reason)
                 record.pending = self.dialect.correction(action, turns_left)
             else:
-                seen = await self._act(_call_of(action))
+                seen = await self._act(call_of(action))
                 record.pending = self.dialect.observation(action, seen, turns_left, limits.stdout_chars)
             record.add_observation(seen)
         return StopReason.max_turns
@@ -249,7 +249,3 @@ class _Run:
             self.tell(events.Answer(action.text))
         elif action.kind == "malformed":
             self.tell(events.Mistake(action.reason))
-
-
-def _call_of(action: CodeAction | CallAction) -> ToolCall:
-    return ToolCall(name="python", arguments={"code": action.code}) if action.kind == "code" else action.call

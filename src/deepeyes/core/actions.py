@@ -67,9 +67,7 @@ Action = Annotated[CodeAction | CallAction | AnswerAction | Malformed, Field(dis
 
 
 def code_of(action: Action | None) -> str | None:
-    """The Python that an action runs, whether it stands in tags of a dialect or is a call of the tool `python`;
-    None for any other action.
-    """
+    """The Python that an action runs, in tags of a dialect or in a call of the tool `python`; None if none."""
     match action:
         case CodeAction(code=code):
             return code
@@ -77,6 +75,11 @@ def code_of(action: Action | None) -> str | None:
             return code
         case _:
             return None
+
+
+def call_of(action: CodeAction | CallAction) -> ToolCall:
+    """The tool call that an action is: code is one of `python`."""
+    return ToolCall(name="python", arguments={"code": action.code}) if action.kind == "code" else action.call
 
 
 class RawToolCall(BaseModel):
