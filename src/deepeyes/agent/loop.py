@@ -21,11 +21,7 @@ from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.retries import with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
 from deepeyes.core.actions import Action, Malformed, ToolCall, call_of, code_of
-from deepeyes.core.errors import (
-    ContextOverflow,
-    DeepEyesError,
-    InfrastructureError,
-)
+from deepeyes.core.errors import ContextOverflow, DeepEyesError, InfrastructureError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message

@@ -67,7 +67,7 @@ Action = Annotated[CodeAction | CallAction | AnswerAction | Malformed, Field(dis
 
 
 def code_of(action: Action | None) -> str | None:
-    """The Python that an action runs, in tags of a dialect or in a call of the tool `python`; None if none."""
+    """The Python that an action runs, in tags of a dialect or in a call of the tool `python`, or None."""
     match action:
         case CodeAction(code=code):
             return code
