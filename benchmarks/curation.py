@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,19 @@ async def measure(options: argparse.Namespace, name: str, requests: int, folder:
     from deepeyes.data.run.probe import Asking, ProbeWork
     from deepeyes.data.stages.probe.difficulty import DifficultyFilter
     from deepeyes.data.stages.probe.tool_benefit import ToolBenefitSplit
+    from deepeyes.grading.grader import Grading, open_grader
 
     run = RunFolder(folder)
     source, target = run.stage(1, "read"), run.stage(2, name)
     parts = write_items(run, options.questions, tuple(options.size))
     stage = (DifficultyFilter if requests == 1 else ToolBenefitSplit)(model="scripted")
     crew = Crew(options.latency)
-    work = ProbeWork(Asking(run, crew, concurrency=options.in_flight), stage, source, target)
+    work = ProbeWork(
+        Asking(run, crew, partial(open_grader, Grading()), concurrency=options.in_flight),
+        stage,
+        source,
+        target,
+    )
     episodes = options.questions * stage.k
     start, cpu = time.perf_counter(), time.process_time()
     await work.ask(range(parts))

@@ -72,14 +72,14 @@ def measured(options: argparse.Namespace, cores: int, at_once: list[int]) -> dic
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of `n` episodes for every number of episodes at once."""
     from deepeyes.core.images import ImageStore
-    from deepeyes.grading.rules import grade
+    from deepeyes.grading.grader import Grading, open_grader
     from deepeyes.harness.setup import open_agent
     from deepeyes.world.tasks import world_tasks
 
     images = ImageStore()
     tasks = list(world_tasks([options.family], "test", options.seed, options.n, images))
     results: dict[str, Any] = {}
-    async with open_agent(options.model) as agent:
+    async with open_agent(options.model) as agent, open_grader(Grading()) as grade:
         await agent.run(tasks[:2], images=ImageStore(parent=images))
         for at_once in options.measure:
             store = ImageStore(parent=images)
@@ -91,7 +91,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
             results[str(at_once)] = {
                 "total": total,
                 "median": statistics.median(trace.seconds for trace in traces),
-                "right": sum(trace.verdict is not None and trace.verdict.score == 1 for trace in traces),
+                "right": sum(trace.is_right for trace in traces),
             }
     return results
 

@@ -25,7 +25,7 @@ from deepeyes.core.limits import parse_limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Trace
 from deepeyes.dialects.registry import get_dialect
-from deepeyes.grading.rules import grade
+from deepeyes.grading.grader import Grading, open_grader
 from deepeyes.models.registry import resolve_model
 from deepeyes.sandbox import Sandbox
 from deepeyes.tools.base import ToolSet
@@ -51,7 +51,7 @@ async def both(arguments: argparse.Namespace) -> tuple[list[Trace], list[Trace]]
     order = {task.id: place for place, task in enumerate(tasks)}
     runs: list[list[Trace]] = []
     try:
-        async with Sandbox.start() as sandbox:
+        async with Sandbox.start() as sandbox, open_grader(Grading()) as grade:
             for model in (here, there):
                 agent = Agent(
                     model,
@@ -89,8 +89,8 @@ def parity(here: Sequence[Trace], there: Sequence[Trace]) -> dict[str, Any]:
         "same_prompt_tokens": _count(pairs, lambda trace: [t.usage.prompt_tokens for t in trace.turns[:1]]),
         "logprob_gap": round(max(gaps), 6) if gaps else None,
         "differing": differing,
-        "right_in_process": sum(_right(trace) for trace in here),
-        "right_served": sum(_right(trace) for trace in there),
+        "right_in_process": sum(trace.is_right for trace in here),
+        "right_served": sum(trace.is_right for trace in there),
         "tool_calls_in_process": sum(len(trace.tool_turns) for trace in here),
         "tool_calls_served": sum(len(trace.tool_turns) for trace in there),
         "not_results": sum(not trace.stop_reason.is_result for trace in (*here, *there)),
@@ -121,10 +121,6 @@ def _same(here: Trace, there: Trace) -> bool:
 
 def _texts(trace: Trace) -> list[str]:
     return [turn.text for turn in trace.turns]
-
-
-def _right(trace: Trace) -> bool:
-    return trace.verdict is not None and trace.verdict.score >= 0.5
 
 
 def main() -> None:

@@ -29,6 +29,8 @@ _ROOMS = {
     "ToolSet": "tools.base",
     "PythonTool": "tools.python",
     "grade": "grading.rules",
+    "Grading": "grading.grader",
+    "open_grader": "grading.grader",
 }
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent.graders import RIGHT, Saying, by_rule
 from PIL import Image
 from tools.fake_sandbox import FakeSandbox
 
@@ -17,7 +18,6 @@ from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
-from deepeyes.core.verdict import Verdict
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
@@ -132,5 +132,16 @@ async def test_a_run_without_a_writer_puts_images_in_the_store_it_was_given() ->
 
 
 async def test_a_run_of_questions_without_images_needs_no_store() -> None:
-    (trace,) = await agent().run([Task(id="t", question="1 + 1?")], grade=lambda *_: Verdict(score=1))
-    assert trace.answer == "red" and trace.verdict == Verdict(score=1)
+    (trace,) = await agent().run([Task(id="t", question="1 + 1?")], grade=Saying())
+    assert trace.answer == "red" and trace.verdict == RIGHT
+
+
+async def test_an_answer_is_graded_by_what_is_expected(tmp_path: Path) -> None:
+    writer = TraceWriter(tmp_path)
+    trace = await agent().ask(PLAIN, "Which?", id="a", writer=writer, expect=("blue", "red"), grade=by_rule)
+    assert trace.verdict is not None and trace.verdict.is_right
+    assert (trace.task.answer, trace.task.answers) == ("blue", ("red",))
+    assert list(read_traces(tmp_path)) == [trace]
+    assert (await agent().ask(PLAIN, "Which?", expect="blue", grade=by_rule)).is_right is False
+    assert (await agent().ask(PLAIN, "Which?", expect="blue")).verdict is None
+    assert (await agent().ask(PLAIN, "Which?", grade=by_rule)).verdict is None

@@ -1,22 +1,24 @@
 """Many episodes: bounded, resumable, none waiting for another, each written when it ends."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent.graders import RIGHT, UNSURE, Saying, by_rule
 from PIL import Image
 from tools.fake_sandbox import FakeSandbox
 
 from deepeyes.agent.agent import Agent
 from deepeyes.agent.many import episode_seed
-from deepeyes.core.errors import InputError, ModelError, StorageError
+from deepeyes.core.errors import InfrastructureError, InputError, ModelError, StorageError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits, StopReason
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
-from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 from deepeyes.tools.python import PythonTool
@@ -40,7 +42,12 @@ async def test_all_run_and_are_written_with_their_pictures_and_verdicts(tmp_path
     told: list[str] = []
     many = tasks(store, 5)
     traces = await Agent(ScriptedModel([SHOW, ANSWER]), python()).run(
-        many, images=store, samples=2, writer=writer, grade=grade, on_done=lambda trace: told.append(trace.id)
+        many,
+        images=store,
+        samples=2,
+        writer=writer,
+        grade=by_rule,
+        on_done=lambda trace: told.append(trace.id),
     )
     assert {trace.id for trace in traces} == {f"t{n}#{s}" for n in range(5) for s in range(2)} == set(told)
     written = list(read_traces(tmp_path))
@@ -170,9 +177,153 @@ async def test_failures_of_ours_are_not_graded(store: ImageStore):
     sandbox.failures = 99
     limits = Limits(retries=0)
     (trace,) = await Agent(ScriptedModel([SHOW]), ToolSet([PythonTool(sandbox)]), limits=limits).run(
-        tasks(store, 1), images=store, grade=grade
+        tasks(store, 1), images=store, grade=by_rule
     )
     assert trace.stop_reason is StopReason.infrastructure_error and trace.verdict is None
+
+
+async def test_an_episode_is_graded_when_it_has_closed_and_before_it_is_written(
+    tmp_path: Path, store: ImageStore
+):
+    sandbox, writer = FakeSandbox(), TraceWriter(tmp_path)
+    seen: list[tuple[bool, set[str], bool]] = []
+
+    async def watching(task: Task, answer: str | None, images: ImageStore) -> Any:
+        closed = all(session.closed for session in sandbox.sessions)
+        seen.append((closed, writer.done_ids(), task.images[0] in images))
+        images.get(task.images[0])
+        return UNSURE
+
+    agent = Agent(ScriptedModel([SHOW, ANSWER]), ToolSet([PythonTool(sandbox)]))
+    (trace,) = await agent.run(tasks(store, 1), images=store, writer=writer, grade=watching)
+    assert seen == [(True, set(), True)] and len(sandbox.sessions) == 1
+    assert trace.verdict == UNSURE and list(read_traces(tmp_path)) == [trace]
+
+
+async def test_others_go_on_while_a_verdict_is_awaited(store: ImageStore):
+    grader = Saying()
+    grader.gate = asyncio.Event()
+    running = Agent(ScriptedModel([ANSWER])).run(tasks(store, 3), images=store, concurrency=3, grade=grader)
+    work = asyncio.create_task(running)
+    while len(grader.asked) < 3:
+        await asyncio.sleep(0.005)
+    grader.gate.set()
+    assert [trace.verdict for trace in await work] == [RIGHT] * 3
+
+
+async def test_an_answer_whose_judge_is_down_is_kept_and_graded_later_without_asking_again(
+    tmp_path: Path, store: ImageStore
+):
+    grader, sandbox = Saying(), FakeSandbox()
+    grader.failures = [InfrastructureError("the judge is down", "start it")]
+    many = tasks(store, 1)
+    agent = Agent(ScriptedModel([SHOW, ANSWER]), ToolSet([PythonTool(sandbox)]))
+    (failed,) = await agent.run(many, images=store, writer=TraceWriter(tmp_path), grade=grader)
+    assert failed.stop_reason is StopReason.infrastructure_error and failed.verdict is None
+    assert failed.answer == "red"
+    assert failed.notes[-1] == (
+        "the answer could not be graded: InfrastructureError: the judge is down: start it"
+    )
+    assert list(read_traces(tmp_path)) == [failed] and TraceWriter(tmp_path).done_ids() == set()
+
+    nobody = Agent(ScriptedModel([]), python())
+    (graded,) = await nobody.run(many, images=store, writer=TraceWriter(tmp_path), grade=grader)
+    assert graded.verdict == RIGHT and graded.stop_reason is StopReason.answered
+    assert graded.turns == failed.turns and graded.sampling == failed.sampling
+    assert list(read_traces(tmp_path)) == [graded]
+    assert await nobody.run(many, images=store, writer=TraceWriter(tmp_path), grade=grader) == []
+    assert grader.asked == ["red", "red"]
+
+
+async def test_an_answer_that_awaits_its_verdict_is_asked_again_where_nobody_grades(
+    tmp_path: Path, store: ImageStore
+):
+    grader = Saying()
+    grader.failures = [InfrastructureError("the judge is down", "start it")]
+    agent = Agent(ScriptedModel([ANSWER]))
+    await agent.run(tasks(store, 1), images=store, writer=TraceWriter(tmp_path), grade=grader)
+    (again,) = await agent.run(tasks(store, 1), images=store, writer=TraceWriter(tmp_path))
+    assert again.stop_reason is StopReason.answered and again.verdict is None and again.notes == ()
+
+
+@pytest.mark.parametrize("error", [ModelError("refuses the key", "set it"), ZeroDivisionError("a bug")])
+async def test_what_else_a_grader_raises_stops_the_run_and_answers_stay(
+    error: Exception, tmp_path: Path, store: ImageStore
+):
+    grader = Saying()
+    grader.failures = [error]
+    agent = Agent(ScriptedModel([ANSWER]))
+    with pytest.raises(type(error)):
+        await agent.run(tasks(store, 1), images=store, writer=TraceWriter(tmp_path), grade=grader)
+    (trace,) = read_traces(tmp_path)
+    assert trace.awaits_verdict and trace.verdict is None and trace.answer == "red"
+    (graded,) = await Agent(ScriptedModel([])).run(
+        tasks(store, 1), images=store, writer=TraceWriter(tmp_path), grade=grader
+    )
+    assert graded.verdict == RIGHT
+
+
+async def test_cancelling_while_a_verdict_is_awaited_keeps_the_answer(tmp_path: Path, store: ImageStore):
+    grader = Saying()
+    grader.gate = asyncio.Event()
+    agent = Agent(ScriptedModel([SHOW, ANSWER]), python())
+    work = asyncio.create_task(
+        agent.run(tasks(store, 5), images=store, writer=TraceWriter(tmp_path), grade=grader, concurrency=2)
+    )
+    while len(grader.asked) < 2:
+        await asyncio.sleep(0.005)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    kept = list(read_traces(tmp_path))
+    assert [(t.stop_reason, t.answer, t.verdict) for t in kept] == [(StopReason.interrupted, "red", None)] * 2
+    grader.gate.set()
+    again = await agent.run(tasks(store, 5), images=store, writer=TraceWriter(tmp_path), grade=grader)
+    assert len(again) == 5 and all(trace.verdict == RIGHT for trace in again)
+    turns = {trace.id: trace.turns for trace in again}
+    assert all(turns[trace.id] == trace.turns for trace in kept), "not asked again"
+
+
+def test_ctrl_c_while_a_verdict_is_awaited_keeps_the_answer(tmp_path: Path, store: ImageStore):
+    async def main() -> None:
+        grader = Saying()
+        grader.gate = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGINT)
+        agent = Agent(ScriptedModel([ANSWER]))
+        await agent.run(tasks(store, 1), images=store, writer=TraceWriter(tmp_path), grade=grader)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert [trace.awaits_verdict for trace in read_traces(tmp_path)] == [True]
+
+
+async def test_an_answer_given_while_the_episode_was_cancelled_is_not_lost(tmp_path: Path, store: ImageStore):
+    """Between the end of an episode and its verdict lies the closing of its tools."""
+    closing = asyncio.Event()
+
+    class Slow(FakeSandbox):
+        async def open(self, images: Any, *, seed: int) -> Any:
+            session = await super().open(images, seed=seed)
+            close = session.close
+
+            async def slowly() -> None:
+                closing.set()
+                await asyncio.sleep(0.2)
+                await close()
+
+            session.close = slowly  # type: ignore[method-assign]
+            return session
+
+    agent = Agent(ScriptedModel([SHOW, ANSWER]), ToolSet([PythonTool(Slow())]))
+    work = asyncio.create_task(
+        agent.run(tasks(store, 1), images=store, writer=TraceWriter(tmp_path), grade=Saying())
+    )
+    await closing.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    (trace,) = read_traces(tmp_path)
+    assert trace.awaits_verdict and trace.answer == "red"
 
 
 def test_seeds_depend_on_nothing_but_their_arguments():

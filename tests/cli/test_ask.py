@@ -5,12 +5,17 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+import pytest
+from agent.graders import UNSURE, Saying
 from PIL import Image
 
+from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import read_traces
+from deepeyes.grading.grader import Grading
 
 
 def test_piped_it_prints_the_answer_alone(cli, picture: Path, script: Path) -> None:
@@ -122,3 +127,85 @@ def test_on_a_terminal_it_streams_every_step(picture: Path, script: Path) -> Non
         "red",
     ):
         assert words in text
+
+
+# ---- an expected answer
+
+
+def asked(cli, picture: Path, model: str, *options: object):
+    return cli("ask", picture, "Colour?", "--model", model, "--no-tools", *options)
+
+
+def test_an_answer_as_expected_is_said_beside_it(cli, picture: Path, answers: str) -> None:
+    ran = asked(cli, picture, answers, "--expect", "blue", "--expect", "Red")
+    assert (ran.code, ran.out) == (0, "red\n")
+    assert ran.err.startswith("note: the answer is right (rule: ") and len(ran.err.splitlines()) == 1
+
+
+def test_a_wrong_answer_is_printed_and_has_an_exit_code_of_its_own(cli, picture: Path, answers: str) -> None:
+    ran = asked(cli, picture, answers, "--expect", "7")
+    assert (ran.code, ran.out) == (10, "red\n")
+    assert ran.is_one_line and "the answer is wrong (rule: " in ran.err and "--trace" in ran.err
+
+
+def test_an_answer_of_which_nobody_can_tell_has_another(
+    cli, picture: Path, answers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Grading] = []
+
+    def open_unsure(grading: Grading, **_: object):
+        opened.append(grading)
+        return nullcontext(Saying(others=UNSURE))
+
+    monkeypatch.setattr("deepeyes.cli.ask.open_grader", open_unsure)
+    ran = asked(cli, picture, answers, "--expect", "scarlet", "--judge", answers)
+    assert (ran.code, ran.out) == (11, "red\n")
+    assert ran.is_one_line and "nobody could tell whether the answer is right (rule: in other" in ran.err
+    assert opened == [Grading(judges=(answers,))]
+
+
+def test_the_verdict_is_in_the_json_object_and_in_the_trace(
+    cli, picture: Path, answers: str, tmp_path: Path
+) -> None:
+    fixed = ("--json", "--trace", tmp_path / "t")
+    said = json.loads(asked(cli, picture, answers, "--expect", "blue", "--expect", "red", *fixed).out)
+    assert said["answer"] == "red"
+    assert (said["verdict"]["outcome"], said["verdict"]["score"], said["verdict"]["by"]) == (
+        "right",
+        1.0,
+        "rule",
+    )
+    (trace,) = read_traces(tmp_path / "t")
+    assert trace.is_right and (trace.task.answer, trace.task.answers) == ("blue", ("red",))
+    assert json.loads(asked(cli, picture, answers, *fixed).out)["verdict"] is None
+    (trace,) = read_traces(tmp_path / "t")
+    assert trace.verdict is None, "the same question again takes its place"
+
+
+def test_a_judge_that_is_down_is_a_failure_of_ours_and_the_answer_is_kept(
+    cli, picture: Path, answers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grader = Saying()
+    grader.failures = [InfrastructureError("the judge is down", "start it")]
+    monkeypatch.setattr("deepeyes.cli.ask.open_grader", lambda *_, **__: nullcontext(grader))
+    ran = asked(cli, picture, answers, "--expect", "red", "--trace", tmp_path / "t")
+    assert (ran.code, ran.out) == (5, "red\n") and "the judge is down" in ran.err
+    (trace,) = read_traces(tmp_path / "t")
+    assert trace.awaits_verdict and trace.answer == "red"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--judge", "nano"), 2, "--judge has nothing to judge by"),
+        (("--expect", " "), 2, "--expect is empty"),
+        (("--expect", "red", "--judge", "nobody"), 4, "nobody"),
+        (("--expect", "red", "--judge", "nano", "--judge", "nano"), 2, "twice"),
+    ],
+)
+def test_what_cannot_be_graded_is_refused_before_a_model_is_loaded(
+    options: tuple[str, ...], code: int, words: str, cli, picture: Path, answers: str, tmp_path: Path
+) -> None:
+    ran = asked(cli, picture, answers, *options, "--trace", tmp_path / "t")
+    assert ran.code == code and ran.is_one_line and words in ran.err and not ran.out
+    assert not (tmp_path / "t" / "traces.jsonl").exists()

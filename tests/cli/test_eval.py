@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent.graders import UNSURE, Saying
 
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import read_traces
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.eval.world import WorldPlan
+from deepeyes.grading.grader import Grading
 
 SET = ("families=direct", "split=validation", "tools=false", "n=2")
 
@@ -44,6 +47,33 @@ def test_a_plan_comes_from_a_file_and_settings_go_over_it(planned, tmp_path: Pat
     plan = planned("run", "world", "--plan", "p.toml", "--set", "n=9", "--set", "sampling.top_k=5")
     expected = Sampling(temperature=0.5, top_k=5)
     assert plan == WorldPlan(families=("chart",), n=9, sampling=expected)
+
+
+def test_judges_go_into_the_plan_over_those_of_its_file(planned, answers: str, tmp_path: Path) -> None:
+    grading = Grading(judges=(answers, "nano"))
+    judges = ("--judge", answers, "--judge", "nano")
+    assert planned("world", "--n", 2, *judges).grading == grading
+    assert planned("world", "--n", 2).grading == Grading()
+    (tmp_path / "p.toml").write_text("[grading]\njudges = ['nano']\nshow_image = true\n")
+    assert planned("run", "world", "--plan", "p.toml").grading == Grading(judges=("nano",), show_image=True)
+    over = planned("run", "world", "--plan", "p.toml", *judges).grading
+    assert over == grading.model_copy(update={"show_image": True})
+
+
+@pytest.mark.parametrize(
+    "words", [("world", "--judge", "nobody"), ("run", "world", *sets("grading.judges=nobody"))]
+)
+def test_a_judge_that_no_model_can_be_is_refused(words: tuple[str, ...], cli) -> None:
+    ran = cli("eval", *words)
+    assert ran.code == 4 and ran.is_one_line and "nobody" in ran.err
+
+
+def test_what_is_unsure_is_reported_beside_the_accuracy(
+    cli, answers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepeyes.eval.run.open_grader", lambda *_, **__: nullcontext(Saying(others=UNSURE)))
+    said = json.loads(cli("eval", "run", "world", *sets(*SET, f"model={answers}"), "--json").out)
+    assert (said["n"], said["accuracy"], said["unsure"], said["accuracy_at_most"]) == (2, 0.0, 2, 1.0)
 
 
 def test_a_benchmark_by_name_gives_one_flat_object(cli, answers: str) -> None:
@@ -107,7 +137,7 @@ def test_what_cannot_be_asked_is_one_line(cli, words: list[str], code: int, said
 def test_the_world_has_an_option_for_every_setting(planned) -> None:
     words = "--family tiny,chart --split train -n 6 --seed 3 --tools off --model nano-base --dialect native"
     drawn = "--temperature 0.5 --top-p 0.9 --top-k 5 --min-p 0.1 --repetition-penalty 1.2 --stop A --stop B"
-    rest = "--limit turns=3 --search off"
+    rest = "--limit turns=3 --search off --judge nano"
     by_options = planned("world", *f"{words} {drawn} {rest}".split())
     assert by_options == WorldPlan(
         families=("tiny", "chart"),
@@ -122,6 +152,7 @@ def test_the_world_has_an_option_for_every_setting(planned) -> None:
         ),
         limits=Limits(turns=3),
         search=("off",),
+        grading=Grading(judges=("nano",)),
     )
     unset = WorldPlan.model_fields.keys() - by_options.model_dump(exclude_defaults=True).keys()
     assert not unset, "each has another value than its default"

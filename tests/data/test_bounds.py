@@ -7,10 +7,13 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent.graders import WRONG, Saying
 from data.crew import HOSTILE, SIZE, Crew, curated, drawing, recipe_values, write_rows
 from PIL import Image
 
@@ -306,17 +309,39 @@ def test_so_many_questions_may_stay_unanswered_because_of_us(
     assert waits == [2.0, 4.0] and rounds == [20, failing, failing]
 
 
-def test_only_a_full_score_is_right_and_only_results_count(tmp_path: Path) -> None:
-    store = EpisodeStore(RunFolder(tmp_path), "s", {f"s/{n}": 0 for n in range(4)})
-    for number, (score, stop) in enumerate(
-        [(1.0, "answered"), (0.99, "answered"), (1.0, "infrastructure_error")]
-    ):
-        task = Task(id=f"s/{number}", question="What?")
+def test_half_a_score_is_right_and_only_results_count(tmp_path: Path) -> None:
+    ends = [(0.5, "answered"), (0.49, "answered"), (None, "answered"), (1.0, "infrastructure_error")]
+    ends.append((0.0, "malformed"))
+    ids = [f"s/{number}#0" for number in range(6)]
+    store = EpisodeStore(RunFolder(tmp_path), "s", {f"s/{n}": 0 for n in range(6)})
+    for number, (score, stop) in enumerate(ends):
+        task = Task(id=f"s/{number}", question="What?", answer="7")
         verdict = Verdict(score=score)
-        store.write(Trace(id=f"s/{number}#0", task=task, stop_reason=StopReason(stop), verdict=verdict))
-    assert [one.right for one in store.outcomes(f"s/{number}#0" for number in range(4))] == [True, False]
-    again = EpisodeStore(RunFolder(tmp_path), "s", {f"s/{n}": 0 for n in range(4)})
-    assert again.done_ids() == {"s/0#0", "s/1#0"}
+        store.write(Trace(id=ids[number], task=task, stop_reason=StopReason(stop), verdict=verdict))
+    for one in (store, EpisodeStore(RunFolder(tmp_path), "s", {f"s/{n}": 0 for n in range(6)})):
+        assert one.done_ids() == {ids[0], ids[1], ids[2], ids[4]}
+        assert [(o.right, o.unsure, o.malformed) for o in one.outcomes(ids)] == [
+            (True, False, False),
+            (False, False, False),
+            (False, True, False),
+            (False, False, True),
+        ]
+        assert [bool(o.missed) for o in one.outcomes(ids)] == [False, True, True, True]
+
+
+def test_answers_that_await_their_verdict_are_not_done_until_they_have_it(tmp_path: Path) -> None:
+    def opened() -> EpisodeStore:
+        return EpisodeStore(RunFolder(tmp_path), "s", {"s/0": 0})
+
+    task = Task(id="s/0", question="What?", answer="7")
+    trace = Trace(id="s/0#0", task=task, stop_reason=StopReason.answered, answer="7")
+    store = opened()
+    store.write(trace.ungraded(StopReason.interrupted))
+    for one in (store, opened()):
+        assert set(one.awaiting_verdict()) == {"s/0#0"} and one.outcomes(["s/0#0"]) == []
+    store.write(trace.graded(Verdict(score=1.0)))
+    for one in (store, opened()):
+        assert not one.awaiting_verdict() and one.done_ids() == {"s/0#0"}
 
 
 def test_the_cache_forgets_the_least_recently_used() -> None:
@@ -392,7 +417,7 @@ def test_a_run_is_graded_and_paced_as_it_is_told(tmp_path: Path) -> None:
         tmp_path / "run",
         crew,
         execution=Execution(concurrency=3),
-        grade=lambda task, answer: Verdict(score=0.0),
+        open_grader=partial(nullcontext, Saying(others=WRONG)),
     )
     by_name = {count.name: count for count in wrong}
     assert by_name["verify"].rejected == {"wrong_answer": 6}

@@ -36,6 +36,17 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def as_then(item: Item) -> Item:
+    """The item without what the old code did not note: what was answered in the place of what was right."""
+    rates = {name: rate.model_copy(update={"missed": ""}) for name in RATES if (rate := getattr(item, name))}
+    trials = tuple(trial.model_copy(update={"missed": ""}) for trial in item.trials)
+    return item.model_copy(update={**rates, "trials": trials})
+
+
+TRIES = {"tries", "malformed tries"}
+RATES = ("without_tools", "with_tools")
+
+
 def old_items(folder: Path) -> list[Item]:
     return [Item.model_validate_json(line) for line in (folder / "final.jsonl").read_bytes().splitlines()]
 
@@ -43,11 +54,12 @@ def old_items(folder: Path) -> list[Item]:
 def test_a_run_that_the_old_code_began_goes_on_to_what_the_old_code_came_to(old: Path) -> None:
     crew = Crew()
     counts = curated(CurationRecipe.load(old / "recipe.toml"), old / "run", crew)
-    assert RunFolder(old / "run").final() == old_items(old)
+    assert list(map(as_then, RunFolder(old / "run").final())) == old_items(old)
     then = json.loads((old / "funnel.json").read_text())["stages"]
     for count, before in zip(counts, map(StageCount.model_validate, then), strict=True):
         assert count.model_copy(update={"notes": {}}) == before.model_copy(update={"notes": {}})
-        assert list(count.notes.values()) == list(before.notes.values())
+        noted = [number for note, number in count.notes.items() if note not in TRIES]
+        assert noted == list(before.notes.values())
     assert "pupil" not in crew.models, "what it said counts as it stands"
     written = "".join(path.read_text() for path in (old / "run/stages/12-split").iterdir())
     for name in ("lane", "given", "aided", "shelf", "looks", "licence", "faults"):
@@ -70,7 +82,7 @@ def test_an_old_run_that_was_killed_while_reading_knows_its_files_again(old: Pat
     (stages[0] / "part-00001.jsonl").unlink()
     recipe = CurationRecipe.load(old / "recipe.toml")
     curated(recipe, old / "run")
-    assert RunFolder(old / "run").final() == old_items(old)
+    assert list(map(as_then, RunFolder(old / "run").final())) == old_items(old)
     (stages[0] / "done.json").unlink()
     (old / "source/rows.jsonl").write_text("{}")
     with pytest.raises(ConfigError, match="files of rows changed since the run began: choose another --out"):
@@ -101,6 +113,8 @@ ITEM = {
     "given": [1],
     "looks": ["0f"],
 }
+LATER = {"unsure": 0, "malformed": 0, "missed": ""}
+"""What is counted since, in counts of before."""
 COUNT = {"name": "mix", "into": 3, "passed": 0, "kept": 3, "rejected": {}, "sources": {"s": 3}, "parts": 1}
 INDEX = {
     "name": "b",
@@ -122,8 +136,8 @@ INDEX = {
             {
                 "route": "cold_start",
                 "license": "MIT",
-                "without_tools": {"model": "m", "right": 1, "asked": 8, "called": 0},
-                "with_tools": {"model": "m", "right": 2, "asked": 8, "called": 3},
+                "without_tools": {"model": "m", "right": 1, "asked": 8, "called": 0, **LATER},
+                "with_tools": {"model": "m", "right": 2, "asked": 8, "called": 3, **LATER},
                 "masked_turns": (1,),
                 "fingerprints": ("0f",),
             },

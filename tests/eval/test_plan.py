@@ -17,6 +17,7 @@ from deepeyes.core.trace import Trace, read_traces
 from deepeyes.eval.registry import BENCHMARKS, benchmark_named
 from deepeyes.eval.run import PLAN_FILE, run_plan
 from deepeyes.eval.world import WorldPlan
+from deepeyes.grading.grader import Grading
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 
@@ -139,7 +140,7 @@ def test_the_agent_is_opened_with_all_that_the_plan_says(monkeypatch: pytest.Mon
     )
     plan = SumsPlan.model_validate(CHANGED)
     plan.open(print)
-    wanted = {key: value for key, value in CHANGED.items() if key not in ("seed", "most")}
+    wanted = {key: value for key, value in CHANGED.items() if key not in ("seed", "grading", "most")}
     assert opened == [{**wanted, "sampling": plan.sampling, "tell": print}]
     assert plan.sampling == Sampling(temperature=0.1, seed=1)
 
@@ -174,6 +175,7 @@ CHANGED: dict[str, Any] = {
     "search": ("world",),
     "limits": Limits(turns=8),
     "sampling": Sampling(temperature=0.1),
+    "grading": Grading(judges=("openai:m@http://h/v1",)),
     "most": 99,
 }
 

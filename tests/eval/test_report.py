@@ -7,7 +7,8 @@ from PIL import Image
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace
-from deepeyes.eval.report import is_right, report
+from deepeyes.core.verdict import Verdict
+from deepeyes.eval.report import report
 
 OURS = (StopReason.infrastructure_error, StopReason.interrupted, StopReason.error)
 BOX = (120, 80, 160, 110)
@@ -57,7 +58,23 @@ def test_one_family_alone_has_no_numbers_of_its_own() -> None:
 
 def test_half_a_score_is_right() -> None:
     scores = (1.0, 0.5, 0.49, 0.0, None)
-    assert [is_right(episode(0, score)) for score in scores] == [True, True, False, False, False]
+    assert [episode(0, score).is_right for score in scores] == [True, True, False, False, False]
+
+
+def test_what_nobody_can_tell_is_counted_apart_and_is_not_right() -> None:
+    unsure = episode(0).graded(Verdict(score=None))
+    traces = [
+        episode(1, 1.0),
+        episode(2, 0.0),
+        *[unsure.model_copy(update={"id": f"u{n}"}) for n in range(2)],
+    ]
+    traces.append(episode(3, None, stop=StopReason.max_turns))
+    numbers = report(traces, ImageStore())
+    assert (numbers["n"], numbers["unsure"]) == (5, 2)
+    assert (numbers["accuracy"], numbers["accuracy_at_most"]) == (0.2, 0.6)
+    none = report([episode(1, 1.0), episode(2, 0.0)], ImageStore())
+    assert (none["unsure"], none["accuracy"], none["accuracy_at_most"]) == (0, 0.5, 0.5)
+    assert report([], ImageStore())["accuracy_at_most"] is None
 
 
 def test_crops_that_hold_what_is_asked_about_are_hits() -> None:

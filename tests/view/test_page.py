@@ -17,6 +17,7 @@ from deepeyes.core.results import Observation, Page, SeenHit
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, Turn, read_traces
+from deepeyes.core.verdict import Verdict
 from deepeyes.dialects.deepeyes_v2_parse import parse
 from deepeyes.grading.rules import grade
 from deepeyes.models.base import Completion
@@ -156,6 +157,20 @@ def test_counts_verdicts_and_filters(folder: Path) -> None:
     assert articles == ["episode wrong tools", "episode right direct", "episode failed direct"]
     for words in ("My run", "1 of 2", "Used tools", "infrastructure_error", "wall clock", "deepeyes_v2"):
         assert words in html
+
+
+def test_what_is_unsure_is_counted_and_filtered_by_itself(folder: Path) -> None:
+    writer = TraceWriter(folder)
+    right = next(trace for trace in read_traces(folder) if trace.is_right)
+    unsure = Verdict(score=None, reason="in other words", by="judge")
+    writer.write(right.model_copy(update={"id": "four", "verdict": unsure}))
+    html = write_page(folder).read_text()
+    articles = [attributes["class"] for tag, attributes in Tags(html).found if tag == "article"]
+    assert articles[-1] == "episode unsure direct"
+    buttons = [attributes.get("data-filter") for tag, attributes in Tags(html).found if tag == "button"]
+    assert "unsure" in buttons and 'body[data-filter="unsure"] .episode:not(.unsure)' in html
+    assert "1 of 3" in html and "33%" in html and "not counted as right; with them 67%" in html
+    assert '<span class="label">judge</span> in other words' in html and ">unsure</span>" in html
 
 
 @pytest.mark.parametrize(

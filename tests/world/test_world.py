@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.images import ImageStore
 from deepeyes.grading.rules import grade
 from deepeyes.world import backgrounds, phrases
@@ -107,6 +108,18 @@ def test_tasks_hold_the_picture_and_the_truth() -> None:
     assert example.target is not None and task.truth["box"] == [round(side, 1) for side in example.target.box]
     assert grade(task, task.answer).score == 1
     assert grade(task, "no such thing").score == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tasks_say_in_which_form_their_answer_is(family: str) -> None:
+    """Whoever made the question knows all that is right, and whether it is a number or what a sign says."""
+    for example in make_examples(family, "test", 0, 12):
+        form = to_task(example, ImageStore(None)).answer_form
+        signs = example.kind in ("says", "text", "relation", "colour", "attribute")
+        number = not signs and re.fullmatch(r"-?\d+(\.\d+)?", example.answer)
+        assert form == AnswerForm(kind=AnswerKind.number if number else AnswerKind.text, closed=True)
+        if family in ("chart", "table", "geometry", "integration") or example.kind == "count":
+            assert form.kind is AnswerKind.number
 
 
 def test_every_family_gets_an_equal_share_of_the_tasks() -> None:

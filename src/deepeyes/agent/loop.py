@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 
 from deepeyes.agent import events
 from deepeyes.agent.events import Event, OnEvent
 from deepeyes.agent.parts import AgentParts
-from deepeyes.agent.retries import to_the_end, with_retries
+from deepeyes.agent.retries import with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
 from deepeyes.core.actions import Action, CallAction, CodeAction, Malformed, ToolCall
 from deepeyes.core.errors import (
@@ -38,7 +37,9 @@ from deepeyes.models.base import Completion, Conversation
 from deepeyes.tools.base import Episode, ToolSet
 
 Keep = Callable[[Trace], None]
-"""Called once with the finished trace, however the episode ended, before anything is raised."""
+"""Called once with the finished trace, however the episode ended, before anything is raised. It must not
+block: whoever writes the trace does so once the episode has closed.
+"""
 
 _TOOL_GRACE = 30.0
 """Seconds a tool may take beyond twice its own limit (waiting for a slot) before it counts as stuck."""
@@ -100,7 +101,7 @@ async def run_episode(
         )
         run.tell(events.Ended(stop, record.answer))
         if keep is not None:
-            await to_the_end(partial(keep, trace))
+            keep(trace)
         if failure is not None:
             raise failure
         return trace

@@ -2,7 +2,7 @@
 
 What always holds: bad input is refused before a model is loaded; with `--trace` what happened is kept
 however it ended, and only the same asked again takes its place; stdout carries the answer (or one JSON
-object) and nothing else when it is not a terminal.
+object) and nothing else when it is not a terminal; with `--expect` the exit code says whether it was right.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ import typer
 from rich.console import Console
 
 from deepeyes.agent.events import OnEvent
+from deepeyes.cli.judging import Judge, grading_of
 from deepeyes.cli.live import LiveEpisode
-from deepeyes.cli.outcome import complain, summary
+from deepeyes.cli.outcome import complain, describe, summary
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
+from deepeyes.core.errors import InputError
 from deepeyes.core.images import image_ref, load_image
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.task import check_question
 from deepeyes.core.trace import Trace, TraceWriter
+from deepeyes.grading.grader import open_grader
 from deepeyes.harness.search import HELP
 from deepeyes.harness.setup import open_agent
 from deepeyes.view.visible import visible
@@ -52,8 +55,17 @@ def ask(
     limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget: turns=3. Repeatable."),
     dialect: str = typer.Option("", help="deepeyes_v2 or native; the model's own by default."),
     search: list[str] = typer.Option([], metavar="WHAT", help=HELP),
+    expect: list[str] = typer.Option(
+        [], metavar="TEXT", help="The right answer: say whether the model gives it. Repeat for others."
+    ),
+    judge: Judge = [],
 ) -> None:
     """Ask a question about an image."""
+    if judge and not expect:
+        raise InputError("--judge has nothing to judge by", "give the right answer with --expect")
+    if not all(map(str.strip, expect)):
+        raise InputError("--expect is empty", "give the right answer")
+    grading = grading_of(judge)
     limits = parse_limits(limit)
     sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     writer = TraceWriter(trace) if trace is not None else None
@@ -71,8 +83,10 @@ def ask(
         opening = open_agent(
             model, tools=tools, dialect=dialect, search=search, limits=limits, sampling=sampling, tell=note
         )
-        async with opening as agent:
-            return await agent.ask(loaded, question, id=name, writer=writer, on_event=listener)
+        async with opening as agent, open_grader(grading, tell=note) as grade:
+            return await agent.ask(
+                loaded, question, id=name, writer=writer, expect=expect, grade=grade, on_event=listener
+            )
 
     with screen as listener:
         done = run(episode(), f"what happened so far is in {trace}" if trace else "")
@@ -81,3 +95,5 @@ def ask(
     elif done.answer is not None and not live:
         print(visible(done.answer))
     complain(done)
+    if done.verdict is not None:
+        note(f"{visible(describe(done.verdict))}")

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from deepeyes.cli.inspecting import inspect_file
-from deepeyes.cli.running import note, run
+from deepeyes.cli.running import note, run, warn
 from deepeyes.harness.setup import open_agent
+from deepeyes.view.visible import visible
 
 app = typer.Typer(add_completion=False, help="Curate data: from raw questions to traces and prompts.")
 
@@ -35,7 +36,9 @@ def curate(
     from deepeyes.data.curate import Execution
     from deepeyes.data.curate import curate as run_curation
     from deepeyes.data.recipe import CurationRecipe
+    from deepeyes.data.run.folder import RunFolder
     from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE, funnel_table
+    from deepeyes.data.run.oddities import oddities
     from deepeyes.data.run.runners import runner_named
 
     if not recipe.exists():
@@ -59,6 +62,8 @@ def curate(
         print((out / FUNNEL_FILE).read_text("utf-8"), end="")
     else:
         Console().print(funnel_table(counts))
+    for text in oddities(RunFolder(out), counts, plan.funnel):
+        warn(visible(text))
     if not counts[-1].sources:
         raise InputError("nothing was kept", f"see why in {out / REJECTS_FILE}")
 
@@ -70,8 +75,10 @@ def funnel(
     plot: Path | None = typer.Option(None, help="Also draw it into this image file (.png, .svg or .pdf)."),
 ) -> None:
     """How many went into each stage, how many came out, and why the others did not."""
-    from deepeyes.data.run.folder import RunFolder
+    from deepeyes.data.recipe import CurationRecipe
+    from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
     from deepeyes.data.run.funnel import counts_of, funnel_table, plot_funnel
+    from deepeyes.data.run.oddities import oddities
 
     counts = counts_of(RunFolder(folder))
     if plot is not None:
@@ -80,6 +87,8 @@ def funnel(
         print(json.dumps([count.model_dump(mode="json") for count in counts]))
     else:
         Console().print(funnel_table(counts))
+    for text in oddities(RunFolder(folder), counts, CurationRecipe.load(folder / RECIPE_FILE).funnel):
+        warn(visible(text))
 
 
 @app.command()

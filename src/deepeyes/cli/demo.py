@@ -15,7 +15,7 @@ from rich.markup import escape
 from deepeyes.cli.running import note, run
 from deepeyes.core.errors import DeepEyesError
 from deepeyes.core.trace import Trace
-from deepeyes.eval.report import is_right
+from deepeyes.core.verdict import Outcome
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan
 from deepeyes.view.page import write_page
@@ -25,6 +25,11 @@ app = typer.Typer(add_completion=False)
 
 FAMILIES = ("tiny", "direct")
 _NEEDED = 7 / 8
+_MARKS = {
+    Outcome.right: "[green]right[/]",
+    Outcome.wrong: "[red]wrong[/]",
+    Outcome.unsure: "[yellow]unsure[/]",
+}
 
 
 class TooFewRight(DeepEyesError):
@@ -46,11 +51,11 @@ def demo(
     plan = WorldPlan(families=FAMILIES, split=split, seed=seed, n=n, model=model).checked()
     console.print(f"Loading [bold]{escape(model)}[/] and the sandbox ...")
     traces = run(_ask(plan, out, console), f"finished episodes are in {out}")
-    right = sum(is_right(trace) for trace in traces)
+    right = sum(trace.is_right for trace in traces)
     for family in FAMILIES:
         its = [trace for trace in traces if trace.task.family == family]
         used = sum(bool(trace.tool_turns) for trace in its)
-        good = sum(is_right(trace) for trace in its)
+        good = sum(trace.is_right for trace in its)
         console.print(f"  {family}: {good} of {len(its)} right, {used} with a look through code")
     page = write_page(out, title="Demo: held-out questions")
     console.print(f"[bold]{right} of {len(traces)} right.[/] Every step of it: {escape(str(page))}")
@@ -71,13 +76,10 @@ async def _ask(plan: WorldPlan, out: Path, console: Console) -> list[Trace]:
 
 
 def _line(trace: Trace) -> str:
-    """Right or wrong, question, answer, what it should have been, tools used."""
-    if trace.verdict is None:
-        mark = "[yellow]not scored[/]"
-    else:
-        mark = "[green]right[/]" if is_right(trace) else "[red]wrong[/]"
+    """Right, wrong or unsure, question, answer, what it should have been, tools used."""
+    mark = _MARKS[trace.verdict.outcome] if trace.verdict is not None else "[yellow]not scored[/]"
     answer = "(none)" if trace.answer is None else visible_line(trace.answer, 24)
-    should = "" if is_right(trace) else f" (it is {trace.task.answer})"
+    should = "" if trace.is_right else f" (it is {trace.task.answer})"
     looks = len(trace.tool_turns)
     how = f"looked {looks}x with code" if looks else "at once"
     question = escape(visible_line(trace.task.question, 52))

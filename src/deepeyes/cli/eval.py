@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepeyes.cli.judging import Judge, grading_of
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
 from deepeyes.core.errors import InputError
@@ -22,7 +23,7 @@ from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.eval.registry import BENCHMARKS, benchmark_named
-from deepeyes.eval.report import is_right, report
+from deepeyes.eval.report import report
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan, named
 from deepeyes.harness.search import HELP
@@ -51,6 +52,7 @@ def world(
     limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget. Repeatable."),
     dialect: str = typer.Option("", help="The model's own by default."),
     search: list[str] = typer.Option([], metavar="WHAT", help=HELP),
+    judge: Judge = [],
 ) -> None:
     """Accuracy with its interval, tool-call rate, crop-hit rate, stop reasons, seconds per episode."""
     if tools not in ("on", "off"):
@@ -68,6 +70,7 @@ def world(
         sampling=sampling,
         limits=parse_limits(limit),
         search=tuple(search) or _searched(families if tools == "on" else ()),
+        grading=grading_of(judge),
     ).checked()
     about = {"model": model, "families": family, "split": split, "seed": seed, "tools": tools}
     _measure(plan, trace, concurrency, about, as_json)
@@ -81,9 +84,12 @@ def run_benchmark(
     as_json: bool = typer.Option(False, "--json", help="Print one flat JSON object."),
     trace: Path | None = typer.Option(None, help="Keep the traces here; started again, the run goes on."),
     concurrency: int = typer.Option(16, min=1, help="Episodes in flight."),
+    judge: Judge = [],
 ) -> None:
     """Any benchmark by its name, with all its settings: model, tools, search, sampling, n, and its own."""
     settings = benchmark_named(benchmark).load(plan, override).checked()
+    settings.grading.check_models()
+    settings = settings.model_copy(update={"grading": grading_of(judge, settings.grading)})
     about = {"benchmark": benchmark, "model": settings.model, "tools": "on" if settings.tools else "off"}
     _measure(settings, trace, concurrency, about, as_json)
 
@@ -138,15 +144,17 @@ def _measure(
 
 async def _ask_all(plan: EvalPlan, folder: Path, concurrency: int) -> list[Trace]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    right = asked = 0
+    right = unsure = asked = 0
     async with plan.open(note) as agent:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("asking", total=plan.n)
 
             def step(trace: Trace) -> None:
-                nonlocal right, asked
-                asked, right = asked + trace.stop_reason.is_result, right + is_right(trace)
-                progress.update(bar, advance=1, description=f"{right} of {asked} right")
+                nonlocal right, unsure, asked
+                asked, right = asked + trace.stop_reason.is_result, right + trace.is_right
+                unsure += trace.is_unsure
+                known = f"{right} of {asked} right"
+                progress.update(bar, advance=1, description=f"{known}, {unsure} unsure" if unsure else known)
 
             return await run_plan(plan, agent, folder, concurrency=concurrency, on_done=step)
 

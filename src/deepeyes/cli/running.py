@@ -26,3 +26,8 @@ def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
 def note(text: str) -> None:
     """Something that the user should know, apart from the answer."""
     print(f"note: {text}", file=sys.stderr)
+
+
+def warn(text: str) -> None:
+    """Something that the user should look at before the results are used."""
+    print(f"warning: {text}", file=sys.stderr)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import InputError
@@ -44,6 +44,18 @@ class Task(BaseModel):
     """
     source: str = ""
     meta: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    @model_serializer(mode="wrap")
+    def _compact(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A form says only what was declared, and is left out where that is nothing."""
+        values: dict[str, Any] = whole(self)
+        form = values.get("answer_form")
+        if isinstance(form, dict):
+            declared = self.answer_form.model_dump(mode="json", exclude_defaults=True)
+            values = {key: value for key, value in values.items() if key != "answer_form"}
+            if declared:
+                values["answer_form"] = declared
+        return values
 
     @property
     def truth_box(self) -> tuple[float, float, float, float] | None:

@@ -15,9 +15,9 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -185,6 +185,31 @@ class Trace(BaseModel):
     def graded(self, verdict: Verdict) -> Trace:
         return self.model_copy(update={"verdict": verdict})
 
+    def ungraded(self, stop: StopReason, *notes: str) -> Trace:
+        """A result whose verdict is missing, for the reason `stop`, which is ours or the user's: it does not
+        count, and where it has an answer it can be graded later without asking again.
+        """
+        new = tuple(note for note in notes if note not in self.notes)
+        return self.model_copy(update={"verdict": None, "stop_reason": stop, "notes": (*self.notes, *new)})
+
+    @property
+    def is_right(self) -> bool:
+        return self.verdict is not None and self.verdict.is_right
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether there is a verdict and it is that nobody can tell."""
+        return self.verdict is not None and self.verdict.is_unsure
+
+    @property
+    def awaits_verdict(self) -> bool:
+        """Whether the model had answered and only the verdict is missing."""
+        return self.answer is not None and not self.stop_reason.is_result
+
+    def as_answered(self) -> Trace:
+        """A trace that awaits its verdict as it was before: an answer, ready to be graded."""
+        return self.model_copy(update={"stop_reason": StopReason.answered})
+
 
 def _images(messages: Iterable[Message]) -> Iterator[ImagePart]:
     return (part for message in messages for part in message.images)
@@ -208,6 +233,10 @@ class EpisodeWriter(Protocol):
 
     def done_ids(self) -> set[str]:
         """Ids of episodes that need not run again: those that ended with a result of the model."""
+        ...
+
+    def awaiting_verdict(self) -> Mapping[str, Trace]:
+        """By id, the episodes that need a verdict and nothing else (see `Trace.awaits_verdict`)."""
         ...
 
 
@@ -250,7 +279,13 @@ class TraceWriter:
 
     def done_ids(self) -> set[str]:
         """See `EpisodeWriter`."""
-        return {key for key, reason, _ in _index(self.path) if StopReason(reason).is_result}
+        return {line.id for line in _index(self.path) if line.is_result}
+
+    def awaiting_verdict(self) -> Mapping[str, Trace]:
+        """See `EpisodeWriter`."""
+        last = {line.id: line for line in _index(self.path)}
+        waiting = [line.offset for line in last.values() if line.answered and not line.is_result]
+        return {trace.id: trace for trace in _read_at(self.path, waiting)} if waiting else {}
 
 
 def read_traces(folder: str | os.PathLike[str]) -> Iterator[Trace]:
@@ -262,11 +297,13 @@ def read_traces(folder: str | os.PathLike[str]) -> Iterator[Trace]:
     path = path / TRACES_FILE if path.is_dir() or not path.suffix else path
     if not path.exists():
         raise InputError(f"there are no traces at {path}", "give the folder that --trace wrote")
-    offsets: dict[str, int] = {}
-    for key, _, offset in _index(path):
-        offsets[key] = offset
+    offsets = {line.id: line.offset for line in _index(path)}
+    yield from _read_at(path, offsets.values())
+
+
+def _read_at(path: Path, offsets: Iterable[int]) -> Iterator[Trace]:
     with boundary(InputError, f"reading {path}", "check that you may read it"), path.open("rb") as file:
-        for offset in offsets.values():
+        for offset in offsets:
             file.seek(offset)
             yield _parse(file.readline(), path)
 
@@ -283,8 +320,22 @@ def _parse(line: bytes, path: Path) -> Trace:
         ) from error
 
 
-def _index(path: Path) -> Iterator[tuple[str, str, int]]:
-    """(id, stop_reason, byte offset) of every whole line."""
+class _Line(NamedTuple):
+    """What is known of a whole line without reading all of it."""
+
+    id: str
+    stop_reason: str
+    answered: bool
+    offset: int
+    """In bytes."""
+
+    @property
+    def is_result(self) -> bool:
+        return StopReason(self.stop_reason).is_result
+
+
+def _index(path: Path) -> Iterator[_Line]:
+    """Every whole line."""
     if not path.exists():
         return
     with boundary(InputError, f"reading {path}", "check that you may read it"), path.open("rb") as file:
@@ -297,7 +348,8 @@ def _index(path: Path) -> Iterator[tuple[str, str, int]]:
                 raise InputError(
                     f"{path} was written by a newer deepeyes", "upgrade this one: pip install -U deepeyes"
                 )
-            yield str(record.get("id")), str(record.get("stop_reason")), offset
+            answered = record.get("answer") is not None
+            yield _Line(str(record.get("id")), str(record.get("stop_reason")), answered, offset)
             offset += len(line)
 
 

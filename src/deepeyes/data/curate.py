@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from deepeyes.agent.agent import Grade
 from deepeyes.core.files import write_atomic, write_lines
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item
@@ -24,13 +24,14 @@ from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.claim import claimed
 from deepeyes.data.run.folder import RunFolder, StageCount, StageFolder
 from deepeyes.data.run.funnel import FUNNEL_FILE, REJECTS_FILE
-from deepeyes.data.run.probe import Asking, AskingWork, OpenAgent, ProbeWork, RetryRounds
+from deepeyes.data.run.oddities import tries_of
+from deepeyes.data.run.probe import Asking, AskingWork, OpenAgent, OpenGrader, ProbeWork, RetryRounds
 from deepeyes.data.run.read import read_sources
 from deepeyes.data.run.runners import Runner, StageWork, ThisProcess
 from deepeyes.data.run.teach import TeachWork
 from deepeyes.data.stages.stage import Stage, apply, concerns
 from deepeyes.data.stages.teach.teachers import WORLD_CHECKS
-from deepeyes.grading.rules import grade as grade_by_rule
+from deepeyes.grading.grader import open_grader as grader_of
 
 _ASKING: Mapping[str, Callable[[Asking, Any, StageFolder, StageFolder], AskingWork]] = {
     "model": ProbeWork,
@@ -67,10 +68,12 @@ async def curate(
     open_agent: OpenAgent,
     *,
     execution: Execution | None = None,
-    grade: Grade = grade_by_rule,
+    open_grader: OpenGrader | None = None,
     progress: Progress = _silent,
 ) -> list[StageCount]:
     """Run the stages that `out` does not hold yet; returns the counts of all.
+
+    `open_grader` opens a grader of your own in the place of the one that `recipe.grading` describes.
 
     Raises `StorageError` for a folder in which another process is at work, `ConfigError` for one whose models
     were asked under other settings and for families in `mix` that no row is of, `InputError` for a source
@@ -83,9 +86,9 @@ async def curate(
         asking = Asking(
             run,
             open_agent,
+            open_grader or partial(grader_of, recipe.grading, cache=run.judged),
             concurrency=execution.concurrency,
             retry=execution.retry,
-            grade=grade,
             checks=WORLD_CHECKS,
             tolerate=recipe.verify.tolerate,
         )
@@ -136,6 +139,8 @@ class _Curation:
             parts = before.parts
             if missing := [part for part in range(parts) if not target.has(part)]:
                 await self._parts(stage, source, target, missing)
+        if stage.mode in _ASKING:
+            notes = {**notes, **tries_of(stage, target, parts)}
         return _accounted(target.finish(passed, parts, notes), before)
 
     def _whole(self, stage: Stage, source: StageFolder, target: StageFolder) -> int:
@@ -208,6 +213,7 @@ def _funnel(recipe: CurationRecipe, counts: Sequence[StageCount]) -> str:
         "solved_at": recipe.tool_benefit.solved_at,
         "models": [recipe.difficulty.model, recipe.tool_benefit.model],
         "teachers": {name: teacher.model for name, teacher in recipe.synthesize.teachers.items()},
+        "judges": list(recipe.grading.judges),
     }
     stages = [count.model_dump(mode="json") for count in counts]
     return json.dumps({"recipe": recipe.digest(), "settings": settings, "stages": stages}, indent=1) + "\n"

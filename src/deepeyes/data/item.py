@@ -46,15 +46,23 @@ class Rejection(BaseModel):
 
 
 class PassRate(BaseModel):
-    """How often a model was right; `asked` counts only tries that say something about the model."""
+    """How often a model was right; `asked` counts only tries that say something about the model. A try that
+    is neither right nor unsure was wrong.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     model: str
     right: int
     asked: int
+    unsure: int = 0
+    """Tries with an answer of which nobody could tell whether it is right. They are not among the right."""
+    malformed: int = 0
+    """Tries that ended because the model did not write as its dialect asks it to."""
     called: int = 0
     """Tries in which it called a tool."""
+    missed: Text = ""
+    """What was answered and expected in the first try that was not right."""
 
 
 class TraceRef(BaseModel):
@@ -80,6 +88,8 @@ class Trial(BaseModel):
     teacher: str
     ref: TraceRef
     failed_checks: tuple[str, ...] = ()
+    missed: Text = ""
+    """What was answered and expected, where the answer is not right."""
     masked_turns: tuple[int, ...] = ()
     """Turns that a learner sees but is not to imitate, such as looks that are off on purpose: their loss is
     masked.

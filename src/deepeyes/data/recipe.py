@@ -2,7 +2,7 @@
 
 How fast it goes (episodes in flight, processes, machines) is not in it, so a run may go on with another
 pace. What always holds: `checked` and `check_models` find what can be found before anything is read or
-asked; every setting but `title` and `export` belongs to one stage.
+asked; every setting but `title`, `grading`, `funnel` and `export` belongs to one stage.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from deepeyes.data.stages.stage import Stage
 from deepeyes.data.stages.teach.synthesize import WORLD, WRITTEN, Synthesis
 from deepeyes.data.stages.teach.verify import Verification
 from deepeyes.dialects.registry import dialect_named
+from deepeyes.grading.grader import Grading
 from deepeyes.harness.search import check_search
 from deepeyes.models.registry import check_model
 from deepeyes.tools.registry import TOOLS
@@ -68,6 +69,17 @@ class ExportOptions(Config):
         return names
 
 
+class FunnelWarnings(Config):
+    """From where on a run's funnel is told to be odd. Changes nothing in what comes out."""
+
+    loss: float = Field(default=0.25, ge=0, le=1)
+    """Share of a stage's items that may be lost to one reason, where the stage does not choose on purpose."""
+    malformed: float = Field(default=0.2, ge=0, le=1)
+    """Share of a stage's tries that may end because the model does not speak its dialect."""
+    unsure: float = Field(default=0.2, ge=0, le=1)
+    """Share of a stage's tries of which the grader may not know whether they are right."""
+
+
 class CurationRecipe(Config):
     """One TOML file. Its stages run in the order of their fields here; those that ask a model are left out
     where none is named.
@@ -77,6 +89,9 @@ class CurationRecipe(Config):
     sources: dict[str, Source] = Field(min_length=1)
     batch: int = Field(default=256, ge=1)
     """Items a part: what is lost when the run is killed in a stage that asks no model."""
+    grading: Grading = Grading()
+    """Who says what is right, in every stage that asks."""
+    funnel: FunnelWarnings = FunnelWarnings()
     normalise: Normalisation = Normalisation()
     verifiable: VerifiabilityFilter = VerifiabilityFilter()
     difficulty: DifficultyFilter = DifficultyFilter()
@@ -102,8 +117,17 @@ class CurationRecipe(Config):
         pairs = zip(self.stages, before.stages, strict=True)
         others = [now.name for now, then in pairs if now.model_dump_json() != then.model_dump_json()]
         if self.verify.tolerate != before.verify.tolerate:  # it also decides who is taught again
-            others = sorted({*others, self.synthesize.name}, key=[s.name for s in self.stages].index)
+            others.append(self.synthesize.name)
+        if self.graded_otherwise(before):
+            others += [stage.name for stage in self.stages if stage.mode in ("model", "teacher")]
+        others = sorted(set(others), key=[stage.name for stage in self.stages].index)
         return others if same_rows else ["read", *others]
+
+    def graded_otherwise(self, before: CurationRecipe) -> bool:
+        """Whether answers in a run of `before` may have another verdict by this recipe."""
+        unimportant = {"cache", "seconds"}
+        now, then = (recipe.grading.model_dump(exclude=unimportant) for recipe in (self, before))
+        return now != then
 
     def asked_otherwise(self, before: CurationRecipe) -> list[str]:
         """The episode stores of a run of `before` whose episodes may not count for this recipe: its questions
@@ -112,6 +136,10 @@ class CurationRecipe(Config):
         now, then = self._asking(), before._asking()
         other_questions = {"read", "normalise"} & set(self.changed(before))
         return [store for store in then if other_questions or now.get(store) != then[store]]
+
+    def episode_stores(self) -> list[str]:
+        """Where a run keeps the episodes whose verdicts are this recipe's."""
+        return list(self._asking())
 
     def _asking(self) -> dict[str, object]:
         """Episode store to all that decides what is said in its episodes, the questions apart."""
@@ -124,6 +152,7 @@ class CurationRecipe(Config):
 
     def check_models(self) -> None:
         """Raises `ModelError` or `ConfigError` for names of models and searches that nothing can have."""
+        self.grading.check_models()
         teachers = list(self.synthesize.teachers.values())
         models = [self.difficulty.model, self.tool_benefit.model, *(teacher.model for teacher in teachers)]
         for model in models:

@@ -20,6 +20,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
+from deepeyes.grading.grader import Grading
 from deepeyes.harness.setup import Tell, open_agent
 
 
@@ -39,6 +40,8 @@ class EvalPlan(Config, ABC):
     """What the model may search, as in `deepeyes ask --search`."""
     limits: Limits = Limits()
     sampling: Sampling = Sampling()
+    grading: Grading = Grading()
+    """Who says what is right."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,7 @@
 """Numbers about graded episodes.
 
-What always holds: an episode that failed because of us is counted and shown, never scored.
+What always holds: an episode that failed because of us is counted and shown, never scored; one of which
+nobody can tell whether it is right is counted apart.
 """
 
 from __future__ import annotations
@@ -18,20 +19,24 @@ from deepeyes.core.trace import Trace
 def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """One flat object of numbers about graded episodes.
 
-    `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results; `tool_call_rate` is
-    the share of them with at least one tool call; `crop_hit_rate` is the share, of those that called a tool
-    and whose truth box is known, in which one of the returned images contains that box. A returned image
+    `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results, and of the `unsure`
+    ones none counts as right; `accuracy_at_most` is what it were if all of them were. `tool_call_rate` is the
+    share of all results with at least one tool call; `crop_hit_rate` is the share, of those that called a
+    tool and whose truth box is known, in which one of the returned images contains that box. A returned image
     whose place cannot be told (rotated, stretched, drawn on) is not a hit; `crops_unlocated` counts the
     episodes without any located one. `seconds_per_episode` is the median wall clock. With several families
     each has its own accuracy and tool-call rate.
     """
     scored = [trace for trace in traces if trace.stop_reason.is_result]
-    right = sum(is_right(trace) for trace in scored)
+    right = sum(trace.is_right for trace in scored)
+    unsure = sum(trace.is_unsure for trace in scored)
     looked = [trace for trace in scored if trace.tool_turns and trace.task.truth_box and trace.task.images]
     hits = [crop_hit(trace, images) for trace in looked]
     numbers: dict[str, Any] = {
         "n": len(scored),
         "accuracy": _rounded(share(right, len(scored))),
+        "unsure": unsure,
+        "accuracy_at_most": _rounded(share(right + unsure, len(scored))),
         "ci95": [_rounded(side) for side in wilson(right, len(scored))],
         "tool_call_rate": _rounded(share(sum(bool(t.tool_turns) for t in scored), len(scored))),
         "crop_hit_rate": _rounded(share(sum(hit is True for hit in hits), len(hits))),
@@ -43,14 +48,10 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     families = list(dict.fromkeys(trace.task.family for trace in traces))
     for family in families if len(families) > 1 else []:
         its = [trace for trace in scored if trace.task.family == family]
-        numbers[f"accuracy_{family}"] = _rounded(share(sum(is_right(trace) for trace in its), len(its)))
+        numbers[f"accuracy_{family}"] = _rounded(share(sum(trace.is_right for trace in its), len(its)))
         called = sum(bool(trace.tool_turns) for trace in its)
         numbers[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
     return numbers
-
-
-def is_right(trace: Trace) -> bool:
-    return trace.verdict is not None and trace.verdict.score >= 0.5
 
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:

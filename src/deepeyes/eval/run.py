@@ -15,9 +15,11 @@ from deepeyes.core.errors import StorageError, boundary
 from deepeyes.core.task import Task
 from deepeyes.core.trace import TRACES_FILE, Trace, TraceWriter, read_traces, trace_id
 from deepeyes.eval.plan import EvalPlan
-from deepeyes.grading.rules import grade
+from deepeyes.grading.grader import open_grader
 
 PLAN_FILE = "plan.toml"
+JUDGED_FILE = "judged.sqlite"
+"""What judges said, where the plan names no other file."""
 
 
 async def run_plan(
@@ -49,13 +51,14 @@ async def run_plan(
                 drawn.append(trace_id(task.id))
                 yield task
 
-        await agent.run(
-            tasks(),
-            images=writer.images,
-            concurrency=concurrency,
-            writer=writer,
-            grade=grade,
-            on_done=on_done,
-        )
+        async with open_grader(plan.grading, cache=folder / JUDGED_FILE) as grade:
+            await agent.run(
+                tasks(),
+                images=writer.images,
+                concurrency=concurrency,
+                writer=writer,
+                grade=grade,
+                on_done=on_done,
+            )
         traces = {trace.id: trace for trace in read_traces(folder)}
         return [traces[key] for key in drawn]

@@ -61,7 +61,7 @@ class Budget:
 class EpisodeCard:
     trace: Trace
     verdict: str
-    """right, wrong, failed (ours, never scored) or unscored (nobody knows the answer)."""
+    """right, wrong, unsure, failed (ours, never scored) or unscored (nobody knows the answer)."""
     headline: str
     question: str
     system: str
@@ -85,7 +85,7 @@ class EpisodeCard:
 def verdict_of(trace: Trace) -> str:
     """How the page and its counts sort an episode."""
     if trace.verdict is not None:
-        return "right" if trace.verdict.score >= 0.5 else "wrong"
+        return trace.verdict.outcome.value
     return "unscored" if trace.stop_reason.is_result else "failed"
 
 

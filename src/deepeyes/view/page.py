@@ -25,11 +25,13 @@ from deepeyes.analysis.stats import median, wilson
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
+from deepeyes.core.verdict import Outcome
 from deepeyes.view.episode import EpisodeCard, card
 from deepeyes.view.images import Album
 from deepeyes.view.visible import visible
 
 PAGE_FILE = "index.html"
+_SCORED = tuple(outcome.value for outcome in Outcome)
 
 
 def write_page(
@@ -73,13 +75,14 @@ class Summary:
     episodes: int
     verdicts: dict[str, int]
     used_tools: int
+    scored: int
     accuracy: float | None
     low: float
     high: float
     seconds: float | None
     stop_reasons: dict[str, int]
     families: dict[str, tuple[int, int]]
-    """Family -> (right, scored)."""
+    """Family -> (right, scored); what is unsure is scored and not right."""
     models: tuple[str, ...]
     dialects: tuple[str, ...]
     started: str
@@ -87,19 +90,20 @@ class Summary:
 
 def summarise(cards: list[EpisodeCard]) -> Summary:
     verdicts = Counter(one.verdict for one in cards)
-    scored = verdicts["right"] + verdicts["wrong"]
+    scored = sum(verdicts[outcome] for outcome in _SCORED)
     low, high = wilson(verdicts["right"], scored)
     families: dict[str, tuple[int, int]] = {}
     for one in cards:
         right, of = families.get(one.trace.task.family, (0, 0))
         families[one.trace.task.family] = (
             right + (one.verdict == "right"),
-            of + (one.verdict in ("right", "wrong")),
+            of + (one.verdict in _SCORED),
         )
     return Summary(
         episodes=len(cards),
         verdicts=dict(verdicts),
         used_tools=sum(one.used_tools for one in cards),
+        scored=scored,
         accuracy=verdicts["right"] / scored if scored else None,
         low=low,
         high=high,

@@ -1,11 +1,17 @@
 """From the world's examples to the tasks that agents answer and graders judge."""
 
+import re
 from collections.abc import Iterator
 
+from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 
 from .families import Example, make_examples
+
+_WORDS = frozenset({"says", "text", "relation", "colour", "attribute"})
+"""Kinds of questions that ask for what a sign says or for a colour; a sign of digits is no number."""
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def to_task(example: Example, store: ImageStore) -> Task:
@@ -20,6 +26,7 @@ def to_task(example: Example, store: ImageStore) -> Task:
         images=(store.put(example.scene.image),),
         answer=example.answer,
         answers=example.answers,
+        answer_form=_form(example),
         family=example.family,
         split=example.split,
         kind=example.kind,
@@ -27,6 +34,12 @@ def to_task(example: Example, store: ImageStore) -> Task:
         meta={name: value for name, value in about.items() if value},
         source="world",
     )
+
+
+def _form(example: Example) -> AnswerForm:
+    """Closed: whoever made the question knows all that is right."""
+    number = example.kind not in _WORDS and _NUMBER.fullmatch(example.answer)
+    return AnswerForm(kind=AnswerKind.number if number else AnswerKind.text, closed=True)
 
 
 def world_examples(families: list[str], split: str, seed: int, count: int) -> Iterator[Example]:

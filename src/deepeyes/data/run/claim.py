@@ -1,11 +1,10 @@
 """The check before a run begins or goes on: may this recipe use this folder?
 
 A folder belongs to the recipe that is written in it. A changed recipe may go on in it: the stages whose
-settings changed, and all after them, are made anew, and the episodes that are there are judged again. What
-always holds: what is in the folder was made with the recipe in it, also if the
-process is killed in here, and no episode is thrown away. So a recipe
-under which the episodes would no longer count, because a model would be asked something else or otherwise, is
-refused.
+settings changed, and all after them, are made anew, and the episodes that are there are judged again; if it
+grades otherwise, their answers get new verdicts. What always holds: what is in the folder was made with the
+recipe in it, also if the process is killed in here, and no episode is thrown away. So a recipe under which
+the episodes would no longer count, because a model would be asked something else or otherwise, is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.core.files import remove_folder, write_atomic
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
+from deepeyes.data.run.regrade import strike_verdicts
 from deepeyes.data.stages.teach.synthesize import WRITTEN
 
 
@@ -39,6 +39,8 @@ def claimed(run: RunFolder, recipe: CurationRecipe) -> Generator[None]:
             stale = _stale_stores(run, recipe, before)
             run.sweep()
             _drop_stale(run, recipe, before)
+            if recipe.graded_otherwise(before):
+                strike_verdicts(run, before.episode_stores())
             for store in stale:  # after the stages that name its episodes
                 remove_folder(store)
         if before is None or recipe.dump() != before.dump():

@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from deepeyes.core.images import ImageStore
+from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.data.run.folder import RunFolder
+from deepeyes.data.stages.missed import missed
 
 _SYNC_SECONDS = 1.0
 
@@ -24,8 +26,12 @@ class Outcome(NamedTuple):
     """What counts of an episode that is a result."""
 
     right: bool
+    unsure: bool
+    malformed: bool
     called: bool
     """Whether it called a tool."""
+    missed: str
+    """See `PassRate.missed`."""
 
 
 class EpisodeStore:
@@ -41,6 +47,7 @@ class EpisodeStore:
             for part in sorted(set(part_of.values()))
         }
         self._outcomes: dict[str, Outcome] = {}
+        self._waiting: dict[str, Trace] = {}
         for writer in self._parts.values():
             if writer.path.exists():
                 for trace in read_traces(writer.folder):
@@ -53,14 +60,25 @@ class EpisodeStore:
     def done_ids(self) -> set[str]:
         return set(self._outcomes)
 
+    def awaiting_verdict(self) -> Mapping[str, Trace]:
+        return self._waiting
+
     def outcomes(self, ids: Iterable[str]) -> list[Outcome]:
         """Those of these episodes that are there with a result."""
         return [self._outcomes[key] for key in ids if key in self._outcomes]
 
     def _note(self, trace: Trace) -> None:
+        self._waiting.pop(trace.id, None)
         if trace.stop_reason.is_result:
-            right = trace.verdict is not None and trace.verdict.score >= 1
-            self._outcomes[trace.id] = Outcome(right, bool(trace.tool_turns))
+            self._outcomes[trace.id] = Outcome(
+                right=trace.is_right,
+                unsure=trace.is_unsure,
+                malformed=trace.stop_reason is StopReason.malformed,
+                called=bool(trace.tool_turns),
+                missed=missed(trace),
+            )
+        elif trace.awaits_verdict:
+            self._waiting[trace.id] = trace
 
     def sync(self) -> None:
         """Force to the disk what was written since the last time."""

@@ -6,6 +6,7 @@
     RUN/episodes/STORE/part-*/      traces of the model-calling stages, one line an episode as it ends
     RUN/images/                     every image, once
     RUN/sources.json                digests of the sources and their files
+    RUN/judged.sqlite               what judges said, where there are any
     RUN/benchmarks/                 what is known of the benchmarks to stay away from
     RUN/funnel.json, rejects.jsonl  what went in and out; who was left out and why
 
@@ -76,6 +77,11 @@ class RunFolder:
     def source_digests(self) -> Path:
         """The file with the digest of each source."""
         return self.path / "sources.json"
+
+    @property
+    def judged(self) -> Path:
+        """The file that keeps what judges said, where the recipe names no other."""
+        return self.path / "judged.sqlite"
 
     def store(self, name: str) -> Path:
         """The folder of the episodes of a stage, or of one of its teachers."""

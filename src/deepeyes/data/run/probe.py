@@ -24,13 +24,12 @@ from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, trace_id
 from deepeyes.data.item import Item, PassRate
-from deepeyes.data.run.episodes import EpisodeStore
+from deepeyes.data.run.episodes import EpisodeStore, Outcome
 from deepeyes.data.run.folder import RunFolder, StageFolder
 from deepeyes.data.run.image_cache import CachedImages, CachingModel, preloaded
 from deepeyes.data.stages.probe.probe import Probe
 from deepeyes.data.stages.stage import apply, concerns
 from deepeyes.data.stages.teach.quality import Checks
-from deepeyes.grading.rules import grade as grade_by_rule
 from deepeyes.tools.base import ToolSet
 
 EPISODES_AT_ONCE = 8192
@@ -55,6 +54,10 @@ class OpenAgent(Protocol):
     ) -> AbstractAsyncContextManager[Agent]: ...
 
 
+OpenGrader = Callable[[], AbstractAsyncContextManager[Grade]]
+"""Opens what gives verdicts, for the time of a block."""
+
+
 @dataclass(frozen=True)
 class RetryRounds:
     """How often episodes that failed because of us are asked again. Changes nothing in what comes out."""
@@ -69,14 +72,14 @@ class RetryRounds:
 
 @dataclass(frozen=True)
 class Asking:
-    """What the stages of one run that ask a model or teachers need for it. Picklable if `open_agent` is."""
+    """What the stages of one run that ask a model or teachers need for it. Picklable if what it opens is."""
 
     run: RunFolder
     open_agent: OpenAgent
+    open_grader: OpenGrader
     concurrency: int = 32
     """Episodes in flight."""
     retry: RetryRounds = RetryRounds()
-    grade: Grade = grade_by_rule
     checks: Checks | None = None
     """Of traces, beside those that need the trace alone."""
     tolerate: tuple[str, ...] = ()
@@ -121,7 +124,7 @@ class ProbeWork:
             limits=stage.limits,
             sampling=stage.sampling,
         )
-        async with opening as agent:
+        async with opening as agent, asking.open_grader() as grade:
             note_tools(asking.run, agent.tools)
             for group in grouped(parts, self._episodes_of):
                 read = {part: self._read(part) for part in group}
@@ -135,6 +138,7 @@ class ProbeWork:
                         images=images,
                         samples=stage.k,
                         asking=asking,
+                        grade=grade,
                         on_episode=on_episode,
                     )
                 for part in group:
@@ -154,11 +158,22 @@ class ProbeWork:
         for item in items:
             if concerns(self.stage, item):
                 tries = store.outcomes(trace_id(item.id, sample) for sample in range(self.stage.k))
-                right, called = sum(one.right for one in tries), sum(one.called for one in tries)
-                rate = PassRate(model=self.stage.model, right=right, asked=len(tries), called=called)
+                rate = pass_rate(self.stage.model, tries)
                 item = item.model_copy(update={self.stage.measures: rate})
             measured.append(item)
         self.target.write(part, apply(self.stage, measured))
+
+
+def pass_rate(model: str, tries: Sequence[Outcome]) -> PassRate:
+    return PassRate(
+        model=model,
+        right=sum(one.right for one in tries),
+        asked=len(tries),
+        unsure=sum(one.unsure for one in tries),
+        malformed=sum(one.malformed for one in tries),
+        called=sum(one.called for one in tries),
+        missed=next((one.missed for one in tries if one.missed), ""),
+    )
 
 
 async def run_missing(
@@ -169,6 +184,7 @@ async def run_missing(
     images: ImageStore,
     samples: int,
     asking: Asking,
+    grade: Grade,
     on_episode: OnEpisode | None = None,
 ) -> None:
     """Run the episodes of `tasks` that the store does not hold, in rounds (see `retry_in_rounds`)."""
@@ -182,7 +198,7 @@ async def run_missing(
             samples=samples,
             concurrency=asking.concurrency,
             writer=store,
-            grade=asking.grade,
+            grade=grade,
             on_done=on_episode,
         )
 

@@ -24,6 +24,7 @@ from deepeyes.data.item import Item, TraceRef, Trial
 from deepeyes.data.run.folder import RunFolder, StageFolder
 from deepeyes.data.sources.readers import raw_rows, source_digest, to_item
 from deepeyes.data.sources.source import Source
+from deepeyes.data.stages.missed import missed
 from deepeyes.data.stages.teach.quality import Checks, failed_checks
 
 READ_STORE = "read"
@@ -82,7 +83,12 @@ def _read_part(
             if trace is not None:
                 traces.append(trace)
                 ref = TraceRef(store=READ_STORE, part=part, id=trace.id)
-                trial = Trial(teacher=trace.model, ref=ref, failed_checks=failed_checks(trace, checks))
+                trial = Trial(
+                    teacher=trace.model,
+                    ref=ref,
+                    failed_checks=failed_checks(trace, checks),
+                    missed=missed(trace),
+                )
                 item = item.model_copy(update={"trials": (trial,)})
         items.append(item)
     if traces:

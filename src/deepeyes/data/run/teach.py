@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from os import devnull
 
-from deepeyes.agent.agent import Agent
+from deepeyes.agent.agent import Agent, Grade
 from deepeyes.agent.many import at_most
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
@@ -23,6 +23,7 @@ from deepeyes.data.run.episodes import EpisodeStore
 from deepeyes.data.run.folder import StageFolder
 from deepeyes.data.run.image_cache import CachedImages
 from deepeyes.data.run.probe import Asking, OnEpisode, grouped, note_tools, retry_in_rounds, run_missing
+from deepeyes.data.stages.missed import missed
 from deepeyes.data.stages.stage import concerns
 from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.synthesize import WRITTEN, Synthesis, Teacher
@@ -53,21 +54,23 @@ class TeachWork:
     async def ask(self, parts: Sequence[int], on_episode: OnEpisode | None = None) -> None:
         """Give every item of `parts` its trials; each part is written when its items are through."""
         async with AsyncExitStack() as stack:
-            active: list[_ActiveTeacher] = []
+            grade = await stack.enter_async_context(self.asking.open_grader())
+            active = [_ActiveTeacher(self, WRITTEN, self.stage.written, None, grade)]
             for name, teacher in self.stage.teachers.items():
-                active.append(await stack.enter_async_context(self._opened(name, teacher)))
+                active.append(await stack.enter_async_context(self._opened(name, teacher, grade)))
             for group in grouped(parts, lambda part: len(self._read(part))):
                 await self._teach(group, active, on_episode)
 
     async def _teach(
         self, parts: Sequence[int], teachers: Sequence[_ActiveTeacher], on_episode: OnEpisode | None
     ) -> None:
+        """`teachers`: the rows themselves, then the others in order."""
         read = {part: self._read(part) for part in parts}
         part_of = {item.id: part for part in parts for item in self._needy(read[part])}
         needy = {item.id: item for part in parts for item in self._needy(read[part])}
         trials: dict[str, list[Trial]] = {key: [] for key in needy}
         written = [item for item in needy.values() if item.route == "text"]
-        rows = _ActiveTeacher(self, WRITTEN, self.stage.written, None)
+        rows, *teachers = teachers
         await self._try(rows, written, 0, part_of, trials, on_episode)
         for attempt in range(self.stage.attempts):
             for teacher in teachers:
@@ -110,12 +113,13 @@ class TeachWork:
                         teacher=teacher.name,
                         ref=TraceRef(store=store.name, part=part, id=trace.id),
                         failed_checks=failed_checks(trace, self.asking.checks),
+                        missed=missed(trace),
                         masked_turns=masked.get(key, ()),
                     )
                     trials[key].append(trial)
 
     @asynccontextmanager
-    async def _opened(self, name: str, teacher: Teacher) -> AsyncGenerator[_ActiveTeacher]:
+    async def _opened(self, name: str, teacher: Teacher, grade: Grade) -> AsyncGenerator[_ActiveTeacher]:
         opening = self.asking.open_agent(
             NEVER_ASKED if teacher.model == WORLD else teacher.model,
             tools=teacher.tools,
@@ -126,7 +130,7 @@ class TeachWork:
         )
         async with opening as agent:
             note_tools(self.asking.run, agent.tools)
-            yield _ActiveTeacher(self, name, teacher, agent)
+            yield _ActiveTeacher(self, name, teacher, agent, grade)
 
     def _read(self, part: int) -> list[Item]:
         return [item for item in self.source.read(part) if item.kept]
@@ -143,6 +147,7 @@ class _ActiveTeacher:
     name: str
     settings: Teacher
     agent: Agent | None
+    grade: Grade
 
     @property
     def knows(self) -> bool:
@@ -163,6 +168,7 @@ class _ActiveTeacher:
                 images=images,
                 samples=attempt + 1,
                 asking=asking,
+                grade=self.grade,
                 on_episode=on_episode,
             )
             return {}
@@ -178,7 +184,7 @@ class _ActiveTeacher:
                 images=images,
                 concurrency=1,
                 writer=store,
-                grade=asking.grade,
+                grade=self.grade,
                 on_done=on_episode,
             )
 

@@ -77,9 +77,7 @@ async def teach(example: Example, replies: Sequence[Reply], agent: Agent, images
 
 def is_sound(trace: Trace) -> bool:
     """Answered, right, and every call of a tool ran without an error and gave something back."""
-    right = (
-        trace.stop_reason is StopReason.answered and trace.verdict is not None and trace.verdict.score == 1
-    )
+    right = trace.stop_reason is StopReason.answered and trace.is_right
     return right and all(
         turn.observation is not None
         and turn.observation.status == "ok"

@@ -1,7 +1,8 @@
 """Difficulty: questions that the model answers without tools teach nothing.
 
 The model is asked `k` times without tools (arXiv 2511.05271, section 3.3). What always holds: a question that
-it gets right more than `max_right` times is left out; without a model every question goes on.
+it gets right more than `max_right` times is left out, and a try of which nobody can tell does not count as
+right; without a model every question goes on.
 """
 
 from __future__ import annotations
@@ -43,5 +44,6 @@ class DifficultyFilter(Probe):
     def _judged(self, item: Item) -> Item:
         rate = self.measured(item)
         if rate.right > self.max_right:
-            raise Unusable("too_easy", f"{rate.right} of {rate.asked} right without tools")
+            unsure = f", {rate.unsure} unsure" if rate.unsure else ""
+            raise Unusable("too_easy", f"{rate.right} of {rate.asked} right without tools{unsure}")
         return item

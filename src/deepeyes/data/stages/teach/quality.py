@@ -73,8 +73,8 @@ def _found(trace: Trace, further: Checks) -> Iterator[str]:
     if trace.stop_reason is not StopReason.answered:
         yield _end_of(trace)
         return
-    if trace.verdict is None or trace.verdict.score < 1:
-        yield "refused" if _REFUSAL.search(trace.answer or "") else "wrong_answer"
+    if not trace.is_right:
+        yield _not_right(trace)
     if any(turn.kind in ("malformed", "none") for turn in trace.turns):
         yield "malformed_turn"
     if any(turn.observation is not None and turn.observation.status != "ok" for turn in trace.tool_turns):
@@ -86,6 +86,12 @@ def _found(trace: Trace, further: Checks) -> Iterator[str]:
     if leaks(trace):
         yield "leaked_answer"
     yield from (name for name, fails in further.items() if fails(trace))
+
+
+def _not_right(trace: Trace) -> str:
+    if _REFUSAL.search(trace.answer or ""):
+        return "refused"
+    return "unsure_answer" if trace.is_unsure else "wrong_answer"
 
 
 def _end_of(trace: Trace) -> str:

@@ -14,6 +14,7 @@ from deepeyes.data.stages.stage import Stage, each
 
 QualityCheck = Literal[
     "wrong_answer",
+    "unsure_answer",
     "refused",
     "timeout",
     "nonsense",
@@ -50,8 +51,9 @@ class Verification(Stage):
         # The trial that came furthest tells best what is wrong with the item.
         theirs = [trial for trial in item.trials if INFRASTRUCTURE_ERROR not in trial.failed_checks]
         best = min(theirs or item.trials, key=lambda trial: len(blocking_checks(trial, self.tolerate)))
-        tried = f"{len(item.trials)} tries, the best by {best.teacher}"
-        raise Unusable(blocking_checks(best, self.tolerate)[0], f"{tried}: {', '.join(best.failed_checks)}")
+        tried = f"{len(item.trials)} tries, the best by {best.teacher}: {', '.join(best.failed_checks)}"
+        told = f"{best.missed}; {tried}" if best.missed else tried
+        raise Unusable(blocking_checks(best, self.tolerate)[0], told)
 
 
 def blocking_checks(trial: Trial, tolerate: Sequence[str]) -> list[str]:
