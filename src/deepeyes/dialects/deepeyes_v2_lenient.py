@@ -1,8 +1,8 @@
 """The dialect `deepeyes_v2/lenient`: the words of `deepeyes_v2` for a model that may not keep to them.
 
-It is for a model that must be told of its tools in words, because its server takes no tool calls. What always
-holds: a reply that keeps to the tags means what it means in `deepeyes_v2`; any other is read as `native` reads
-it, so plain words are an answer and calls in the way of the model's own template are made.
+It is for a model that must be told of its tools in words, because its server takes no tool calls. What
+always holds: a reply that keeps to the tags means what it means in `deepeyes_v2`; any other is read as
+`native` reads it, so plain words are an answer and calls in the way of the model's own template are made.
 """
 
 from __future__ import annotations

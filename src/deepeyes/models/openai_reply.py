@@ -3,9 +3,9 @@
 What always holds: whatever a server sends, reading it gives a Completion or raises `Unreadable` or
 `ServerSaid`; no other exception leaves this file. A reply is empty only if the model wrote nothing: one that
 holds what nobody here can read, or lacks the call that it announces, is `Unreadable`. A thought that comes
-apart from the words is put in front of them with its tags made inert, so nothing that it quotes ends or begins
-anything. Servers cut the stop string off; it is put back unless the reply was cut, so a reply looks the same
-whoever generated it.
+apart from the words is put in front of them with its tags made inert, so nothing that it quotes ends or
+begins anything. Servers cut the stop string off; it is put back unless the reply was cut, so a reply looks
+the same whoever generated it.
 """
 
 from __future__ import annotations
