@@ -38,7 +38,7 @@ def calls(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def tags(body: dict[str, Any]) -> dict[str, Any]:
-    """Looks first where it is told how, and stops where it is told to; else it goes on with a false answer."""
+    """Looks first where it is told how, and stops where it is told to; else it makes up what comes."""
     told = any("<code>" in str(message["content"]) for message in body["messages"][:1])
     look = f"<think>Closer.</think>\n<code>\n```python\n{CODE}\n```\n</code>\nOutput:\n<answer>NO</answer>"
     text = look if told and len(body["messages"]) == 2 else "<think>Clear.</think>\n<answer>EXIT</answer> and"
@@ -194,6 +194,15 @@ async def test_an_agent_made_by_hand_reads_every_form(server, picture: Path) -> 
 async def test_auto_by_hand_is_a_model_s_own_where_nobody_can_be_asked() -> None:
     async with open_agent(ScriptedModel(["red"]), tools=False, dialect="auto") as agent:
         assert agent.speech.name == "deepeyes_v2"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_that_is_busy_for_a_moment_says_nothing_of_tools(status: int, server) -> None:
+    serve(server, plain)
+    speak = server.reply
+    server.reply = lambda n: (status, "application/json", "{}") if n == 0 else speak(n)
+    async with open_agent(server.model) as agent:
+        assert agent.speech.name == "native" and len(server.bodies) == 2
 
 
 async def test_an_episode_s_time_is_enough_to_find_out(server) -> None:

@@ -159,7 +159,7 @@ def _measure(
 
 
 def _doubt(traces: Sequence[Trace], folder: Path | None, dialect: str, limit: str) -> None:
-    """Tell what makes the numbers about `traces` doubtful. Raises `InfrastructureError` if none is a result."""
+    """Tell what makes their numbers doubtful. Raises `InfrastructureError` if none of them is a result."""
     replies = replies_of(traces)
     if replies.misfit:
         warn(visible(f"{replies.what()}: {replies.remedy(dialect, limit, look_at(folder))}"))
