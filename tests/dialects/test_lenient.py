@@ -18,6 +18,7 @@ CODE = "<think>hm</think>\n<code>\n```python\nprint('</think>')\n```\n</code>"
     "text",
     [
         CODE,
+        CODE.replace("</think>')", "</think><answer>NO</answer>')"),
         "<think>hm</think><answer>EXIT</answer>",
         '<tool_call>{"name": "python", "arguments": {"code": "1"}}</tool_call>',
         "or <answer>NO</answer>?</think><answer>EXIT</answer>",

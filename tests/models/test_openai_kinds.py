@@ -450,7 +450,7 @@ async def test_a_refusal_of_the_temperature_is_noted():
     ],
 )
 async def test_a_server_that_takes_no_tools_is_told_of_with_what_helps(words: str):
-    with pytest.raises(ModelError, match="speak to it with --dialect deepeyes_v2"):
+    with pytest.raises(ModelError, match="speak to it with --dialect deepeyes_v2/lenient"):
         await ask(httpx.Response(400, json={"error": {"message": words}}), tools=True)
 
 

@@ -340,7 +340,7 @@ class OpenAIModel:
         status, text = refusal.status, refusal.words
         told = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
         if "tools" in sent and refusal.of_tools(sent) and not _TOO_LONG.search(text):
-            raise ModelError(told, "it takes no tool calls: speak to it with --dialect deepeyes_v2")
+            raise ModelError(told, "it takes no tool calls: speak to it with --dialect deepeyes_v2/lenient")
         if status in (408, 409, 425, 429) or status >= 500:
             said = f": {text[:200]}" if text and text != refusal.text else ""
             raise TryAgain(f"answers with status {status}{said}", refused.wait)
