@@ -142,9 +142,10 @@ def test_an_answer_as_expected_is_said_beside_it(cli, picture: Path, answers: st
     assert ran.err.startswith("note: the answer is right (rule: ") and len(ran.err.splitlines()) == 1
 
 
-def test_a_wrong_answer_is_printed_and_has_an_exit_code_of_its_own(cli, picture: Path, answers: str) -> None:
-    ran = asked(cli, picture, answers, "--expect", "7")
-    assert (ran.code, ran.out) == (10, "red\n")
+def test_a_wrong_answer_is_printed_and_has_an_exit_code_of_its_own(cli, picture: Path) -> None:
+    Path("number.txt").write_text("<think>I count.</think>\n<answer>8</answer>")
+    ran = asked(cli, picture, "scripted:number.txt", "--expect", "7")
+    assert (ran.code, ran.out) == (10, "8\n")
     assert ran.is_one_line and "the answer is wrong (rule: " in ran.err and "--trace" in ran.err
 
 
@@ -204,8 +205,8 @@ def test_a_judge_that_is_down_is_a_failure_of_ours_and_the_answer_is_kept(
     ],
 )
 def test_what_cannot_be_graded_is_refused_before_a_model_is_loaded(
-    options: tuple[str, ...], code: int, words: str, cli, picture: Path, answers: str, tmp_path: Path
+    options: tuple[str, ...], code: int, words: str, cli, picture: Path, tmp_path: Path
 ) -> None:
-    ran = asked(cli, picture, answers, *options, "--trace", tmp_path / "t")
+    ran = asked(cli, picture, "scripted:missing.txt", *options, "--trace", tmp_path / "t")
     assert ran.code == code and ran.is_one_line and words in ran.err and not ran.out
-    assert not (tmp_path / "t" / "traces.jsonl").exists()
+    assert not (tmp_path / "t").exists()

@@ -61,7 +61,11 @@ def test_judges_go_into_the_plan_over_those_of_its_file(planned, answers: str, t
 
 
 @pytest.mark.parametrize(
-    "words", [("world", "--judge", "nobody"), ("run", "world", *sets("grading.judges=nobody"))]
+    "words",
+    [
+        ("world", "--judge", "nobody"),
+        ("run", "world", *sets("grading.judges=nobody", "model=scripted:missing.txt")),
+    ],
 )
 def test_a_judge_that_no_model_can_be_is_refused(words: tuple[str, ...], cli) -> None:
     ran = cli("eval", *words)

@@ -277,3 +277,31 @@ def test_a_line_torn_while_a_writer_is_open_does_not_spoil_its_next(tmp_path: Pa
         file.write(b'{"id": "t9')  # another process was killed
     writer.write(a_trace(store, 2), store)
     assert [trace.id for trace in read_traces(tmp_path)] == ["t1#0", "t2#0"]
+
+
+def test_what_awaits_its_verdict_is_what_was_answered_and_last_written_without_one(
+    tmp_path: Path,
+) -> None:
+    store, writer = ImageStore(), TraceWriter(tmp_path)
+    assert writer.awaiting_verdict() == {}
+    answered = a_trace(store).model_copy(update={"answer": "red", "stop_reason": StopReason.answered})
+
+    def named(name: str, trace: Trace) -> Trace:
+        return trace.model_copy(update={"id": name})
+
+    waiting = named("waits", answered.ungraded(StopReason.infrastructure_error, "the judge is down"))
+    assert (
+        waiting.notes[-1] == "the judge is down"
+        and waiting.ungraded(waiting.stop_reason, "the judge is down") == waiting
+    )
+    writer.write(named("done", answered), store)
+    writer.write(
+        named("silent", answered.model_copy(update={"answer": None}).ungraded(StopReason.error)), store
+    )
+    writer.write(waiting, store)
+    writer.write(named("graded", answered.ungraded(StopReason.interrupted)), store)
+    writer.write(named("graded", answered.graded(Verdict(score=None))), store)
+    (found,) = writer.awaiting_verdict().values()
+    assert (found.id, found.answer, found.notes) == ("waits", "red", waiting.notes)
+    assert waiting.as_answered().model_copy(update={"notes": answered.notes}) == named("waits", answered)
+    assert writer.done_ids() == {"done", "graded"}

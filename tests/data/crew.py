@@ -226,7 +226,7 @@ def write_rows(folder: Path, count: int, first: int = 0) -> Path:
         row = {
             "id": number,
             "question": f"What is written on the back of item {number}?{' ' + HOSTILE * (number % 2)}",
-            "answer": [truth(number), f"seven times {number}"],
+            "answer": [truth(number), f"{truth(number)}.0"],
             "image": files,
         }
         lines.append(json.dumps(row) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data.crew import HOSTILE, PROTOCOL, curated, recipe_values, write_rows
+from data.crew import HOSTILE, PROTOCOL, curated, recipe_values, truth, write_rows
 from PIL import Image
 from pydantic import ValidationError
 from tools.fake_sandbox import FakeSandbox
@@ -157,7 +157,7 @@ def test_trl_files_hold_the_conversations_word_for_word(run: Path, split: str, t
     for row, item in zip(prompts, questions, strict=True):
         task = item.task
         assert (row["id"], row["source"], row["answer"]) == (item.id, item.source, task.answer)
-        assert row["answers"] == list(task.answers) == [f"seven times {item.row}"]
+        assert row["answers"] == list(task.answers) == [f"{truth(item.row)}.0"]
         assert [image.size for image in row["images"]] == [
             vision.view_size(ref.width, ref.height) for ref in task.images
         ]
@@ -260,7 +260,7 @@ def test_verl_files_hold_its_columns(run: Path, split: str, tmp_path: Path) -> N
             "split": split,
             "question": task.question,
             "answer": task.answer,
-            "answers": [f"seven times {item.row}"],
+            "answers": [f"{truth(item.row)}.0"],
             "without_tools": item.without_tools.right / 8,
             "with_tools": item.with_tools.right / 8,
         }

@@ -31,6 +31,7 @@ from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.synthesize import Synthesis
 from deepeyes.data.stages.teach.verify import Verification
 from deepeyes.grading.grader import Grading
+from deepeyes.harness.setup import open_agent
 
 pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")
@@ -138,7 +139,7 @@ def test_old_pass_rates_have_no_unsure_tries() -> None:
 
 def test_a_run_counts_unsure_tries_apart_and_tells_of_them(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "source", 6)
-    grader = Saying({truth(n): UNSURE for n in (1, 2, 3, 5)} | {truth(4): RIGHT}, others=WRONG)
+    grader = Saying({truth(0): WRONG, truth(4): RIGHT}, others=UNSURE)
     out = tmp_path / "run"
     counts = curated(recipe_values(file), out, open_grader=opening(grader))
     run, by_name = RunFolder(out), counts_by_name(counts)
@@ -147,8 +148,11 @@ def test_a_run_counts_unsure_tries_apart_and_tells_of_them(tmp_path: Path) -> No
     assert four is not None and four.right >= 3 and four.unsure == 0
     assert by_name["difficulty"].rejected == {"too_easy": 1}
     assert by_name["difficulty"].notes["tries"] == 48
-    unsure = sum(item.without_tools.unsure for item in measured.values() if item.without_tools)
-    assert by_name["difficulty"].notes.get("unsure tries", 0) == unsure
+    one = measured["rows/1"].without_tools
+    assert one is not None and (one.right, one.unsure, one.asked) == (0, 8, 8)
+    assert one.missed.startswith("answered '7") and one.missed.endswith("expected '7' (in other words)")
+    assert by_name["difficulty"].notes["items with more unsure tries than others"] == 4
+    assert 4 * 8 <= by_name["difficulty"].notes["unsure tries"] < 48
     assert by_name["synthesize"].notes["unsure tries"] == by_name["verify"].rejected["unsure_answer"] == 4
     assert by_name["synthesize"].notes["items with more unsure tries than others"] == 4
     row = rejected(out)["rows/2"]
@@ -355,8 +359,13 @@ def test_tries_of_teachers_are_counted_by_what_speaks_against_them(tmp_path: Pat
         trial("read", "unsure_answer"),
     )
     stage = RunFolder(tmp_path).stage(6, "synthesize")
-    stage.write(0, [Item(task=Task(id="s/1", question="?"), source="s", row=1, trials=trials)])
-    assert tries_of(Synthesis(), stage, 1) == {"tries": 3, "malformed tries": 1, "unsure tries": 1}
+    halves = (trial("synthesize-t"), trial("synthesize-t", "unsure_answer"))
+    items = [
+        Item(task=Task(id=f"s/{row}", question="?"), source="s", row=row, trials=tried)
+        for row, tried in enumerate((trials, halves))
+    ]
+    stage.write(0, items)
+    assert tries_of(Synthesis(), stage, 1) == {"tries": 5, "malformed tries": 1, "unsure tries": 2}
 
 
 # ---- on the command line
@@ -390,9 +399,9 @@ def test_losses_are_told_of_on_stderr_when_a_run_ends_and_when_its_funnel_is_sho
     shown = capsys.readouterr()
     json.loads(shown.out)
     for err in (ran.err, shown.err):
-        (start,) = [at for at, line in enumerate(err.splitlines()) if line.startswith("warning: ")]
+        first = "warning: verify left out 5 of 5 (100%) items as "
+        (start,) = [at for at, line in enumerate(err.splitlines()) if line.startswith(first)]
         lines = err.splitlines()[start : start + 4]
-        assert lines[0].startswith("warning: verify left out 5 of 5 (100%) items as ")
         assert "'How long is side 0?' answered 'another" in lines[1] and "$10 \\mathrm{~m}$" in lines[1]
         assert "\x1b" not in "".join(lines)
 
@@ -406,11 +415,24 @@ def test_judges_that_no_model_can_be_are_refused_before_anything_is_read(
     assert end.value.code == 4 and "nobody" in capsys.readouterr().err and not out.exists()
 
 
-def test_what_judges_said_is_kept_in_the_runs_folder(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run")
-    assert run.judged == tmp_path / "run" / "judged.sqlite"
-    values = recipe_values(write_rows(tmp_path / "source", 1), difficulty={}, tool_benefit={})
-    (tmp_path / "judge.txt").write_text("RIGHT")
+@pytest.mark.parametrize(("word", "kept"), [("RIGHT", 5), ("WRONG", 0)])
+def test_a_judge_decides_where_the_rules_cannot_and_is_kept_in_the_runs_folder(
+    word: str, kept: int, tmp_path: Path
+) -> None:
+    rows = ({"id": n, "question": f"Who is on stamp {n}?", "answer": "the old king"} for n in range(5))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "teacher.txt").write_text("<think>I know him.</think>\n<answer>their former monarch</answer>")
+    (tmp_path / "judge.txt").write_text(word)
+    values: dict[str, Any] = {
+        "sources": {"rows": {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "needs_image": False}},
+        "synthesize": {"teachers": {"t": {"model": f"scripted:{tmp_path / 'teacher.txt'}", "tools": False}}},
+    }
+    out = tmp_path / "run"
+    alone = counts_by_name(curated(values, out, open_agent))["verify"]
+    assert alone.rejected == {"unsure_answer": 5} and not (out / "judged.sqlite").exists()
     values["grading"] = {"judges": [f"scripted:{tmp_path / 'judge.txt'}"]}
-    curated(values, tmp_path / "run")
-    assert run.judged.exists()
+    judged = counts_by_name(curated(values, out, open_agent))["verify"]
+    assert judged.kept == kept and judged.rejected == ({} if kept else {"wrong_answer": 5})
+    assert (out / "judged.sqlite").exists()
+    traces = list(read_traces(RunFolder(out).episodes("synthesize-t", 0)))
+    assert {trace.verdict.by for trace in traces if trace.verdict} == {"judge"}

@@ -49,12 +49,16 @@ async def folder(tmp_path: Path) -> Path:
     writer = TraceWriter(tmp_path / "run")
     picture = writer.images.put(Image.effect_noise((900, 600), 70).convert("RGB"))
     task = Task(
-        id=f"one {EVIL}", question=EVIL, images=(picture,), answer="red", truth={"box": [30, 40, 60, 60]}
+        id=f"one {EVIL}",
+        question=EVIL,
+        images=(picture,),
+        answer="red",
+        truth={"box": [30, 40, 60, 60]},
     )
     code = f"<think>{EVIL}</think>\n<code>\n```python\nprint({EVIL!r})\n```\n</code>"
     evil = ScriptedModel([code, EVIL, f"<think>x</think><answer>{EVIL}</answer>"], name=EVIL)
     trace = await Agent(evil, ToolSet([HostilePython()])).episode(task, images=writer.images)
-    writer.write(trace.graded(grade(task, trace.answer)))
+    writer.write(trace.graded(Verdict(score=0.0, reason=f"is {EVIL}, expected red", given=EVIL)))
     plain = task.model_copy(update={"id": "two", "question": "What colour?"})
     model = ScriptedModel(["<think>I see.</think><answer>Red.</answer>"])
     trace = await Agent(model, ToolSet()).episode(plain, images=writer.images)
@@ -167,6 +171,12 @@ def test_what_is_unsure_is_counted_and_filtered_by_itself(folder: Path) -> None:
     html = write_page(folder).read_text()
     articles = [attributes["class"] for tag, attributes in Tags(html).found if tag == "article"]
     assert articles[-1] == "episode unsure direct"
+    named = {"four": "a", "two": "b"}
+    for trace in [trace for trace in read_traces(folder) if trace.id.partition("#")[0] in named]:
+        task = trace.task.model_copy(update={"family": named[trace.id.partition("#")[0]]})
+        writer.write(trace.model_copy(update={"task": task}))
+    families = write_page(folder).read_text()
+    assert "<b>a</b> 0 of 1 right" in families and "<b>b</b> 1 of 1 right" in families
     buttons = [attributes.get("data-filter") for tag, attributes in Tags(html).found if tag == "button"]
     assert "unsure" in buttons and 'body[data-filter="unsure"] .episode:not(.unsure)' in html
     assert "1 of 3" in html and "33%" in html and "not counted as right; with them 67%" in html

@@ -122,6 +122,14 @@ def test_tasks_say_in_which_form_their_answer_is(family: str) -> None:
             assert form.kind is AnswerKind.number
 
 
+def test_another_colour_sign_or_number_is_wrong_and_not_unsure() -> None:
+    examples = [e for family in ("tiny", "direct") for e in make_examples(family, "test", 0, 40)]
+    tasks = {example.kind: to_task(example, ImageStore(None)) for example in examples}
+    assert tasks.keys() == {"says", "colour", "count"}
+    for kind, other in (("says", "QQ9Z"), ("colour", "turquoise"), ("count", "11")):
+        assert grade(tasks[kind], other).is_wrong and grade(tasks[kind], tasks[kind].answer).is_right
+
+
 def test_every_family_gets_an_equal_share_of_the_tasks() -> None:
     tasks = list(world_tasks(["tiny", "direct"], "test", 0, 5, ImageStore(None)))
     assert [task.family for task in tasks].count("tiny") == 3

@@ -29,6 +29,7 @@ GROUPS = {
     "train": "Train models from recipes.",
     "sandbox": "The Python sandbox by itself.",
     "search": "Search texts and pictures, offline or through a provider.",
+    "judge": "Models that decide what rules leave open: how far they agree with people.",
 }
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from deepeyes.agent.agent import Grade
 from deepeyes.core.config import Config
 from deepeyes.core.images import ImageStore
 from deepeyes.core.sampling import Sampling
@@ -25,12 +26,10 @@ from deepeyes.grading.judge.cache import VoteCache
 from deepeyes.grading.judge.judge import Flights, Judge, Vote, majority
 from deepeyes.grading.judge.prompt import PROMPT_VERSION, Exhibit
 from deepeyes.grading.rules import grade
+from deepeyes.grading.scorers.registry import SCORERS, scorer_named
 from deepeyes.models.registry import check_model, resolve_model
 
 _LOG = logging.getLogger(__name__)
-
-Grade = Callable[[Task, str | None, ImageStore], Awaitable[Verdict]]
-"""The verdict on an answer to a task whose images are in the store."""
 
 _SCORES = {Outcome.right: 1.0, Outcome.wrong: 0.0, Outcome.unsure: None}
 
@@ -40,16 +39,18 @@ class Grading(Config):
 
     judges: tuple[str, ...] = ()
     """Models as in `deepeyes ask --model`, asked only where the rules are unsure. None: that stays unsure."""
-    votes: int = Field(default=1, ge=1, le=99)
-    """How often each judge is asked; more than once needs a temperature above 0."""
     sampling: Sampling = Sampling()
     """How judges draw their replies."""
+    votes: int = Field(default=1, ge=1, le=99)
+    """How often each judge is asked; more than once needs a temperature above 0."""
     max_tokens: int = Field(default=1024, ge=1)
     """Of a judge's reply, its reasoning included."""
     seconds: float = Field(default=300.0, gt=0)
     """For one vote, trying again included; a judge that takes longer has failed."""
     show_image: bool = False
     """Whether judges see the task's images."""
+    scorer: str = ""
+    """A published rule in place of our own rules, by its name in `grading/scorers/registry.py`."""
     cache: str = ""
     """The file that keeps what judges said, for all runs that name it; empty for the caller's own, if any."""
 
@@ -58,20 +59,36 @@ class Grading(Config):
     def _one_judge(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _votes_differ(self) -> Self:
-        if len(set(self.judges)) < len(self.judges):
-            raise ValueError("a judge is named twice: name it once, with votes = 2")
-        if self.votes > 1 and self.sampling.temperature == 0:
-            raise ValueError(
-                "several votes at temperature 0 are all the same: set sampling.temperature = 0.7"
-            )
-        return self
+    @field_validator("judges")
+    @classmethod
+    def _named_once(cls, judges: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(judges)) < len(judges):
+            raise ValueError("a judge is named twice, give it more votes instead")
+        return judges
+
+    @field_validator("votes")
+    @classmethod
+    def _votes_differ(cls, votes: int, others: ValidationInfo) -> int:
+        sampling = others.data.get("sampling")
+        if votes > 1 and isinstance(sampling, Sampling) and sampling.temperature == 0:
+            raise ValueError("at temperature 0 all votes of a judge are the same, raise sampling.temperature")
+        return votes
+
+    @field_validator("scorer")
+    @classmethod
+    def _is_scorer(cls, name: str) -> str:
+        if name and name not in SCORERS:
+            raise ValueError(f"the published rules are {', '.join(SCORERS)}")
+        return name
 
     def check_models(self) -> None:
         """Raises `ModelError` for a judge that no model can be, without loading any."""
         for judge in self.judges:
             check_model(judge)
+
+    def rule(self) -> Callable[[Task, str | None], Verdict]:
+        """What decides before any judge: our own rules, or the published one that is named."""
+        return scorer_named(self.scorer).score if self.scorer else grade
 
 
 @asynccontextmanager
@@ -87,11 +104,12 @@ async def open_grader(
     The verdicts raise `InputError` (a task without a reference), and with judges `InfrastructureError`,
     `ModelError` and `StorageError`.
     """
+    rule = settings.rule()
     async with open_judges(settings, cache=cache, tell=tell) as judges:
 
         async def graded(task: Task, answer: str | None, images: ImageStore) -> Verdict:
             # In a thread: a rule may compute for as long as its time limit, and others have their turn.
-            verdict = await asyncio.to_thread(grade, task, answer)
+            verdict = await asyncio.to_thread(rule, task, answer)
             if not judges or answer is None or not verdict.is_unsure:
                 return verdict
             exhibit = Exhibit.of(task, answer, show_image=settings.show_image)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from deepeyes.core.claim import hold
 from deepeyes.core.errors import ConfigError, InputError
-from deepeyes.core.files import remove_folder, write_atomic
+from deepeyes.core.files import remove_folder, write_atomic, write_lines
+from deepeyes.core.limits import StopReason
+from deepeyes.core.trace import TRACES_FILE, Trace, read_traces
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RECIPE_FILE, RunFolder
-from deepeyes.data.run.regrade import strike_verdicts
 from deepeyes.data.stages.teach.synthesize import WRITTEN
 
 
@@ -40,7 +41,8 @@ def claimed(run: RunFolder, recipe: CurationRecipe) -> Generator[None]:
             run.sweep()
             _drop_stale(run, recipe, before)
             if recipe.graded_otherwise(before):
-                strike_verdicts(run, before.episode_stores())
+                for store in before.episode_stores():
+                    _strike_verdicts(run.store(store))
             for store in stale:  # after the stages that name its episodes
                 remove_folder(store)
         if before is None or recipe.dump() != before.dump():
@@ -65,6 +67,19 @@ def _stale_stores(run: RunFolder, recipe: CurationRecipe, before: CurationRecipe
             )
         stale.append(folder)
     return stale
+
+
+def _strike_verdicts(store: Path) -> None:
+    """Have every answer in the store await its verdict. Each file is rewritten whole and may be struck twice,
+    so a start that is killed in here does no harm.
+    """
+
+    def struck(trace: Trace) -> Trace:
+        graded = trace.verdict is not None and trace.answer is not None and trace.stop_reason.is_result
+        return trace.ungraded(StopReason.interrupted) if graded else trace
+
+    for path in sorted(store.glob(f"*/{TRACES_FILE}")):
+        write_lines(path, (struck(trace).model_dump_json() for trace in read_traces(path)))
 
 
 def _drop_stale(run: RunFolder, recipe: CurationRecipe, before: CurationRecipe) -> None:

@@ -29,7 +29,7 @@ from deepeyes.data.sources.fields import item_id, plain, texts, value_at
 from deepeyes.data.sources.images import read_images
 from deepeyes.data.sources.source import Source, store_images
 from deepeyes.dialects.registry import get_dialect
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 _ROLES = {
     "system": "system",

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from deepeyes.data.item import Item, Route, Unusable
 from deepeyes.data.stages.stage import ASKED, Stage, each
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 _IMAGE_TAG = re.compile(r"<image\s*\d*>|<\|?image_?\d*\|?>", re.IGNORECASE)
 _CHOICE = re.compile(r"^[ \t]*\(?([A-H])[.):][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)

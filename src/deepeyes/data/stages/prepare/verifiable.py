@@ -14,7 +14,8 @@ from pydantic import Field
 
 from deepeyes.data.item import Item, Route, Unusable
 from deepeyes.data.stages.stage import ASKED, Stage, each
-from deepeyes.grading.rules import canonical, grade
+from deepeyes.grading.notation import canonical
+from deepeyes.grading.rules import grade
 
 _NO_ANSWER = {
     *("unknown", "n/a", "na", "none", "null", "nan", "not sure", "not visible", "not applicable", "unclear"),

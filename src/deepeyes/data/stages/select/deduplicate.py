@@ -15,7 +15,7 @@ from pydantic import Field
 from deepeyes.data.item import Item
 from deepeyes.data.stages.select.similarity import SimilarImages, SimilarTexts, grams, jaccard
 from deepeyes.data.stages.stage import Mode, Stage
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
 
 
 class Deduplication(Stage):

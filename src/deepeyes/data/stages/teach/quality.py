@@ -19,7 +19,8 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.data.item import INFRASTRUCTURE_ERROR
 from deepeyes.data.stages.teach.literals import printed_constants
-from deepeyes.grading.rules import canonical
+from deepeyes.grading.notation import canonical
+from deepeyes.grading.refusals import is_refusal
 
 Checks = Mapping[str, Callable[[Trace], bool]]
 """Further checks by name; one that gives True has failed."""
@@ -32,11 +33,6 @@ _ENDS = {
     StopReason.max_tokens: "too_long",
     StopReason.context_full: "too_long",
 }
-_REFUSAL = re.compile(
-    r"\bI(?:'|’)?m sorry\b|\bI (?:can(?:'|’)?t|cannot|can not|won(?:'|’)?t|am unable to|am not able to)"
-    r" (?:help|assist|comply|answer|identify|provide|do that)\b|\bas an AI\b",
-    re.IGNORECASE,
-)
 _TOLD = re.compile(
     r"\b(?:reference|expected|provided|given|known|gold(?:en)?)(?: correct| right| final)? answer\b"
     r"(?! (?:choice|option|format|type))"
@@ -89,14 +85,14 @@ def _found(trace: Trace, further: Checks) -> Iterator[str]:
 
 
 def _not_right(trace: Trace) -> str:
-    if _REFUSAL.search(trace.answer or ""):
+    if is_refusal(trace.answer or ""):
         return "refused"
     return "unsure_answer" if trace.is_unsure else "wrong_answer"
 
 
 def _end_of(trace: Trace) -> str:
     last = trace.turns[-1].text if trace.turns else ""
-    if trace.stop_reason in (StopReason.malformed, StopReason.max_turns) and _REFUSAL.search(last):
+    if trace.stop_reason in (StopReason.malformed, StopReason.max_turns) and is_refusal(last):
         return "refused"
     if trace.stop_reason is StopReason.max_turns and _repeats(trace.tool_turns):
         return "loops"

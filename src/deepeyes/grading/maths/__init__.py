@@ -1,0 +1,1 @@
+"""Mathematical expressions: reading them in any notation, and comparing them."""

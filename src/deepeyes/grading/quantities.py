@@ -1,0 +1,99 @@
+"""Numbers that sentences state: why "there are 12 objects left" can be compared with 12.
+
+What always holds: a number is taken only where the sentence has no other that it could mean. A range, a sum,
+an ordinal, a version and the number of a figure are not taken apart, and a known unit stays with its number.
+"""
+
+from __future__ import annotations
+
+import re
+
+from deepeyes.core.answers import AnswerForm
+from deepeyes.grading.kinds.number import NUMBER
+from deepeyes.grading.notation import bare
+from deepeyes.grading.reply import shortened
+
+_LONGEST = 600
+_NUMBER = (
+    r"[-+−]?(?:[$€£¥₹] ?)?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,40}(?!\d))(?:\.\d{1,40})?|[-+−]?\.\d{1,40}"
+)
+_LEADING = re.compile(rf"(?:[a-zA-Z]\w{{0,20}} ?= ?)?({_NUMBER})")
+_GOES_ON = re.compile(
+    r"\s?(?:[/*^×÷+!:_<>=√π(\[]|[-–—] ?[\d(]|x ?\d|\\[a-z]|(?:to|or|and|by|times|plus|minus) [-\d(])"
+)
+_ATTACHED = re.compile(r"[\w'’°%]|\s?%")
+_WORDS = re.compile(r" ?(?:percent\w*|[%°′″][CF]?|[^\W\d_][\w²³^/·]*)(?: (?:per )?[^\W\d_][\w²³^/·]*)?")
+_ONE_WORD = re.compile(r" ?(?:[%°′″][CF]?|[^\W\d_][\w²³^/·]*)")
+_ANYWHERE = re.compile(
+    r"(?<![\w.^_/\\{}#§-])(?<!\d[,:×*+–] )(?<!(?i:igure|table|image|.step|point|.part|.room) )"
+    rf"({_NUMBER})(?!\w|\.\d|,\d)"
+)
+_WORD = re.compile(
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
+    r"|seventeen|eighteen|nineteen|twenty)\b",
+    re.IGNORECASE,
+)
+_BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|equals|be|gives|get|total of|totals?)\b:?\s*"
+    r"(?:(?:about|approximately|around|roughly|exactly|only|just|nearly|equal to|a total of|at|now|therefore"
+    r"|thus)\s+)*"
+)
+_NEGATIVE = re.compile(
+    r"\b(?:not|cannot|or|if|neither|whether|either|unless)\b|n't\b|between \d|\bneed\b|^To \w|\?|>|<|___"
+)
+_COMPARED = re.compile(r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to)\s+$")
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_DATED = re.compile(
+    rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b",
+    re.IGNORECASE,
+)
+_IN_YEAR = re.compile(
+    r"\b(?:in|since|of|by|until|from|during|before|after)(?: the year)? (?:1\d|20)\d\d\b(?! ?[%\w])"
+)
+_EQUALS = re.compile(r"[=≈]")
+_LONGEST_IMPLYING = 200
+
+
+def leading(text: str, form: AnswerForm) -> str | None:
+    """The number at the beginning of `text`, with its unit if that is known; None if it is a part of more."""
+    text = bare(text[:_LONGEST])
+    found = _LEADING.match(text)
+    if not found or _GOES_ON.match(text, found.end()):
+        return None
+    for words in (_WORDS, _ONE_WORD):
+        more = words.match(text, found.end())
+        if more and NUMBER.read(whole := found[1] + more[0], form) is not None:
+            return whole
+    return None if _ATTACHED.match(text, found.end()) else found[1]
+
+
+def only(sentence: str, form: AnswerForm) -> str | None:
+    """The one number that `sentence` can mean: in bold, after the last "=", after a verb, or the only one."""
+    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence) or _DATED.search(sentence):
+        return None
+    sentence = _IN_YEAR.sub(" ", sentence)
+    bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}
+    if bold:
+        return bold.pop() if len(bold) == 1 else None
+    sentence = shortened(bare(sentence), words=True)[-1]
+    if ("=" in sentence or "≈" in sentence) and (last := leading(_EQUALS.split(sentence)[-1].strip(), form)):
+        return last
+    stated = {number for verb in _VERB.finditer(sentence) if (number := _at(sentence, verb.end(), form))}
+    if stated:
+        return stated.pop() if len(stated) == 1 else None
+    if len(sentence) > _LONGEST_IMPLYING:
+        return None
+    numbers = {
+        leading(sentence[found.start() :], form)
+        for found in _ANYWHERE.finditer(sentence)
+        if not _COMPARED.search(sentence, max(0, found.start() - 12), found.start())
+    }
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _at(sentence: str, start: int, form: AnswerForm) -> str | None:
+    """The number that stands at `start`, in digits or as a word."""
+    if word := _WORD.match(sentence, start):
+        return word[0].lower()
+    return leading(sentence[start:], form)

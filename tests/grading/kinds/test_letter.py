@@ -1,0 +1,137 @@
+"""Letters: they are read where they are written as options, and nowhere else."""
+
+import pytest
+
+from deepeyes.core.answers import AnswerForm
+from deepeyes.grading.kinds.letter import LETTER, mentioned
+
+FREE = AnswerForm()
+TEXTS = AnswerForm(options=("the second image", "the third image", "47", "A dog"))
+NUMBERS = AnswerForm(options=("$10 \\mathrm{~cm}$", "12 cm", "$15$", "-3"))
+SHUFFLED = AnswerForm(options=("C", "A", "B"))
+LETTERED = AnswerForm(options=("(A)", "(B)", "(C)"))
+
+
+def read(text: str, form: AnswerForm = FREE) -> str | None:
+    letters = LETTER.read(text, form)
+    return None if letters is None else LETTER.show(letters)
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        *[
+            (text, "B")
+            for text in ("B", "b", "(B)", "[B]", "B)", "B.", "**B**", "`B`", '"B"', "Ｂ", "🅱️", "🇧", "Β", "乙")
+        ],
+        *[
+            (text, "B")
+            for text in ("option B", "Option (B)", "the letter B", "Answer B", "选项B", "\\text{B}", "$B$")
+        ],
+        *[
+            (text, "B")
+            for text in ("B. a house", "(B) a house", "B) a house", "B: a house", "B - a house", "B, a house")
+        ],
+        ("I", "I"),
+        ("A, C", "A, C"),
+        ("C and A", "A, C"),
+        ("(A), (C)", "A, C"),
+        ("both A and C", "A, C"),
+        *[
+            (text, None)
+            for text in (
+                "A dog",
+                "I think",
+                "A is wrong",
+                "A or B",
+                "neither A nor B",
+                "Based on it",
+                "B+",
+                "C#",
+                "A's",
+            )
+        ],
+        *[
+            (text, None)
+            for text in ("A: is wrong", "(A) dark (B) light", "A) dark B) light", "AC", "В", "12", "", "5'")
+        ],
+        ("A. " + "very " * 200 + "long", None),
+    ],
+)
+def test_reading_without_known_options(text: str, letters: str | None):
+    assert read(text) == letters
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("the second image", "A"),
+        ("The second image.", "A"),
+        ("A dog", "D"),
+        ("47", "C"),
+        ("(C) 47", "C"),
+        ("B) the third image", "B"),
+        ("B) the third image, I think", "B"),
+        ("(A) the third image", "A, B"),
+        ("(Z) the third image", "B"),
+        ("the fifth image", None),
+    ],
+)
+def test_reading_with_texts(text: str, letters: str | None):
+    assert read(text, TEXTS) == letters
+
+
+def test_a_number_names_the_option_that_it_tells_apart():
+    assert read("10", NUMBERS) == "A"
+    assert read("12.0 cm", NUMBERS) in ("B", None)
+    assert read("-3", NUMBERS) == "D"
+    assert read("3", NUMBERS) is None
+    assert read("10", AnswerForm(options=("10 cm", "10 m"))) is None
+    assert read("8:5", AnswerForm(options=("$4: 3$", "$8: 5$"))) == "B"
+
+
+def test_letters_as_texts_of_other_options_name_both():
+    assert read("A", SHUFFLED) == "A, B"
+    assert read("A", LETTERED) == "A"
+
+
+def test_runs_of_letters_need_a_form_that_asks_for_several():
+    assert read("AC", AnswerForm(several=True)) == "A, C"
+    assert read("CC", AnswerForm(several=True)) is None
+
+
+def test_comparing():
+    a, ac = frozenset("A"), frozenset("AC")
+    assert LETTER.same(a, a, FREE) is True
+    assert LETTER.same(a, frozenset("B"), FREE) is False
+    assert LETTER.same(ac, a, FREE) is None
+    assert LETTER.same(ac, a, AnswerForm(several=True)) is False
+    assert LETTER.same(a, ac, FREE) is False
+
+
+@pytest.mark.parametrize(
+    ("sentence", "form", "letters"),
+    [
+        ("So it matches the third image (C).", FREE, "C"),
+        ("So the third image (C) matches the first image (A).", FREE, "AC"),
+        ("So it matches option C.", FREE, "C"),
+        ("So it corresponds to Point B in it.", FREE, "B"),
+        ("The jug with most water is (E).", FREE, "E"),
+        ("Therefore, it would be B.", FREE, "B"),
+        ("Option A is dark.", FREE, ""),
+        ("So it is not option C.", FREE, ""),
+        ("So it is option C or D.", FREE, ""),
+        ("Option C is less similar.", FREE, ""),
+        ("So both (A) and (B) match.", FREE, "AB"),
+        ("It shares the style of the second image.", TEXTS, "A"),
+        ("The second image is like the third image.", TEXTS, "AB"),
+        ("There are 10 of them and no more.", NUMBERS, ""),
+        ("There are no more of them.", AnswerForm(options=("Yes", "No")), ""),
+    ],
+)
+def test_options_that_a_sentence_speaks_of(sentence: str, form: AnswerForm, letters: str):
+    assert mentioned(sentence, form) == frozenset(letters)
+
+
+def test_a_label_counts_where_the_caller_knows_that_the_sentence_concludes():
+    assert mentioned("Option A is dark.", FREE, concludes=True) == frozenset("A")
