@@ -90,7 +90,9 @@ async def _fitting(chat: ChatModel, tools: bool, limits: Limits, tell: Tell) -> 
         async with clock:
             fit = await chat.fitting_dialect(tools=tools)
     except TimeoutError as error:
-        raise TypeError(
+        if not clock.expired():
+            raise
+        raise ServerError(
             f"{chat.name} did not answer in {limits.episode_seconds:g} s",
             "see that it keeps up, or allow more with --limit episode_seconds=N",
         ) from error
