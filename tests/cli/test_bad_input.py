@@ -239,7 +239,8 @@ def test_ctrl_c_in_mid_episode_keeps_the_trace(picture: Path, server, tmp_path: 
         return 200, "application/json", chat(LOOK)
 
     server.reply = reply
-    command = [sys.executable, "-m", "deepeyes", "ask", str(picture), "Colour?", "--model", server.model]
+    model = f"{server.model}#dialect_name=deepeyes_v2"
+    command = [sys.executable, "-m", "deepeyes", "ask", str(picture), "Colour?", "--model", model]
     with subprocess.Popen(
         [*command, "--trace", str(tmp_path / "t")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deepeyes.core.errors import InfrastructureError, StorageError
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
+from deepeyes.core.trace import read_traces
 from deepeyes.data.curate import Execution, curate
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.episodes import EpisodeStore
@@ -23,6 +25,7 @@ from deepeyes.data.run.folder import RunFolder
 from deepeyes.data.run.probe import RetryRounds
 from deepeyes.data.run.runners import runner_named
 from deepeyes.data.stages.teach.teachers import replies_for
+from deepeyes.dialects.deepeyes_v2_lenient import DeepEyesV2Lenient
 from deepeyes.tools.base import Episode, ToolResult, ToolSet
 from deepeyes.tools.python import PythonTool
 from deepeyes.world.families import make_example
@@ -170,3 +173,29 @@ def test_several_processes_leave_the_asking_to_this_one(tmp_path: Path) -> None:
         curate(CurationRecipe.model_validate(values), tmp_path / "run", workshop, execution=execution)
     )
     assert workshop.opened == 3, "two probes and a teacher, each once, seen from here"
+
+
+@pytest.mark.parametrize(
+    ("named", "spoken"), [("", "deepeyes_v2"), ("deepeyes_v2/lenient", "deepeyes_v2/lenient")]
+)
+def test_what_learners_learn_does_not_depend_on_what_a_server_takes(
+    named: str, spoken: str, tmp_path: Path
+) -> None:
+    class Finding(Workshop):
+        """Finds out a dialect for every model."""
+
+        @asynccontextmanager
+        async def __call__(self, model: str, **options: Any) -> AsyncGenerator[Agent]:
+            async with super().__call__(model, **options) as agent:
+                yield replace(agent, dialect=DeepEyesV2Lenient())
+
+    values = recipe_values(write_rows(tmp_path / "source", 4))
+    values["synthesize"]["teachers"]["teacher"]["dialect"] = named
+    out = tmp_path / "run"
+    curated(values, out, Finding())
+    asked = {
+        folder.name: {trace.dialect for part in folder.iterdir() for trace in read_traces(part)}
+        for folder in (out / "episodes").iterdir()
+    }
+    assert asked["synthesize-teacher"] == {spoken}
+    assert asked["difficulty"] == {"deepeyes_v2/lenient"}

@@ -9,6 +9,7 @@ import pytest
 from deepeyes.core.errors import ConfigError
 from deepeyes.dialects.deepeyes_v2 import DeepEyesV2
 from deepeyes.dialects.deepeyes_v2_brief import DeepEyesV2Brief
+from deepeyes.dialects.deepeyes_v2_lenient import DeepEyesV2Lenient
 from deepeyes.dialects.native import Native
 from deepeyes.dialects.registry import DIALECTS, dialect_named, get_dialect
 
@@ -23,6 +24,9 @@ def test_names_and_prompts(tmp_path: Path):
         (f"deepeyes_v2/{prompt}", DeepEyesV2(prompt)),
         ("native", Native()),
         ("native/brief", Native()),
+        ("deepeyes_v2/lenient", DeepEyesV2Lenient()),
+        ("auto", Native()),
+        ("auto/hermes", Native("hermes")),
     ):
         assert dialect_named(name) == made and type(dialect_named(name)) is type(made)
     assert all(dialect_named(name).name == name for name in DIALECTS)

@@ -4,11 +4,12 @@ import pytest
 from eval.plans import episode, look
 from PIL import Image
 
+from deepeyes.core.actions import AnswerAction, Malformed
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
-from deepeyes.core.trace import Trace
+from deepeyes.core.trace import Trace, Turn
 from deepeyes.core.verdict import Verdict
-from deepeyes.eval.report import report
+from deepeyes.eval.report import failures, report
 
 OURS = (StopReason.infrastructure_error, StopReason.interrupted, StopReason.error)
 BOX = (120, 80, 160, 110)
@@ -121,3 +122,35 @@ def test_crops_of_failed_episodes_are_not_looked_at() -> None:
     missed = look(0, images, full, [full.crop((200, 150, 300, 250))], BOX)
     failed = missed.model_copy(update={"stop_reason": StopReason.infrastructure_error})
     assert report([failed], images)["crop_hit_rate"] is None
+
+
+def test_malformed_replies_are_counted_among_those_of_results() -> None:
+    lost, said = (
+        Turn(action=Malformed(reason="no"), finish_reason="stop"),
+        Turn(action=AnswerAction(text="red"), finish_reason="stop"),
+    )
+    traces = [
+        episode(0).model_copy(update={"turns": (lost, said)}),
+        episode(1).model_copy(update={"turns": (said,)}),
+        episode(2, stop=StopReason.infrastructure_error).model_copy(update={"turns": (lost,) * 5}),
+    ]
+    assert report(traces, ImageStore())["malformed_share"] == 0.3333
+    assert report([], ImageStore())["malformed_share"] is None
+
+
+def test_failures_are_counted_by_what_failed() -> None:
+    def failed(number: int, *notes: str, stop: StopReason = StopReason.infrastructure_error) -> Trace:
+        return episode(number, stop=stop).model_copy(update={"notes": notes})
+
+    traces = [
+        failed(0, "tried again after InfrastructureError: no", "ServerError: it is down: start it"),
+        failed(1, "ServerError: it is down: start it"),
+        failed(2),
+        failed(3, "the answer could not be graded: InfrastructureError: no judge"),
+        failed(4, "ServerError: told of, but answered", stop=StopReason.answered),
+    ]
+    assert failures(traces) == {
+        "it is down: start it": 2,
+        "something of ours failed": 1,
+        "the answer could not be graded: no judge": 1,
+    }

@@ -43,7 +43,13 @@ class Picky:
 
 
 async def ask(server: Picky, sampling: Sampling) -> Trace:
-    model = OpenAIModel("m", "http://127.0.0.1:9/v1", transport=httpx.MockTransport(server), retries=0)
+    model = OpenAIModel(
+        "m",
+        "http://127.0.0.1:9/v1",
+        dialect_name="deepeyes_v2",
+        transport=httpx.MockTransport(server),
+        retries=0,
+    )
     agent = Agent(model, ToolSet([PythonTool(FakeSandbox())]), None, Limits(retries=0), sampling)
     return await agent.ask(Image.new("RGB", (60, 40), "red"), "What colour?")
 

@@ -446,5 +446,119 @@ async def test_a_refusal_of_the_temperature_is_noted():
     ],
 )
 async def test_a_server_that_takes_no_tools_is_told_of_with_what_helps(words: str):
-    with pytest.raises(ModelError, match="speak to it with --dialect deepeyes_v2"):
+    with pytest.raises(ModelError, match="speak to it with --dialect deepeyes_v2/lenient"):
         await ask(httpx.Response(400, json={"error": {"message": words}}), tools=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "No endpoints found that support tool use."),
+        (500, "tools param requires --jinja flag"),
+        (501, "Tool calling is not implemented for this model"),
+        (400, "This model doesn't support function calling"),
+        (400, "Unrecognized request argument supplied: tools"),
+    ],
+)
+async def test_whatever_status_it_says_so_with(status: int, words: str):
+    bodies: list[Any] = []
+    with pytest.raises(ModelError, match="it takes no tool calls"):
+        await ask(httpx.Response(status, json={"error": {"message": words}}), tools=True, bodies=bodies)
+    assert len(bodies) == 1
+    with pytest.raises((ModelError, ServerError)) as caught:
+        await ask(httpx.Response(status, json={"error": {"message": words}}))
+    assert "tool calls" not in str(caught.value)
+
+
+async def test_a_server_that_fails_while_it_reads_a_call_is_asked_again():
+    failing = {"error": {"message": "Failed to parse tool call arguments as JSON: missing bracket"}}
+    reply = await ask(httpx.Response(500, json=failing), whole({"content": "hi"}), tools=True)
+    assert reply.text == "hi"
+
+
+# ---- a reply of which nothing came
+
+
+LOST: list[tuple[dict[str, Any], str, str]] = [
+    ({"content": [{"type": "image_url", "image_url": {"url": "x"}}]}, "stop", "be read (image_url)"),
+    ({"content": [{"type": "blob", "data": "x"}, {"type": "blob2"}]}, "stop", "be read (blob, blob2)"),
+    ({"content": {"verdict": "x"}}, "stop", "nothing can be read (verdict)"),
+    ({"content": 42}, "stop", "nothing can be read (int)"),
+    ({"content": None, "audio": {"transcript": "x"}}, "stop", "nothing can be read (audio)"),
+    ({"content": "", "text": "hi"}, "stop", "nothing can be read (text)"),
+    ({"content": None}, "tool_calls", "without the call that it announces"),
+    ({"content": "", "tool_calls": []}, "tool_use", "without the call that it announces"),
+]
+
+
+@pytest.mark.parametrize(("message", "finish", "words"), LOST)
+async def test_what_our_reading_lost_is_no_reply_of_the_model(
+    message: dict[str, Any], finish: str, words: str
+):
+    for answer, heard in ((whole(message, finish), None), (pieces(message, finish=finish), [])):
+        with pytest.raises(ServerError) as caught:
+            await ask(answer, retries=0, heard=heard)
+        assert words in str(caught.value)
+    assert (await ask(whole(message, finish), whole({"content": "hi"}))).text == "hi", "it is asked again"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": ""},
+        {"content": None},
+        {"content": []},
+        {"content": [{"type": "text", "text": ""}]},
+        {"content": [{"type": "thinking", "thinking": ""}]},
+        {},
+    ],
+)
+async def test_a_model_that_ends_at_once_has_written_nothing(message: dict[str, Any]):
+    assert (await ask(whole(message))).text == (await ask(pieces(message), heard=[])).text == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "tokens", "finish", "lost"),
+    [
+        (None, 40, "stop", True),
+        (None, 1, "stop", False),
+        ("", 40, "stop", False),
+        (None, 40, "length", False),
+        (None, 40, "content_filter", False),
+    ],
+)
+async def test_tokens_of_which_no_word_comes_were_lost(
+    content: str | None, tokens: int, finish: str, lost: bool
+):
+    choice = {"message": {"content": content}, "finish_reason": finish}
+    answer = httpx.Response(200, json={"choices": [choice], "usage": {"completion_tokens": tokens}})
+    if not lost:
+        assert (await ask(answer)).text == ""
+        return
+    with pytest.raises(ServerError, match="nothing of a reply of 40 tokens"):
+        await ask(answer, retries=0)
+
+
+async def test_an_answer_without_a_message_is_none():
+    with pytest.raises(ServerError, match="a choice without a message"):
+        await ask(httpx.Response(200, json={"choices": [{"text": "hi", "finish_reason": "stop"}]}), retries=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "choice", "expected"),
+    [
+        ("<answer>EXIT", {}, "<answer>EXIT</answer>"),
+        ("<think>hm</think>\n<answer>EXIT", {}, "<think>hm</think>\n<answer>EXIT</answer>"),
+        ("I say <answer>EXIT", {}, "I say <answer>EXIT"),
+        ("<answer>EXIT</answer>", {}, "<answer>EXIT</answer>"),
+        ("<answer>EXIT", {"stop_reason": "</answer>"}, "<answer>EXIT</answer>"),
+        ("EXIT", {}, "EXIT"),
+    ],
+)
+async def test_the_end_that_a_server_cuts_off_unasked_is_put_back_where_tags_are_spoken(
+    text: str, choice: dict[str, Any], expected: str
+):
+    assert (await ask(whole({"content": text}, **choice), sampling=Sampling())).text == expected
+    if not choice:
+        cut = await ask(whole({"content": text}, "length"), sampling=Sampling())
+        assert cut.text == text

@@ -188,7 +188,7 @@ class _Run:
         action = self.dialect.parse(completion.text, completion.tool_calls)
         if completion.finish_reason != "length":
             return action
-        if action.kind == "answer" and not self.dialect.stop:  # nothing else marks the end of its answers
+        if action.kind == "answer" and not completion.text.rstrip().endswith(self.dialect.stop):
             action = Malformed(thought=action.thought, reason="The answer is not whole.")
         if action.kind == "malformed":
             reason = f"Your reply was cut off because it was too long. {action.reason} Think shorter."

@@ -53,7 +53,7 @@ def ask(
     repetition_penalty: RepetitionPenalty = 1.0,
     stop: Stop = [],
     limit: list[str] = typer.Option([], metavar="KEY=VALUE", help="Change a budget: turns=3. Repeatable."),
-    dialect: str = typer.Option("", help="deepeyes_v2 or native; the model's own by default."),
+    dialect: str = typer.Option("", help="auto, native or deepeyes_v2; the model's own by default."),
     search: list[str] = typer.Option([], metavar="WHAT", help=HELP),
     expect: list[str] = typer.Option(
         [], metavar="TEXT", help="The right answer: say whether the model gives it. Repeat for others."
@@ -94,6 +94,6 @@ def ask(
         print(json.dumps(summary(done, writer), ensure_ascii=False))
     elif done.answer is not None and not live:
         print(visible(done.answer))
-    complain(done)
+    complain(done, writer)
     if done.verdict is not None:
         note(f"{visible(describe(done.verdict))}")

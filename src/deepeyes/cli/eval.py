@@ -1,4 +1,8 @@
-"""`deepeyes eval`: an agent on a benchmark, as numbers."""
+"""`deepeyes eval`: an agent on a benchmark, as numbers.
+
+What always holds: the numbers are printed whatever they are; what makes them doubtful is told on stderr, and
+a run of which nothing is a result, because of us, is an error.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,28 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepeyes.analysis.misfit import replies_of
 from deepeyes.cli.judging import Judge, grading_of
-from deepeyes.cli.running import note, run
+from deepeyes.cli.outcome import DIALECT, LIMIT, look_at
+from deepeyes.cli.running import note, run, warn
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
-from deepeyes.core.errors import InputError
+from deepeyes.core.errors import InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.eval.registry import BENCHMARKS, benchmark_named
-from deepeyes.eval.report import report
+from deepeyes.eval.report import failures, report
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan, named
 from deepeyes.harness.search import HELP
+from deepeyes.view.visible import visible
 from deepeyes.world.families import FAMILIES, searched
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
+
+_CAUSES = 3
+"""Of failures, shown with how often each."""
 
 
 @app.command()
@@ -73,7 +83,7 @@ def world(
         grading=grading_of(judge),
     ).checked()
     about = {"model": model, "families": family, "split": split, "seed": seed, "tools": tools}
-    _measure(plan, trace, concurrency, about, as_json)
+    _measure(plan, trace, concurrency, about, as_json, (DIALECT, LIMIT))
 
 
 @app.command("run")
@@ -91,7 +101,7 @@ def run_benchmark(
     settings.grading.check_models()
     settings = settings.model_copy(update={"grading": grading_of(judge, settings.grading)})
     about = {"benchmark": benchmark, "model": settings.model, "tools": "on" if settings.tools else "off"}
-    _measure(settings, trace, concurrency, about, as_json)
+    _measure(settings, trace, concurrency, about, as_json, ("--set dialect={}", "--set limits.{}"))
 
 
 @app.command()
@@ -127,9 +137,14 @@ def _searched(families: Sequence[str]) -> tuple[str, ...]:
 
 
 def _measure(
-    plan: EvalPlan, trace: Path | None, concurrency: int, about: dict[str, Any], as_json: bool
+    plan: EvalPlan,
+    trace: Path | None,
+    concurrency: int,
+    about: dict[str, Any],
+    as_json: bool,
+    spelt: tuple[str, str],
 ) -> None:
-    """Ask, and print the report with what it is `about`."""
+    """Ask, and print the report with what it is `about`. `spelt`: how a dialect and a limit are given."""
     with ExitStack() as stack:
         folder = trace or Path(stack.enter_context(TemporaryDirectory(prefix="deepeyes-eval-")))
         kept = f"finished episodes are in {trace}; the same command goes on" if trace else ""
@@ -140,6 +155,25 @@ def _measure(
         print(json.dumps(numbers))
     else:
         _print(numbers)
+    _doubt(traces, trace, *spelt)
+
+
+def _doubt(traces: Sequence[Trace], folder: Path | None, dialect: str, limit: str) -> None:
+    """Tell what makes their numbers doubtful. Raises `InfrastructureError` if none of them is a result."""
+    replies = replies_of(traces)
+    if replies.misfit:
+        warn(visible(f"{replies.what()}: {replies.remedy(dialect, limit, look_at(folder))}"))
+    causes = failures(traces)
+    if not causes:
+        return
+    told = "; ".join(f"{number} times: {cause}" for cause, number in causes.most_common(_CAUSES))
+    what = f"{causes.total()} of {len(traces)} episodes failed because of us ({told})"
+    again = (
+        "the same command asks them again" if folder else "with --trace DIR the same command asks them again"
+    )
+    if causes.total() == len(traces):
+        raise InfrastructureError(what, again)
+    warn(visible(f"{what} and do not count: {again}"))
 
 
 async def _ask_all(plan: EvalPlan, folder: Path, concurrency: int) -> list[Trace]:

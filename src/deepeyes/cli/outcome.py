@@ -4,12 +4,18 @@ the expected one.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from deepeyes.analysis.misfit import replies_of
+from deepeyes.cli.running import warn
 from deepeyes.core.errors import DeepEyesError, InfrastructureError
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, TraceWriter
 from deepeyes.core.verdict import Outcome, Verdict
+
+DIALECT, LIMIT = "--dialect {}", "--limit {}"
+"""How the options are written."""
 
 
 class NoAnswer(DeepEyesError):
@@ -38,6 +44,7 @@ def summary(trace: Trace, writer: TraceWriter | None) -> dict[str, Any]:
         "verdict": None if trace.verdict is None else trace.verdict.model_dump(mode="json"),
         "stop_reason": trace.stop_reason.value,
         "turns": len(trace.turns),
+        "malformed": replies_of([trace]).malformed,
         "tool_calls": [{"name": call.tool, "status": call.status} for call in seen],
         "images": [
             {
@@ -57,17 +64,31 @@ def describe(verdict: Verdict) -> str:
     return f"{_SAID[verdict.outcome]} ({verdict.by}: {reason})"
 
 
-def complain(trace: Trace) -> None:
-    """Raise what ended the episode, unless it was the answer, and that the expected one if one was."""
+def look_at(folder: Path | None) -> str:
+    """How to see what happened, which was kept in `folder`, if anywhere."""
+    return f"{'' if folder else 'give --trace DIR and '}look at it with: deepeyes view {folder or 'DIR'}"
+
+
+def complain(trace: Trace, writer: TraceWriter | None = None) -> None:
+    """Raise what ended the episode, unless it was the answer, and that the expected one if one was. `writer`
+    has kept the trace.
+    """
+    look = look_at(writer.folder if writer else None)
+    replies = replies_of([trace])
+    misfit = f"{replies.what()}: {replies.remedy(DIALECT, LIMIT, look)}" if replies.misfit else ""
     if trace.stop_reason == StopReason.answered:
+        if misfit:
+            warn(misfit)
         if trace.verdict is not None and trace.verdict.is_wrong:
-            raise WrongAnswer(describe(trace.verdict), "see how it came about with --trace DIR")
+            raise WrongAnswer(describe(trace.verdict), look)
         if trace.verdict is not None and trace.verdict.is_unsure:
             raise UnsureAnswer(describe(trace.verdict), "name a model that can tell, with --judge MODEL")
         return
     if trace.stop_reason == StopReason.infrastructure_error:
-        raise InfrastructureError(trace.notes[-1] if trace.notes else "something of ours failed")
-    remedy = _REMEDIES.get(trace.stop_reason, "give --trace DIR and look at it with: deepeyes view DIR")
+        raise InfrastructureError(trace.failure)
+    if trace.stop_reason == StopReason.malformed:
+        raise NoAnswer(replies.what(), replies.remedy(DIALECT, LIMIT, look))
+    remedy = misfit or _REMEDIES.get(trace.stop_reason, look)
     raise NoAnswer(f"the model gave no answer ({trace.stop_reason.value})", remedy)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +37,8 @@ from deepeyes.core.verdict import Verdict
 TRACE_VERSION = 2
 TRACES_FILE = "traces.jsonl"
 IMAGES_FOLDER = "images"
+_CLASS_NAME = re.compile(r"\b[A-Z]\w*(?:Error|Unavailable|Overflow): ")
+"""Of an error of ours, as notes have it."""
 
 
 class Usage(BaseModel):
@@ -182,6 +185,13 @@ class Trace(BaseModel):
                         "loss_mask": turn.loss_mask,
                     }
                 )
+
+    @property
+    def failure(self) -> str:
+        """What of ours ended it, in words; empty if it is a result."""
+        if self.stop_reason.is_result:
+            return ""
+        return _CLASS_NAME.sub("", self.notes[-1], count=1) if self.notes else "something of ours failed"
 
     def graded(self, verdict: Verdict) -> Trace:
         return self.model_copy(update={"verdict": verdict})

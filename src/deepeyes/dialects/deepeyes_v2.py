@@ -16,7 +16,7 @@ from deepeyes.core.errors import ConfigError, boundary
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.results import Observation
 from deepeyes.dialects.base import SafeDialect
-from deepeyes.dialects.deepeyes_v2_parse import parse
+from deepeyes.dialects.deepeyes_v2_parse import ENDS, parse
 from deepeyes.dialects.deepeyes_v2_prompt import LAST_TURN, full_system
 from deepeyes.dialects.words import newline_ended
 
@@ -41,7 +41,7 @@ class DeepEyesV2(SafeDialect):
 
     @property
     def stop(self) -> tuple[str, ...]:
-        return ("</code>", "</tool_call>", "</answer>")
+        return ENDS
 
     @property
     def server_tools(self) -> bool:

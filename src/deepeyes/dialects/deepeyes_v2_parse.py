@@ -30,6 +30,9 @@ from deepeyes.core.actions import (
 )
 from deepeyes.core.text import read_json
 
+ENDS = ("</code>", "</tool_call>", "</answer>")
+"""What closes an action; models behind servers are stopped there."""
+
 _OPEN = re.compile(r"<(think|code|tool_call|answer)>")
 _ACTION = re.compile(r"<(code|tool_call|answer)>")
 _TAG = re.compile(r"</?(?:think|code|tool_call|answer)>")

@@ -15,9 +15,14 @@ from deepeyes.dialects.base import Dialect
 DIALECTS = {
     "deepeyes_v2": "deepeyes.dialects.deepeyes_v2:DeepEyesV2",
     "deepeyes_v2/brief": "deepeyes.dialects.deepeyes_v2_brief:DeepEyesV2Brief",
+    "deepeyes_v2/lenient": "deepeyes.dialects.deepeyes_v2_lenient:DeepEyesV2Lenient",
     "native": "deepeyes.dialects.native:Native",
 }
 """Name, or name and prompt, to module and class; the class has `with_prompt` (see `SafeDialect`)."""
+AUTO = "auto"
+"""The dialect that fits: `harness.setup` finds out which. Where nobody can be asked it is `native`, whose
+reader takes every form.
+"""
 
 
 def get_dialect(name: str, prompt: str = "full") -> Dialect:
@@ -25,6 +30,7 @@ def get_dialect(name: str, prompt: str = "full") -> Dialect:
 
     Raises `ConfigError` for a name that nobody has and for a prompt that the dialect does not have.
     """
+    name = "native" if name == AUTO else name
     place = DIALECTS.get(f"{name}/{prompt}") or DIALECTS.get(name)
     if place is None:
         *others, last = [known for known in DIALECTS if "/" not in known]

@@ -1,7 +1,7 @@
 """Numbers about graded episodes.
 
-What always holds: an episode that failed because of us is counted and shown, never scored; one of which
-nobody can tell whether it is right is counted apart.
+What always holds: an episode that failed because of us is counted and shown with what failed, never scored;
+one of which nobody can tell whether it is right is counted apart.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepeyes.analysis.crops import CropFinder, contains
+from deepeyes.analysis.misfit import replies_of
 from deepeyes.analysis.stats import median, share, wilson
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace
@@ -24,8 +25,9 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     share of all results with at least one tool call; `crop_hit_rate` is the share, of those that called a
     tool and whose truth box is known, in which one of the returned images contains that box. A returned image
     whose place cannot be told (rotated, stretched, drawn on) is not a hit; `crops_unlocated` counts the
-    episodes without any located one. `seconds_per_episode` is the median wall clock. With several families
-    each has its own accuracy and tool-call rate.
+    episodes without any located one. `malformed_share` is the share of all replies that could not be read: a
+    large one says that the model does not speak its dialect. `seconds_per_episode` is the median wall clock.
+    With several families each has its own accuracy and tool-call rate.
     """
     scored = [trace for trace in traces if trace.stop_reason.is_result]
     right = sum(trace.is_right for trace in scored)
@@ -41,6 +43,7 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
         "tool_call_rate": _rounded(share(sum(bool(t.tool_turns) for t in scored), len(scored))),
         "crop_hit_rate": _rounded(share(sum(hit is True for hit in hits), len(hits))),
         "crops_unlocated": sum(hit is None for hit in hits),
+        "malformed_share": _rounded(replies_of(scored).share),
         "stop_reasons": dict(Counter(trace.stop_reason.value for trace in traces).most_common()),
         "seconds_per_episode": _rounded(median([trace.seconds for trace in scored]), 3),
         "infrastructure_errors": len(traces) - len(scored),
@@ -52,6 +55,11 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
         called = sum(bool(trace.tool_turns) for trace in its)
         numbers[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
     return numbers
+
+
+def failures(traces: Sequence[Trace]) -> Counter[str]:
+    """What of ours ended episodes, in words, and how often each."""
+    return Counter(trace.failure for trace in traces if not trace.stop_reason.is_result)
 
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:

@@ -14,13 +14,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from deepeyes.agent.agent import Agent
-from deepeyes.core.errors import SandboxUnavailable
+from deepeyes.core.errors import SandboxUnavailable, ServerError
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.dialects.base import Dialect
-from deepeyes.dialects.registry import dialect_named
+from deepeyes.dialects.registry import AUTO, dialect_named, get_dialect
 from deepeyes.harness.search import Engines, check_search, is_off, open_engines
-from deepeyes.models.base import ChatModel
+from deepeyes.models.base import ChatModel, FindsDialect
 from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import Tool, ToolSet
 from deepeyes.tools.registry import STANDARD, check_tools, services_for, toolset
@@ -53,11 +53,12 @@ async def open_agent(
     `tools`: names, such as `("search", "open_page")`, and tools of your own; True for Python and all that
     `search` allows.
     `dialect`: a name, such as `native` or `deepeyes_v2/brief`, or a dialect of your own; empty for the
-    model's own.
+    model's own, `auto` for the one that fits: a server is asked what it takes.
     `search`: as in `deepeyes ask --search`, one or several.
 
     Raises `ConfigError` (a tool, dialect or search that there is not, or a tool without what it needs) before
-    anything is opened, then `ModelError`, `SearchUnavailable` (an index) or `SandboxUnavailable`.
+    anything is opened, then `ModelError`, `ServerError`, `SearchUnavailable` (an index) or
+    `SandboxUnavailable`.
     """
     speech = (dialect_named(dialect) if dialect else None) if isinstance(dialect, str) else dialect
     wanted = _wanted(tools)
@@ -66,14 +67,38 @@ async def open_agent(
         check_search(specs)
         check_tools(wanted or (), {"sandbox"} if is_off(specs) else {"sandbox", *_SEARCHES})
     chat = await asyncio.to_thread(resolve_model, model) if isinstance(model, str) else model
-    agent = Agent(chat, ToolSet(), speech, limits, sampling)
     try:
+        if dialect == AUTO or (not dialect and chat.dialect_name == AUTO):
+            speech = await _fitting(chat, wanted != (), limits, tell)
+        agent = Agent(chat, ToolSet(), speech, limits, sampling)
         async with AsyncExitStack() as stack:
             services = await _opened(wanted, specs, agent, stack, tell)
             yield replace(agent, tools=toolset(wanted, services))
     finally:
         if isinstance(model, str):
             await chat.aclose()
+
+
+async def _fitting(chat: ChatModel, tools: bool, limits: Limits, tell: Tell) -> Dialect | None:
+    """The dialect that fits; None, for the model's own, where that is known. An episode's time is time enough
+    to find out.
+    """
+    if not isinstance(chat, FindsDialect):
+        return None
+    clock = asyncio.timeout(limits.episode_seconds)
+    try:
+        async with clock:
+            fit = await chat.fitting_dialect(tools=tools)
+    except TimeoutError as error:
+        if not clock.expired():
+            raise
+        raise ServerError(
+            f"{chat.name} did not answer in {limits.episode_seconds:g} s",
+            "see that it keeps up, or allow more with --limit episode_seconds=N",
+        ) from error
+    if fit.why:
+        tell(f"{chat.name} is spoken to in {fit.dialect}: {fit.why}")
+    return get_dialect(fit.dialect, chat.prompt)
 
 
 def _wanted(tools: bool | str | Sequence[str | Tool]) -> tuple[str | Tool, ...] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from deepeyes.core.actions import RawToolCall, ToolCall, ToolSpec
 from deepeyes.core.images import VisionSpec
@@ -85,6 +85,23 @@ class ChatModel(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Fit(NamedTuple):
+    """A dialect that fits a model, and why it is not the one that most models speak."""
+
+    dialect: str
+    why: str = ""
+    """Empty where nobody needs to be told."""
+
+
+@runtime_checkable
+class FindsDialect(Protocol):
+    """A `ChatModel` that can find out which dialect fits it (its `dialect_name` is then `auto`)."""
+
+    async def fitting_dialect(self, *, tools: bool) -> Fit:
+        """The dialect for episodes with or without `tools`. Raises as a conversation's `send` does."""
+        ...
 
 
 class Generator(Protocol):

@@ -4,7 +4,8 @@ What always holds: the key is read from the environment when a request is made a
 or error; busy and failing servers are tried again with growing, jittered waits (or after what their
 Retry-After asks, a minute at most); what persists is a `ServerError`, what trying again cannot help (wrong
 key, unknown model) a `ModelError`; a parameter that the server does not know is left out from then on. One
-request that is refused by a server that has answered others is a failure of that request alone.
+request that is refused by a server that has answered others is a failure of that request alone. Whether a
+server takes tool calls is tried once: no two servers refuse them in the same words.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -33,10 +34,14 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
 from deepeyes.core.retrying import RetryPolicy, TryAgain, retry, retry_after
 from deepeyes.core.sampling import Sampling
-from deepeyes.models.base import Completion, MessageConversation, OnText
+from deepeyes.dialects.deepeyes_v2_parse import holds_action
+from deepeyes.dialects.registry import AUTO
+from deepeyes.models.base import Completion, Fit, MessageConversation, OnText
 from deepeyes.models.openai_refusal import Refusal, read_refusal
 from deepeyes.models.openai_reply import Accumulator, ServerSaid, Unreadable, event_data, read_completion
 from deepeyes.models.openai_wire import Json, wire_message, wire_sampling, wire_tool
+
+T = TypeVar("T")
 
 KEY_VARIABLES = ("DEEPEYES_API_KEY", "OPENAI_API_KEY")
 _OPTIONAL = ("seed", "logprobs", "stop", "parallel_tool_calls", "stream_options", "temperature")
@@ -50,6 +55,15 @@ _TOO_LONG = re.compile(
 _FILTERED = re.compile(r"content.?(?:filter|management|policy)|moderation|safety system", re.I)
 _TOO_MANY_STOPS = re.compile(r"\bstop\b.{0,40}(?:too (?:long|many)|maximum|at most|up to)", re.I | re.S)
 """OpenAI and others take four."""
+_CUT = re.compile(r"could not finish the message|output limit was reached", re.I)
+"""What OpenAI says of a reply that was cut off before its first word."""
+_OURS = re.compile(r"deep[-_ ]?eyes", re.I)
+"""Checkpoints that were trained on the tags."""
+_GREETING = (Message.make("user", "Reply with the one word OK."),)
+_GREETING_TOKENS = 64
+_TOOL = ToolSpec(name="look_closer", description="Shows a part of a picture larger.")
+_NOT_OF_TOOLS = (401, 403, 408, 409, 425, 429, 502, 503, 504, 529)
+"""What a server that refuses a request because of its tools does not answer with."""
 
 
 _SILENCES = 2
@@ -62,9 +76,20 @@ class _Silent(TryAgain):
     """The server took the request and said nothing."""
 
 
+class _Refused(Exception):
+    """The server does not do what the request `sent` asks for; `wait` are the seconds that it asks for."""
+
+    def __init__(self, refusal: Refusal, sent: Json, wait: float | None) -> None:
+        super().__init__(refusal.words)
+        self.refusal = refusal
+        self.sent = sent
+        self.wait = wait
+
+
 class OpenAIModel:
     """`seconds` bounds one attempt without any answer; `retries` counts further attempts, of which only one
-    follows on silence.
+    follows on silence. `dialect_name` is `auto` where nothing is said about the model's words, else, with a
+    `prompt`, `deepeyes_v2`.
     """
 
     def __init__(
@@ -73,8 +98,8 @@ class OpenAIModel:
         base_url: str,
         *,
         vision: VisionSpec = VisionSpec(),
-        dialect_name: str = "deepeyes_v2",
-        prompt: str = "full",
+        dialect_name: str = "",
+        prompt: str = "",
         logprobs: bool = False,
         seconds: float = 120.0,
         retries: int = 4,
@@ -85,8 +110,8 @@ class OpenAIModel:
         self.model = model
         self.name = f"openai:{model}@{_without_credentials(base_url)}"
         self.vision = vision
-        self.dialect_name = dialect_name
-        self.prompt = prompt
+        self.dialect_name = dialect_name or ("deepeyes_v2" if prompt else AUTO)
+        self.prompt = prompt or "full"
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._place = _without_credentials(base_url)
         self._logprobs = logprobs
@@ -98,6 +123,8 @@ class OpenAIModel:
         self._other_limit = False
         """Whether the server wants `max_completion_tokens` for `max_tokens`."""
         self._answered = False
+        self._fit: Fit | None = None
+        """The dialect that was found when tools were tried."""
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -124,6 +151,52 @@ class OpenAIModel:
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
+        body = await self._request(messages, sampling, max_tokens, tools)
+        if on_text is not None:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        completion = await self._persist(lambda: self._answer(body, sampling.stop, on_text))
+        if completion.tool_calls and not tools:
+            completion = _written_out(completion)
+        left_out = [key for key in _OPTIONAL if key in self._unknown and key not in _UNTOLD and key in body]
+        notes = [f"{self.model} was asked without {key}, which its server does not take" for key in left_out]
+        return replace(completion, notes=tuple(notes)) if notes else completion
+
+    async def fitting_dialect(self, *, tools: bool) -> Fit:
+        """The dialect that model and server can speak; with tools it takes a short request to know, once.
+
+        Raises `ServerError` and `ModelError` as any request does.
+        """
+        if _OURS.search(self.model):
+            return Fit("deepeyes_v2/lenient")
+        if not tools:
+            return Fit("native")
+        if self._fit is None:
+            self._fit = await self._persist(self._greet)
+        return self._fit
+
+    async def _greet(self) -> Fit:
+        """Send a greeting with a tool, and if that is refused without one: the difference is the tool."""
+        plain = await self._request(_GREETING, Sampling(), _GREETING_TOKENS, ())
+        with_tool = await self._request(_GREETING, Sampling(), _GREETING_TOKENS, (_TOOL,))
+        try:
+            reply = await self._attempt(with_tool, (), None)
+        except _Refused as refused:
+            if refused.refusal.status not in _NOT_OF_TOOLS and await self._answers(plain):
+                return Fit("deepeyes_v2/lenient", "its server takes no tool calls")
+            reply = self._refused(refused)
+        return Fit("deepeyes_v2/lenient" if holds_action(reply.text) else "native")
+
+    async def _answers(self, body: Json) -> bool:
+        try:
+            await self._attempt(body, (), None)
+        except _Refused:
+            return False
+        return True
+
+    async def _request(
+        self, messages: Sequence[Message], sampling: Sampling, max_tokens: int, tools: Sequence[ToolSpec]
+    ) -> Json:
+        """What is asked for, before it is known what the server takes."""
         body: Json = {
             "model": self.model,
             "messages": await asyncio.to_thread(lambda: [wire_message(message) for message in messages]),
@@ -136,16 +209,9 @@ class OpenAIModel:
             body["parallel_tool_calls"] = False
         if self._logprobs:
             body["logprobs"] = True
-        if on_text is not None:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        completion = await self._persist(body, sampling.stop, on_text)
-        if completion.tool_calls and not tools:
-            completion = _written_out(completion)
-        left_out = [key for key in _OPTIONAL if key in self._unknown and key not in _UNTOLD and key in body]
-        notes = [f"{self.model} was asked without {key}, which its server does not take" for key in left_out]
-        return replace(completion, notes=tuple(notes)) if notes else completion
+        return body
 
-    async def _persist(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Attempts until one succeeds or trying again is no use."""
         silences = 0
 
@@ -156,17 +222,24 @@ class OpenAIModel:
                 raise problem
 
         try:
-            return await retry(
-                lambda: self._attempt(body, stop, on_text), self._retry, before_wait=give_up_on_silence
-            )
+            return await retry(attempt, self._retry, before_wait=give_up_on_silence)
         except TryAgain as problem:
             raise ServerError(
                 f"the model server at {self._place} {problem} ({problem.tried})",
                 "check that it is running and reachable, or name another with openai:MODEL@BASE_URL",
             ) from problem
 
+    async def _answer(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
+        try:
+            return await self._attempt(body, stop, on_text)
+        except _Refused as refused:
+            return self._refused(refused)
+
     async def _attempt(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
-        """One request, and as many more as it takes to learn which parameters the server does not take."""
+        """One request, and as many more as it takes to learn which parameters the server does not take.
+
+        Raises `_Refused` where the server does not answer it, `TryAgain` for what may pass.
+        """
         reply = Accumulator()
         sent = self._known(body)
         try:
@@ -197,7 +270,7 @@ class OpenAIModel:
             raise TryAgain(_problem(error)) from error
         if self._learns_from(refusal, sent):
             return await self._attempt(body, stop, on_text)
-        return self._refused(refusal, asked, sent)
+        raise _Refused(refusal, sent, asked)
 
     async def _heard(
         self, response: httpx.Response, reply: Accumulator, stop: Sequence[str], on_text: OnText | None
@@ -261,12 +334,16 @@ class OpenAIModel:
         self._unknown.add(unknown)
         return True
 
-    def _refused(self, refusal: Refusal, asked: float | None, sent: Json) -> Completion:
-        """Every other answer to `sent`: raises, or is a reply that the provider's filter stopped."""
+    def _refused(self, refused: _Refused) -> Completion:
+        """What a refusal means: raises, or is a reply that the provider's filter or the limit stopped."""
+        refusal, sent = refused.refusal, refused.sent
         status, text = refusal.status, refusal.words
+        told = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
+        if "tools" in sent and refusal.of_tools(sent) and not _TOO_LONG.search(text):
+            raise ModelError(told, "it takes no tool calls: speak to it with --dialect deepeyes_v2/lenient")
         if status in (408, 409, 425, 429) or status >= 500:
             said = f": {text[:200]}" if text and text != refusal.text else ""
-            raise TryAgain(f"answers with status {status}{said}", asked)
+            raise TryAgain(f"answers with status {status}{said}", refused.wait)
         if status in (401, 403):
             raise ModelError(
                 f"the model server at {self._place} refuses the key (status {status})",
@@ -281,15 +358,14 @@ class OpenAIModel:
             raise ContextOverflow("the conversation does not fit the model's context", "lower --limit turns")
         if status == 400 and _FILTERED.search(refusal.text):
             return Completion("", finish_reason="content_filter")
-        told = f"the model server at {self._place} refuses the request (status {status}): {text[:200]}"
+        if status == 400 and _CUT.search(text):
+            return Completion("", finish_reason="length")
         unknown = refusal.parameter([key for key in _ASKED_FOR if key in sent])
         if status in (400, 422) and unknown is not None:
             raise ModelError(
                 f"the model server at {self._place} does not take {unknown} (status {status}): {text[:200]}",
                 f"leave {unknown} out, or use a server that takes it (vLLM and SGLang do)",
             )
-        if "tools" in sent and refusal.of_tools:
-            raise ModelError(told, "it takes no tool calls: speak to it with --dialect deepeyes_v2")
         if self._answered:  # it can be asked, only not this
             raise ServerError(told, "see what is special about the question or its pictures")
         raise ModelError(told, "check that the model takes pictures and that its context is long enough")

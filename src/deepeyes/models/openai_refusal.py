@@ -19,9 +19,18 @@ _UNSUPPORTED = re.compile(
     r"|extra|unexpected|not a valid (?:parameter|argument|field)|invalid (?:parameter|argument|field)",
     re.IGNORECASE,
 )
+_TOOLS = r"\b(?:tools?|functions?)\b"
 _NO_TOOLS = re.compile(
-    r"tool.?choice|enable-auto-tool|tool-call-parser|\btools?\b.{0,60}not|not.{0,60}\btools?\b", re.I | re.S
+    rf"tool.?choice|enable-auto-tool|tool-call-parser|{_TOOLS}.{{0,60}}\bnot\b|\bnot\b.{{0,60}}{_TOOLS}"
+    rf"|\bno\b.{{0,60}}support.{{0,20}}{_TOOLS}|{_TOOLS}.{{0,40}}(?:n't|unsupported|require)"
+    rf"|(?:n't|unsupported).{{0,40}}{_TOOLS}",
+    re.I | re.S,
 )
+_FAILS_ON_TOOLS = re.compile(
+    rf"{_TOOLS}[^.]{{0,40}}(?:support|requires?\b|implement|enabled)|(?:support|implement)[^.]{{0,20}}{_TOOLS}",
+    re.I,
+)
+"""A server that says so as if it had failed (llama.cpp); of what else fails it says more than that."""
 _NEAR = 100
 """Characters between a parameter's name and the word that says it is not taken."""
 
@@ -43,9 +52,12 @@ class Refusal:
         """Whether it says that something is not known, and not that a value is wrong."""
         return _UNSUPPORTED.search(self.words) is not None
 
-    @property
-    def of_tools(self) -> bool:
-        return _NO_TOOLS.search(self.words) is not None
+    def of_tools(self, sent: Collection[str]) -> bool:
+        """Whether it says that tools are not taken, which are among what was `sent`."""
+        if self.status >= 500:
+            return _FAILS_ON_TOOLS.search(self.words) is not None
+        named = self.parameter([name for name in sent if name.startswith("tool")]) is not None
+        return self.status in (400, 404, 422) and (named or _NO_TOOLS.search(self.words) is not None)
 
     def parameter(self, sent: Collection[str]) -> str | None:
         """The one of the `sent` parameters that it says is not taken; None if it speaks of none of them."""

@@ -1,9 +1,11 @@
 """What comes back from a chat-completions server as pure functions: JSON and event streams to a Completion.
 
 What always holds: whatever a server sends, reading it gives a Completion or raises `Unreadable` or
-`ServerSaid`; no other exception leaves this file. A thought that comes apart from the words is put in front
-of them with its tags made inert, so nothing that it quotes ends or begins anything. Servers cut the stop
-string off; it is put back unless the reply was cut, so a reply looks the same whoever generated it.
+`ServerSaid`; no other exception leaves this file. A reply is empty only if the model wrote nothing: one that
+holds what nobody here can read, or lacks the call that it announces, is `Unreadable`. A thought that comes
+apart from the words is put in front of them with its tags made inert, so nothing that it quotes ends or
+begins anything. Servers cut the stop string off; it is put back unless the reply was cut, so a reply looks
+the same whoever generated it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any, cast
 from deepeyes.core.actions import RawToolCall
 from deepeyes.core.text import tidy
 from deepeyes.core.trace import Usage
+from deepeyes.dialects.deepeyes_v2_parse import ENDS
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.models.base import Completion
 
@@ -31,6 +34,14 @@ _ENDS = {
 _END_OF = {name: end for end, names in _ENDS.items() for name in names.split()}
 """What servers call the end of a reply, by what it means. With every other name it ended by itself."""
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
+
+
+_BEGINS = tuple(end.replace("/", "", 1) for end in ENDS)
+_THOUGHTS = ("thinking", "reasoning", "thought", "reasoning_content")
+_ELSEWHERE = ("audio", "images", "output", "output_text", "response", "text")
+"""Fields of a message that hold a reply in another form than words in `content`."""
+_MARKS = 8
+"""Tokens that are no words, such as the mark that ends a reply: so many of them may come alone."""
 
 
 class Unreadable(Exception):
@@ -50,6 +61,8 @@ def read_completion(data: Any, stop: Sequence[str] = ()) -> Completion:
     """A whole (not streamed) answer."""
     fields = _mapping(data)
     choice = _first_choice(fields)
+    if not isinstance(choice.get("message"), dict):
+        raise Unreadable("a choice without a message")
     reply = Accumulator()
     reply.add_message(_mapping(choice.get("message")))
     reply.add_end(choice)
@@ -61,7 +74,8 @@ def read_completion(data: Any, stop: Sequence[str] = ()) -> Completion:
 def finished(completion: Completion, stopped_by: object, stop: Sequence[str]) -> Completion:
     """The reply cut where its first stop string ends, or with the one that the server cut off put back.
 
-    What stands in the thought that opens a reply does not count. Log-probabilities of a reply that is cut are
+    A server may have stop strings that nobody sent, so a reply in tags gets its closing tag in any case. What
+    stands in the thought that opens a reply does not count. Log-probabilities of a reply that is cut are
     dropped: which of them belong to what is left is not known.
     """
     text = completion.text
@@ -70,11 +84,16 @@ def finished(completion: Completion, stopped_by: object, stop: Sequence[str]) ->
     if ends:
         logprobs = completion.logprobs if min(ends) == len(text) else None
         return replace(completion, text=text[: min(ends)], finish_reason="stop", logprobs=logprobs)
+    behind = text[_after_thought(text, ENDS) :].lstrip()
+    if behind.startswith(_BEGINS):
+        stop = (*stop, *ENDS)
     if isinstance(stopped_by, str) and stopped_by in stop:
         return replace(completion, text=text + stopped_by, finish_reason="stop")
     if completion.finish_reason not in ("length", "content_filter"):
         opened = [
-            (place, mark) for mark in stop if (place := text.rfind(mark.replace("</", "<", 1), begin)) >= 0
+            (place, mark)
+            for mark in stop
+            if (place := text.rfind(mark.replace("</", "<", 1), begin)) >= 0 and mark not in text[place:]
         ]
         if opened:
             mark = max(opened)[1]
@@ -107,6 +126,10 @@ class Accumulator:
     usage: Usage = Usage()
     calls: list[RawToolCall] = field(default_factory=list[RawToolCall])
     logprobs: list[float] = field(default_factory=list[float])
+    spoken: bool = False
+    """Whether the server sent words for the reply, were they empty ones."""
+    unread: list[str] = field(default_factory=list[str])
+    """What came in place of words, by its kind."""
     _places: dict[int, int] = field(default_factory=dict[int, int])
     """A streamed call's index to its place in `calls`."""
 
@@ -148,6 +171,9 @@ class Accumulator:
                 self.logprobs.append(float(value))
 
     def completion(self, stop: Sequence[str] = ()) -> Completion:
+        """The whole reply. Raises `Unreadable` if there was one and nothing of it came."""
+        if not (self.text or self.thought or self.calls) and (lost := self._lost()):
+            raise Unreadable(lost)
         said = Completion(
             text=self.text,
             finish_reason=self.end or "stop",
@@ -159,8 +185,20 @@ class Accumulator:
         thought = neutralise(self.thought)
         return replace(said, text=f"<think>{thought}</think>\n{said.text}") if thought else said
 
+    def _lost(self) -> str:
+        """What there was of a reply of which nothing was read; empty if the model wrote nothing."""
+        if self.unread:
+            return f"a reply of which nothing can be read ({', '.join(self.unread[:3])})"
+        if self.end == "tool_calls":
+            return "a reply without the call that it announces"
+        if self.end == "stop" and not self.spoken and self.usage.completion_tokens > _MARKS:
+            return f"nothing of a reply of {self.usage.completion_tokens} tokens"
+        return ""
+
     def _add_words(self, message: Mapping[str, Any]) -> None:
         text, thought = _words(message.get("content"))
+        self.spoken |= isinstance(message.get("content"), str)
+        self.unread += [*_unread(message.get("content")), *(name for name in _ELSEWHERE if message.get(name))]
         self.text += text or _string(message.get("refusal"))
         apart = _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
         self.thought += thought or apart or _string(message.get("thinking"))
@@ -295,12 +333,26 @@ def _words(content: Any, depth: int = 4) -> tuple[str, str]:
             continue
         fields = _mapping(part)
         kind = _string(fields.get("type"))
-        if kind in ("thinking", "reasoning", "thought", "reasoning_content") or fields.get("thought") is True:
+        if kind in _THOUGHTS or fields.get("thought") is True:
             held = [fields.get(key) for key in ("thinking", "reasoning", "summary", "content", "text", kind)]
             thought += next((words for one in held if (words := "".join(_words(one, depth - 1)))), "")
         else:
             text += _string(fields.get("text")) or "".join(_words(fields.get("content"), depth - 1))
     return text, thought
+
+
+def _unread(content: Any) -> list[str]:
+    """The kinds of what a message's content holds in place of words; empty words are words."""
+    if content is None or isinstance(content, str):
+        return []
+    kinds: list[str] = []
+    for part in _list(content) if isinstance(content, list) else [content]:
+        fields = _mapping(part)
+        kind = _string(fields.get("type"))
+        if isinstance(part, str) or "text" in fields or kind in (*_THOUGHTS, "text") or any(_words([part])):
+            continue
+        kinds.append(tidy(kind or ", ".join(fields) or type(part).__name__, 40))
+    return kinds
 
 
 def _first_choice(fields: Mapping[str, Any]) -> Mapping[str, Any]:

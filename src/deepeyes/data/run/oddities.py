@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from deepeyes.analysis.misfit import LEAST, many
 from deepeyes.core.text import tidy
 from deepeyes.data.item import INFRASTRUCTURE_ERROR, Item
 from deepeyes.data.recipe import FunnelWarnings
@@ -21,8 +22,6 @@ TRIES, MALFORMED, UNSURE = "tries", "malformed tries", "unsure tries"
 MOSTLY_UNSURE = "items with more unsure tries than others"
 _CHOOSING = frozenset({"difficulty", "deduplicate", "decontaminate", "mix", "split"})
 """Stages that leave out on purpose."""
-_EXAMPLES = 3
-"""Shown with a warning; fewer items or tries than that are no reason to warn."""
 _QUESTION, _DETAIL = 160, 400
 """Characters shown of each."""
 
@@ -55,13 +54,13 @@ def oddities(run: RunFolder, counts: Sequence[StageCount], limits: FunnelWarning
     folders = {folder.name: folder for folder in run.stages()}
     for count in counts:
         tries = count.notes.get(TRIES, 0)
-        if _much(count.notes.get(MALFORMED, 0), tries, limits.malformed):
+        if many(count.notes.get(MALFORMED, 0), tries, limits.malformed):
             yield (
                 f"{_share(count.notes[MALFORMED], tries)} tries of {count.name} were malformed: the model "
                 "does not speak its dialect, which looks as if it could not answer; set the dialect that it "
                 f'was trained on, or "native" for any model ({_dialect_key(count.name)})'
             )
-        if _much(count.notes.get(UNSURE, 0), tries, limits.unsure):
+        if many(count.notes.get(UNSURE, 0), tries, limits.unsure):
             yield (
                 f"of {_share(count.notes[UNSURE], tries)} tries of {count.name} nobody could tell whether "
                 "they are right, and they do not count as right: name a judge (grading.judges)"
@@ -70,14 +69,10 @@ def oddities(run: RunFolder, counts: Sequence[StageCount], limits: FunnelWarning
             continue
         given = count.into - count.passed
         for reason, lost in count.rejected.items():
-            if reason != INFRASTRUCTURE_ERROR and lost > limits.loss * given and lost >= _EXAMPLES:
+            if reason != INFRASTRUCTURE_ERROR and lost > limits.loss * given and lost >= LEAST:
                 examples = _examples(folders[count.name], count.parts, reason)
                 head = f"{count.name} left out {_share(lost, given)} items as {reason}, such as"
                 yield "\n  ".join([head, *examples])
-
-
-def _much(number: int, of: int, limit: float) -> bool:
-    return number >= max(_EXAMPLES, limit * of)
 
 
 def _share(number: int, of: int) -> str:
@@ -95,6 +90,6 @@ def _examples(folder: StageFolder, parts: int, reason: str) -> list[str]:
             found.append(
                 f"{item.id}: '{tidy(item.task.question, _QUESTION)}' {tidy(item.rejection.detail, _DETAIL)}"
             )
-            if len(found) == _EXAMPLES:
+            if len(found) == LEAST:
                 break
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import devnull
 
 from deepeyes.agent.agent import Agent, Grade
@@ -29,11 +29,16 @@ from deepeyes.data.stages.teach.quality import failed_checks
 from deepeyes.data.stages.teach.synthesize import WRITTEN, Synthesis, Teacher
 from deepeyes.data.stages.teach.teachers import Solution, world_solution, written_solution
 from deepeyes.data.stages.teach.verify import blocking_checks
+from deepeyes.dialects.registry import dialect_named
 from deepeyes.harness.search import WORLD
 from deepeyes.tools.base import ToolSet
 
 NEVER_ASKED = f"scripted:{devnull}"
 """The model of teachers that know the solution: they need its tools alone."""
+TAUGHT = "deepeyes_v2"
+"""What a teacher speaks for which a dialect was found out: learners learn the words of its traces, which must
+not depend on what a server happens to take.
+"""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,8 @@ class TeachWork:
         )
         async with opening as agent:
             note_tools(self.asking.run, agent.tools)
+            if agent.dialect is not None and not teacher.dialect:
+                agent = replace(agent, dialect=dialect_named(TAUGHT))
             yield _ActiveTeacher(self, name, teacher, agent, grade)
 
     def _read(self, part: int) -> list[Item]:
