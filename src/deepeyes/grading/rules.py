@@ -63,10 +63,12 @@ def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | s
     if len(text) < len(reply) and (result := reference.compare(text)):
         return result
     result = _of_statements(reference, stated(text))
-    if result is not None:
+    if isinstance(result, Comparison):
         return result
     if is_refusal(text):
         return _NOTHING if reference.declines else _REFUSED
+    if result is not None:
+        return result
     ending = ending_of(text)
     return (
         _of_lines(reference, ending)
