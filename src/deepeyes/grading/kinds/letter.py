@@ -49,8 +49,9 @@ _RUN = re.compile(r"[A-J]{2,10}")
 # After a label stands the option's text; a verb makes the letter the subject of a sentence, another label
 # makes it the first line of a listing.
 _NO_TEXT = re.compile(
-    r"(?:is|are|was|isn't|has|have|does|doesn't|can|cannot|can't|would|will|could|may|might|shows?|seems?|"
-    r"appears?|and|or|nor|but)\b|.*(?:\b(?:wrong|incorrect|neither|eliminated?|excluded?)\b"
+    r"(?:is|are|was|isn't|has|have|does|doesn't|can(?!')|would|will|could|may|might|shows?|seems?|appears?|and|or|nor|but"
+    r"|(?:cannot|can't)(?! (?:be )?(?:determin|tell|told|answer|know|infer|decid|sa[iy]))"
+    r")\b|.*(?:\b(?:wrong|incorrect|neither|eliminated?|excluded?)\b"
     r"|[(\[][A-Z][)\]]|\s[A-Z][).:]\s)",
     re.DOTALL,
 )
@@ -61,6 +62,7 @@ _MENTION = re.compile(
     r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=,)"
     r"|(?:\b(?:is|be|are|likely|probably|definitely)|['’]s|[,:=]) ([A-Z])[.!\s]*$"
     r"|\b(?:makes|making|leaves|leaving) ([A-Z]) (?:as )?(?:the|our)\b"
+    r"|^(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? (?:it['’]s |it is )?([A-Z])\W*$"
     r"|(?:^|[,:;] )([A-Z]) (?:is|seems|looks|appears)(?: to be)?(?: the)? (?:best|most|closest|correct"
     r"|right)\b"
 )
@@ -75,7 +77,12 @@ _NEGATIVE = re.compile(
     r"|could|might|may)\b"
     r"|n't\b|\?"
 )
-_AMOUNT = re.compile(r"\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
+_LISTS = re.compile(
+    r"\b[A-Z]\W{1,3}[A-Z]\W{1,3}(?:(?:and|or) )?[A-Z]\b"
+    r".{0,40}\b(?:are|have|were|do|all)\b(?! (?:all )?(?:correct|right|true))"
+)
+"""A listing of the options that goes on to say something about them."""
+_AMOUNT = re.compile(r"(?!\W?[a-z]\W?[):.])\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
 _FIRST_AMOUNT = re.compile(r"[^\w.-]{0,3}(-?\d[\d,]*(?:\.\d+)?)(?![\d/^!:]|\s?[-+*/=×])")
 _SMALL_WORDS = frozenset(
     ("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it")
@@ -120,6 +127,8 @@ class _Letter:
             letter, rest = options.letters.get(letter, letter), labelled[3]
             texts = _texts_in(rest, options)
             if texts and letter not in texts:
+                if form.several:
+                    return None
                 return Letters((letter, *texts)) if letter in options.letters else texts
             return None if _NO_TEXT.match(rest) else Letters(letter)
         if form.several and _RUN.fullmatch(plain) and len(set(plain)) == len(plain):
@@ -173,7 +182,7 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
 
     A label counts where the sentence concludes something, by its words or because the caller knows it.
     """
-    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
+    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence) or _LISTS.search(sentence):
         return Letters()
     options = options_of(form.options)
     labels = (found[found.lastindex or 0] for found in _MENTION.finditer(sentence))
