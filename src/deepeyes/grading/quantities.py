@@ -48,10 +48,8 @@ _OTHERWISE = re.compile(
 )
 """What stands before a number that is no count and no measure."""
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
-_DATED = re.compile(
-    rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b",
-    re.IGNORECASE,
-)
+_MONTH_NAMES = tuple(_MONTHS.split("|"))
+_DATED = re.compile(rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b")
 _IN_YEAR = re.compile(
     r"\b(?:in|since|by|until|from|during|before|after|for|as of|between(?: (?:1\d|20)\d\d and)?)"
     r"(?: the year)? (?:1\d|20)\d\d\b(?! ?%)"
@@ -85,7 +83,7 @@ def only(sentence: str, form: AnswerForm) -> str | None:
     if not about_right(form) and _ABOUT.search(sentence):
         return None
     sentence = _IN_YEAR.sub(" ", sentence)
-    if _NEGATIVE.search(sentence) or _DATED.search(sentence):
+    if _NEGATIVE.search(sentence) or _is_dated(sentence.lower()):
         return None
     bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}
     if bold:
@@ -107,6 +105,10 @@ def only(sentence: str, form: AnswerForm) -> str | None:
         if not _OTHERWISE.search(sentence, max(0, found.start() - 12), found.start())
     }
     return numbers.pop() if len(numbers) == 1 else None
+
+
+def _is_dated(lowered: str) -> bool:
+    return any(month in lowered for month in _MONTH_NAMES) and _DATED.search(lowered) is not None
 
 
 def _at(sentence: str, start: int, form: AnswerForm) -> str | None:

@@ -20,7 +20,7 @@ _LONGEST = 4_000
 _HINT = re.compile(
     r"n't\b|\bnot\b|cannot|sorry|unable|unknown|unclear|unanswer|unavailable|unsure|determin|\bn/a\b|\bidk\b|"
     r"\bno (?:idea|clue|answer|info)|insufficient|impossible|hard to|difficult|declin|refuse|lacks|missing|"
-    r"without|\bneed|incomplete|subjective|incorrect|provided|"
+    r"without|\bneed|incomplete|subjective|incorrect|invalid|ambiguous|provided|"
     r"nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
     r"不|无|無|没|沒|ません|모르|없습니다"
 )
@@ -171,7 +171,8 @@ def is_refusal(text: str) -> bool:
 
 
 def _kind_of(clause: str, asks: bool) -> _Clause:
-    found = _REFUSES.search(clause) or (_NEEDS.search(clause) if asks else None)
+    found = _REFUSES.search(clause) if _HINT.search(clause) else None
+    found = found or (_NEEDS.search(clause) if asks else None)
     if found and not _REPORTS.search(clause, 0, found.start()):
         return "concludes" if _CONCLUDES.match(clause) else "refuses"
     return "around" if _AROUND.match(clause) else "says"

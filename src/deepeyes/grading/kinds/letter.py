@@ -40,6 +40,8 @@ _LABELLED = re.compile(
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_LABEL_FIRST = re.compile(rf"[\\$]|\W{{0,9}}{_NOUN}\W{{0,9}}[A-Za-z](?![A-Za-z])", re.IGNORECASE)
+_ADDED = 80
 _AND = r"(?:\s*(?:,|;|/|&|\+|、|和|\band\b|\bund\b|\by\b|\bet\b|\boption\b))+\s*"
 _ITEM = r"[(\[{]?[A-Z][)\]}.]?"
 _SEVERAL = re.compile(rf"(?:both )?(?:(?:[Oo]ptions|[Cc]hoices|[Aa]nswers) )?({_ITEM}(?:{_AND}{_ITEM})+)")
@@ -66,6 +68,7 @@ _MENTION = re.compile(
     r"|(?:^|[,:;] )([A-Z]) (?:is|seems|looks|appears)(?: to be)?(?: the)? (?:best|most|closest|correct"
     r"|right)\b"
 )
+_LONE_CAPITAL = re.compile(r"[A-Z](?![A-Za-z])")
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct"
     r"|best|most|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*"
@@ -100,6 +103,8 @@ class _Options(NamedTuple):
     longest_first: tuple[str, ...]
     amounts: dict[str, str]
     """The letters by the number in their texts, if a number is all that tells them apart."""
+    longest: int
+    """Characters of a text that may be an option without a label in front."""
 
 
 class _Letter:
@@ -113,6 +118,8 @@ class _Letter:
         if len(text) > _LONGEST:
             return None
         options = options_of(form.options)
+        if len(text) > options.longest and text.isascii() and not _LABEL_FIRST.match(text):
+            return None
         plain = _plain(text)
         named = option_of(plain, options)
         if lone := _LONE.fullmatch(plain):
@@ -136,8 +143,12 @@ class _Letter:
         return None
 
     def same(self, given: Letters, expected: Letters, form: AnswerForm) -> bool | None:
-        """Whether the same options are named; None if several are named where one is asked for."""
+        """Whether the same options are named; None if several are named where one is asked for, and for a
+        letter of no option: it is of another list than the task's.
+        """
         if len(given) > 1 and not form.several:
+            return None
+        if form.options and not given <= options_of(form.options).letters.keys():
             return None
         return given == expected
 
@@ -155,7 +166,7 @@ def options_of(texts: tuple[str, ...]) -> _Options:
     texts = texts[: len(_ALPHABET)]
     lone = [_LONE.fullmatch(_plain(text)) for text in texts]
     if all(found and found[1].upper() == _ALPHABET[place] for place, found in enumerate(lone)):
-        return _Options(dict(zip(_ALPHABET, _ALPHABET[: len(texts)], strict=False)), {}, {}, (), {})
+        return _Options(dict(zip(_ALPHABET, _ALPHABET[: len(texts)], strict=False)), {}, {}, (), {}, _ADDED)
     letters: dict[str, str] = {}
     by_text: dict[str, str] = {}
     for letter, text in zip(_ALPHABET, texts, strict=False):
@@ -163,7 +174,8 @@ def options_of(texts: tuple[str, ...]) -> _Options:
     amounts = {found[1]: letter for text, letter in by_text.items() if (found := _AMOUNT.fullmatch(text))}
     longest = tuple(sorted(by_text, key=len, reverse=True))
     joined = {text.replace(" ", ""): letter for text, letter in reversed(by_text.items())}
-    return _Options(letters, by_text, joined, longest, amounts if len(amounts) == len(by_text) else {})
+    amounts = amounts if len(amounts) == len(by_text) else {}
+    return _Options(letters, by_text, joined, longest, amounts, _ADDED + 2 * max(map(len, texts), default=0))
 
 
 def option_of(text: str, options: _Options) -> str | None:
@@ -185,7 +197,8 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
     if len(sentence) > _LONGEST or _NEGATIVE.search(sentence) or _LISTS.search(sentence):
         return Letters()
     options = options_of(form.options)
-    labels = (found[found.lastindex or 0] for found in _MENTION.finditer(sentence))
+    mentions = _MENTION.finditer(sentence) if _LONE_CAPITAL.search(sentence) else ()
+    labels = (found[found.lastindex or 0] for found in mentions)
     by_label = {options.letters.get(letter, letter) for letter in labels}
     by_text = _texts_in(sentence, options)
     if by_text:
