@@ -84,6 +84,12 @@ def test_a_reply_says_where_it_last_corrects_itself():
     assert texts("The answer is 5. It is green.") == ["5"]
 
 
+def test_the_first_of_several_lettered_lines_is_not_stated():
+    assert texts("Look at the answers below:\n\nA) plum\nB) pear\n") == []
+    assert texts("Look at the answers below:\n\n- (A) plum\n- (B) pear\n") == []
+    assert texts("The answer is:\n\nA) plum\n\nIt is ripe.") == ["A) plum"]
+
+
 def test_thoughts_are_no_part_of_a_reply():
     assert without_thoughts("<think>A</think> B ") == "B"
     assert without_thoughts("A</think>B") == "B"

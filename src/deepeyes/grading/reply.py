@@ -91,6 +91,8 @@ _FILLER = (
 _ABOUT = (
     r"(?:approximately|approx\.?|about|around|roughly|nearly|almost|circa)\s?,?\s{1,3}|[≈~]\s?|\\approx\s?"
 )
+_FIRST_OPTION = re.compile(r"\W{0,4}A[).:]")
+_NEXT_OPTION = re.compile(r"[.;,]?\s{1,4}\W{0,4}B[).:]")
 _HEDGE = {
     False: re.compile(rf"(?:{_FILLER})+", re.IGNORECASE),
     True: re.compile(rf"(?:{_FILLER}|{_ABOUT})+", re.IGNORECASE),
@@ -241,7 +243,9 @@ def _said(window: str, lowered: str, corrected: int | None) -> Iterator[Statemen
 
 
 def _statement(window: str, start: int) -> Statement | None:
-    """The rest of the sentence from `start`, without markup in front; None if it asks."""
+    """The rest of the sentence from `start`, without markup in front; None if it asks, or if it is the first
+    of several lettered lines.
+    """
     lead = _LEAD.match(window, start, start + 40)
     start = lead.end() if lead else start
     end = min(len(window), start + _LONGEST)
@@ -253,6 +257,8 @@ def _statement(window: str, start: int) -> Statement | None:
             end = stop.start()
             break
     text = window[start:end].strip()
+    if _FIRST_OPTION.match(text) and _NEXT_OPTION.match(window, end):
+        return None
     if but := _BUT.match(text):
         text = text[but.end() :].strip()
     text = COPULA_AFTER.sub("", text)

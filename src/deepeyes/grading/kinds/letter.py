@@ -81,7 +81,7 @@ _NEGATIVE = re.compile(
     r"|n't\b|\?"
 )
 _LISTS = re.compile(
-    r"\b[A-Z]\W{1,3}[A-Z]\W{1,3}(?:(?:and|or) )?[A-Z]\b"
+    r"\b[A-Z]\W{1,5}[A-Z]\W{1,5}(?:(?:and|or) \W?)?[A-Z]\b"
     r".{0,40}\b(?:are|have|were|do|all)\b(?! (?:all )?(?:correct|right|true))"
 )
 """A listing of the options that goes on to say something about them."""
