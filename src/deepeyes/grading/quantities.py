@@ -95,8 +95,8 @@ def only(sentence: str, form: AnswerForm) -> str | None:
     stated = {number: end for end in ends if (number := _at(sentence, end, form))}
     if stated:
         number, end = stated.popitem()
-        after = sentence.lower().find(number.lower(), end) + len(number)
-        return None if stated or _MORE.search(sentence, after) else number
+        start = sentence.lower().find(number.lower(), end)
+        return None if stated or _MORE.search(sentence, start) else number
     if len(sentence) > _LONGEST_IMPLYING:
         return None
     numbers = {
