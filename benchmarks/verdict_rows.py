@@ -94,6 +94,9 @@ class _Nq301Answer(BaseModel):
     correct: bool
 
 
+_FACT = AnswerForm(kind=AnswerKind.text)
+"""Of a fact, also of one that is a number or a date, other words may be right."""
+
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -152,7 +155,12 @@ def evouna(folder: Path) -> Iterator[VerdictRow]:
     for row in _rows(folder / "evouna_human.jsonl", _EvounaQuestion):
         parts = tuple(part.strip() for part in row.gold.split("/") if part.strip()) if "/" in row.gold else ()
         task = Task(
-            id=f"evouna-{row.id}", question=row.question, answer=row.gold, answers=parts, family="evouna"
+            id=f"evouna-{row.id}",
+            question=row.question,
+            answer=row.gold,
+            answers=parts,
+            answer_form=_FACT,
+            family="evouna",
         )
         for model, (answer, correct) in row.answers.items():
             if not row.improper:
@@ -167,6 +175,7 @@ def nq301(folder: Path) -> Iterator[VerdictRow]:
             question=row.question,
             answer=row.gold[0] if row.gold else "",
             answers=row.gold[1:],
+            answer_form=_FACT,
             family="nq301",
         )
         yield VerdictRow(f"{number}/{row.id}", task, "", "", row.response, row.response, row.correct)

@@ -48,6 +48,9 @@ def test_the_number_at_the_beginning(text: str, number: str | None):
         ("The 4 groups hold **3** dots each.", "3"),
         ("It took 12 days.", "12 days"),
         ("In 2014, there were 12 of them.", "12"),
+        ("In total, 12 pears.", "12 pears"),
+        ("The tree has one crown with a total of 12 pears.", "12 pears"),
+        ("Of the 9 pears, 5 fell.", "5 fell"),
         ("It is 5, as 3 + 2 make it.", "5"),
         ("There are **3** and **4**.", None),
         ("The first is 3 and the second is 4.", None),
@@ -61,7 +64,20 @@ def test_the_number_at_the_beginning(text: str, number: str | None):
         ("It is larger than 12.", None),
         ("To find it, count 12 of them.", None),
         ("It is red.", None),
+        ("There are 12 pears and 5 apples.", None),
+        ("There are 12 pears, 5 apples.", None),
+        ("There are 12 pears and just five apples.", None),
+        ("The pot behind the 9 pears stands in the sun.", None),
+        ("Its 9 pears hang in the sun.", None),
+        ("There are about 12 pears.", None),
+        ("So the width x ≈ 12.", None),
     ],
 )
 def test_the_one_number_that_a_sentence_means(sentence: str, number: str | None):
     assert only(sentence, FREE) == number
+
+
+def test_a_number_that_is_about_right_counts_where_the_form_allows_it():
+    for form in (AnswerForm(tolerance=0.1), AnswerForm(precision=1)):
+        assert only("So the width x ≈ 12.5.", form) == "12.5"
+        assert only("It is about 12.5.", form) == "12.5"

@@ -90,3 +90,21 @@ def test_references_are_read_once():
 def test_a_task_without_reference_is_an_error_that_names_it():
     with pytest.raises(InputError, match="task t has no reference answer"):
         reference_of(Task(id="t", question="?", answers=(" ",)))
+
+
+def test_a_sentence_is_not_read_as_a_formula():
+    formula = reference_of(Task(id="t", question="?", answer="\\frac{3}{4}"))
+    for sentence in ("So it is ~3/4", "the sum of all parts makes 3/4", "~0.75"):
+        assert formula.compare(sentence) is None, sentence
+    for text in ("3 / 4", "3/4.", "$0.75$"):
+        assert (found := formula.compare(text)) and found.same, text
+
+
+def test_long_words_are_compared_as_long_as_they_can_be_the_reference():
+    long = "the one that stands " * 40
+    free = reference_of(Task(id="t", question="?", answer=long))
+    assert (found := free.compare(f'"{long}"')) and found.same
+    closed = AnswerForm(closed=True, kind=AnswerKind.text)
+    short = reference_of(Task(id="t", question="?", answer="red", answer_form=closed))
+    assert (found := short.compare("the blue one")) and not found.same
+    assert short.compare(long) is None

@@ -2,7 +2,10 @@
 
 import pytest
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.grading.reply import shortened, stated, without_thoughts
+
+FREE = AnswerForm()
 
 
 def texts(reply: str) -> list[str]:
@@ -72,12 +75,19 @@ def test_marks_are_told_from_sentences():
     assert said.at < marked.at
 
 
-def test_a_correction_counts_only_after_the_last_statement():
-    assert not stated("Wait, the answer is 5.").taken_back
-    assert stated("The answer is 5. Wait, no.").taken_back
-    assert not stated("The answer is 5. It is green.").taken_back
+def test_a_reply_says_where_it_last_corrects_itself():
+    assert stated("Wait, the answer is 5.").corrected == 0
+    assert stated("The answer is 5. Wait, no. Wait.").corrected == len("The answer is 5. Wait, no. ")
+    assert stated("x" * 5_000 + " The answer is 5. Wait.").corrected == 5_000 + len(" The answer is 5. ")
+    assert stated("The answer is 5. It is green.").corrected == -1
     assert texts("The answer is 5. Wait, it is 6.") == ["5", "6"]
     assert texts("The answer is 5. It is green.") == ["5"]
+
+
+def test_the_first_of_several_lettered_lines_is_not_stated():
+    assert texts("Look at the answers below:\n\nA) plum\nB) pear\n") == []
+    assert texts("Look at the answers below:\n\n- (A) plum\n- (B) pear\n") == []
+    assert texts("The answer is:\n\nA) plum\n\nIt is ripe.") == ["A) plum"]
 
 
 def test_thoughts_are_no_part_of_a_reply():
@@ -88,12 +98,16 @@ def test_thoughts_are_no_part_of_a_reply():
 
 
 def test_shortened_takes_off_hedges_reasons_and_additions_in_this_order():
-    assert shortened("about 12 m in all, because it rains") == [
-        "about 12 m in all, because it rains",
+    rain = "about 12 m in all, because it rains"
+    assert shortened(rain, AnswerForm(tolerance=0.1)) == [
+        rain,
         "12 m in all, because it rains",
         "12 m in all",
         "12 m",
     ]
-    assert shortened("red for the left one", words=True) == ["red for the left one"]
-    assert shortened("12 - 3") == ["12 - 3"]
-    assert shortened("because") == ["because"]
+    assert shortened(rain, AnswerForm(precision=0)) == shortened(rain, AnswerForm(tolerance=0.1))
+    assert shortened(rain, FREE) == [rain, "about 12 m in all", "about 12 m"]
+    assert shortened("exactly 12 m", FREE)[-1] == "12 m"
+    assert shortened("red for the left one", FREE, words=True) == ["red for the left one"]
+    assert shortened("12 - 3", FREE) == ["12 - 3"]
+    assert shortened("because", FREE) == ["because"]

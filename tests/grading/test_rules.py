@@ -428,8 +428,6 @@ def test_i_is_an_option_only_where_it_is_written_as_one():
         "The car count is 12.",
         "12.",
         "12.0",
-        "≈ 12",
-        "about 12",
         "The difference is 20 - 8 = 12 units.",
         "Answer: 12 units",
         "Hence, the required number is 12.",
@@ -498,7 +496,6 @@ def test_all_of_several_letters_are_asked_for():
         ("12", "Answer: 12"),
         ("12", "<answer>12</answer>"),
         ("12", '{"answer": 12}'),
-        ("12", "The answer is approximately 12."),
         ("12", "There are twelve birds in the tree."),
         ("12", "After that, there are 12 objects left in the scene."),
         ("12", "In 2014, the two shops had a total of 12 cars."),
@@ -553,6 +550,12 @@ def test_right(reference: str, reply: str):
         ("yes", "The answer is no."),
         ("\\frac{1}{2}", "\\frac{1}{3}"),
         ("Paris", "I don't know."),
+        ("2021", "2020"),
+        ("2021", "The answer is 2020."),
+        ("3 March 2021", "4 March 2021"),
+        ("12:45", "12:54"),
+        ("Paris", "The information needed to answer this is not provided."),
+        ("A", "(E) cannot be determined"),
     ],
 )
 def test_wrong(reference: str, reply: str | None):
@@ -576,9 +579,22 @@ def test_wrong(reference: str, reply: str | None):
         ("red", "It is not red."),
         ("red", "blue"),
         ("Paris", "The answer is London."),
-        ("1984", "1990"),
+        ("1984", "It was in 1990."),
         ("yes", "Yesterday"),
         ("12", "There are 13 of them."),
+        ("12", "There are 12 pears and 9 apples."),
+        ("9", "The pot beside the 9 pears is blue."),
+        ("9", "The answer is 9. The answer is 4."),
+        ("9", "The answer is 4. The answer is 9."),
+        ("12", "about 12"),
+        ("12", "≈ 12"),
+        ("12", "~12"),
+        ("12", "The answer is roughly 12."),
+        ("B", "A, B, and C are all shown in the photo."),
+        ("dog", "The answer is a"),
+        ("A", "The answer is a dog."),
+        ("cannot be determined", "It cannot be determined."),
+        ("unanswerable", "The question is not specific enough."),
     ],
 )
 def test_unsure(reference: str, reply: str):
@@ -588,6 +604,61 @@ def test_unsure(reference: str, reply: str):
 def test_a_number_that_ends_a_reply_is_wrong_where_a_number_is_asked_for():
     assert verdict("12", "There are 13 of them.", kind=AnswerKind.number).is_wrong
     assert verdict("1984", "1990", kind=AnswerKind.date).is_wrong
+
+
+def test_what_is_about_right_is_right_where_the_form_allows_it():
+    for reply in ("about 12", "≈ 12", "The answer is roughly 12."):
+        assert verdict("12", reply, kind=AnswerKind.number, tolerance=0.05).is_right, reply
+
+
+def test_the_last_correction_counts():
+    for correction in ("Wait, the answer", "Actually, the answer", "Correction: the answer"):
+        assert verdict("9", f"The answer is 4. {correction} is 9.").is_right
+        assert verdict("9", f"The answer is 9. {correction} is 4.").is_wrong
+    assert verdict("9", "Wait, the answer is 9. The answer is 4.").is_unsure
+    assert verdict("9", "The answer is 9. The answer is 9.").is_right
+
+
+def test_a_box_outweighs_sentences_but_not_an_option_that_was_chosen():
+    assert verdict("9", "The answer is 4 for one of them, so \\boxed{9}").is_right
+    options = ("4 m", "9 m")
+    assert outcome("A", "The answer is (A).\n\nIts length is \\boxed{9}", *options) == "unsure"
+    assert outcome("A", "The answer is (A).\n\nIts length is \\boxed{4}", *options) == "right"
+
+
+@pytest.mark.parametrize("options", [(), IMAGES])
+def test_what_is_left_of_the_options_is_chosen(options: tuple[str, ...]):
+    assert outcome("C", "A is wrong since it is too dark, B too. So C.", *options) == "right"
+    assert outcome("B", "A is wrong since it is too dark, B too. Hence, it is C.", *options) == "wrong"
+
+
+def test_a_letter_with_the_text_of_another_option_is_unsure():
+    options = ("1", "2", "3", "47")
+    for reply in ("B) 47", "(B) 47", "The answer is B) 47.", "B: 47"):
+        assert outcome("D", reply, *options) == outcome("B", reply, *options) == "unsure", reply
+    assert outcome("D", "D) 47", *options) == "right"
+    assert not verdict("A, B", "(A) 2", options=options, several=True).is_right
+
+
+@pytest.mark.parametrize("options", [(), (*IMAGES, "cannot be determined")])
+def test_an_option_may_say_that_nothing_can_be_told(options: tuple[str, ...]):
+    for reply in ("(E) cannot be determined", "E. It cannot be told.", "The answer is (E) can't tell."):
+        assert outcome("E", reply, *options) == "right", reply
+        assert outcome("A", reply, *options) == "wrong", reply
+
+
+def test_a_listing_of_the_options_is_no_answer():
+    for reply in ("A, B, C, and D are pots.", "I see four. A, B, C and D are all in the image."):
+        for reference in ("A", "A, B", "A, B, C, D"):
+            assert verdict(reference, reply, kind=AnswerKind.letter, several=True).is_unsure, reply
+    chosen = verdict("A, B, C", "A, B, and C are correct.", kind=AnswerKind.letter, several=True)
+    assert chosen.is_right
+
+
+def test_a_fact_in_other_words_is_never_wrong():
+    for reference in ("60/12", "1996", "3 March 2021"):
+        for reply in ("5", "1997", "The answer is 1997.", "4 March 2021", "It was in 1997."):
+            assert verdict(reference, reply, kind=AnswerKind.text).is_unsure, (reference, reply)
 
 
 def test_any_of_several_references_is_right_and_none_of_them_is_wrong():

@@ -28,9 +28,10 @@ _ASKS = re.compile(
 _NO_OPTION = re.compile(
     r"\b(?:none of (?:the|these|those)|mistake|typo"
     r"|not (?:listed|available|among|one of|an option|provided in|in the)"
-    r"|no (?:correct|matching|valid) (?:option|answer|choice))\b",
-    re.IGNORECASE,
+    r"|no (?:correct|matching|valid) (?:option|answer|choice))\b"
 )
+_DOUBTS = ("none of ", "mistake", "typo", "not ", "no ")
+"""One of these stands in every doubt about the question; looking for them first is fast."""
 _LABELLED = re.compile(r"[ \t(*]{0,6}[A-J]\)?[.:]?\*{0,2}[):.]|[ \t(*]{0,6}[A-J]\)")
 _LETTERED = re.compile(r"[\s*]{0,4}\([A-J]\)")
 _ITEM = re.compile(r"\s{0,9}(?:[-•*]|\d{1,3}[.)])\s")
@@ -60,7 +61,8 @@ def ending_of(text: str) -> Ending:
         sentences.pop()
     last = sentences[-1] if sentences else ""
     first = next(iter(_sentences(text[:_HEAD])), "")
-    doubts = any(_NO_OPTION.search(part) for part in sentences[-2:])
+    closing = " ".join(sentences[-2:]).lower()
+    doubts = any(word in closing for word in _DOUBTS) and _NO_OPTION.search(closing) is not None
     return Ending(
         lines=_short(text, lines),
         last="" if doubts or "|" in last or _asks(last) or _is_item(last, lines) else last,

@@ -145,7 +145,7 @@ _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
-_LEADING = re.compile(r"\A(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
+_LEADING = re.compile(r"(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
 _SPACED_SIGN = re.compile(r"(?<=[0-9]) (?=[°%])")
 _MAX_LAYERS = 8
 
@@ -180,7 +180,8 @@ def _peeled(text: str) -> str:
         trimmed = trimmed.rstrip(". ")
     elif _EXCLAIMED.search(trimmed[-40:]):
         trimmed = trimmed.rstrip("!?")
-    trimmed = _LEADING.sub("", trimmed, count=1) or text
+    if lead := _LEADING.match(trimmed):
+        trimmed = trimmed[lead.end() :] or text
     if trimmed.startswith("\\") and trimmed.endswith("}") and (box := _BOX.match(trimmed)):
         inside = trimmed[box.end() : -1].strip()
         if inside and _closing(trimmed, box.end() - 1, "{", "}") == len(trimmed) - 1:
@@ -215,7 +216,7 @@ _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", *_TEENS.split()]
 _NUMBER_OF = {word: str(number) for number, word in enumerate(_WORDS)}
 _PREFIX = re.compile(r"^(?:the )?(?:final )?answer(?: is|:| =)\s*")
-_ARTICLE = re.compile(r"^(?:an?|the) (?=\S)")
+_ARTICLE = re.compile(r"(?:an?|the) (?=\S)")
 _HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
 _THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?")
 _DECIMAL = re.compile(r"(-?)((?:0|[1-9][0-9]*)?)\.([0-9]+)")
@@ -237,8 +238,10 @@ def _canonical(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
     if stated := _PREFIX.match(text):
         text = bare(text[stated.end() :]) or text
-    text = _ARTICLE.sub("", text)
-    text = _HYPHEN.sub(" ", text)
+    if article := _ARTICLE.match(text):
+        text = text[article.end() :]
+    if "-" in text:
+        text = _HYPHEN.sub(" ", text)
     text = _NUMBER_OF.get(text, text)
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "").replace("'", "")

@@ -11,7 +11,7 @@ import re
 from deepeyes.core.answers import AnswerForm
 from deepeyes.grading.kinds.number import NUMBER
 from deepeyes.grading.notation import bare
-from deepeyes.grading.reply import shortened
+from deepeyes.grading.reply import about_right, shortened
 
 _LONGEST = 600
 _NUMBER = (
@@ -26,11 +26,11 @@ _ATTACHED = re.compile(r"[\w'’°%]|\s?%")
 _WORDS = re.compile(r" ?(?:percent\w*|[%°′″][CF]?|[^\W\d_][\w²³^/·]*)(?: (?:per )?[^\W\d_][\w²³^/·]*)?")
 _ONE_WORD = re.compile(r" ?(?:[%°′″][CF]?|[^\W\d_][\w²³^/·]*)")
 _ANYWHERE = re.compile(rf"(?<![\w.^_/\\{{}}#§-])(?<!\d[,:×*+–] )({_NUMBER})(?!\w|\.\d|,\d)")
-_WORD = re.compile(
+_WORDED = (
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
-    r"|seventeen|eighteen|nineteen|twenty)\b",
-    re.IGNORECASE,
+    r"|seventeen|eighteen|nineteen|twenty)\b"
 )
+_WORD = re.compile(_WORDED, re.IGNORECASE)
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|equals|be|gives|get|total of|totals?)\b:?\s*"
@@ -43,19 +43,22 @@ _NEGATIVE = re.compile(
 _OTHERWISE = re.compile(
     r"\b(?:than|least|most|above|below|over|under|exceeds?|exceeding|up to|figure|fig\.|table|image|step"
     r"|point|part|room|page|question|option|no\.|line|row|column|chapter|section|level|grade|type|item|case"
-    r"|problem|example|class|group|stage|player|team|street|route|bus|flight|channel|version|phase)\s$",
+    r"|problem|example|class|group|stage|player|team|street|route|bus|flight|channel|version|phase|the|these|those|all|both|every|other|first|last|next|its|their|his|her|my|our|your)\s$",
     re.IGNORECASE,
 )
 """What stands before a number that is no count and no measure."""
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
-_DATED = re.compile(
-    rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b",
-    re.IGNORECASE,
-)
+_MONTH_NAMES = tuple(_MONTHS.split("|"))
+_DATED = re.compile(rf"\b(?:{_MONTHS}) \d|\d (?:of )?(?:{_MONTHS})\b")
 _IN_YEAR = re.compile(
     r"\b(?:in|since|by|until|from|during|before|after|for|as of|between(?: (?:1\d|20)\d\d and)?)"
     r"(?: the year)? (?:1\d|20)\d\d\b(?! ?%)"
 )
+_ABOUT = re.compile(
+    r"(?:\b(?:approximately|approx\.?|about|around|roughly|nearly|almost|circa)\s|[≈~]|\\approx)\W{0,3}\d",
+    re.IGNORECASE,
+)
+_MORE = re.compile(rf"(?:,|\b(?:and|or|plus|but))\s(?:[a-z]+\s){{0,2}}?(?:\d|{_WORDED})", re.IGNORECASE)
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200
 
@@ -77,18 +80,23 @@ def only(sentence: str, form: AnswerForm) -> str | None:
     """The one number that `sentence` can mean: in bold, after the last "=", after a verb, or the only one."""
     if len(sentence) > _LONGEST:
         return None
+    if not about_right(form) and _ABOUT.search(sentence):
+        return None
     sentence = _IN_YEAR.sub(" ", sentence)
-    if _NEGATIVE.search(sentence) or _DATED.search(sentence):
+    if _NEGATIVE.search(sentence) or _is_dated(sentence.lower()):
         return None
     bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}
     if bold:
         return bold.pop() if len(bold) == 1 else None
-    sentence = shortened(bare(sentence), words=True)[-1]
+    sentence = shortened(bare(sentence), form, words=True)[-1]
     if ("=" in sentence or "≈" in sentence) and (last := leading(_EQUALS.split(sentence)[-1].strip(), form)):
         return last
-    stated = {number for verb in _VERB.finditer(sentence) if (number := _at(sentence, verb.end(), form))}
+    ends = [verb.end() for verb in _VERB.finditer(sentence)]
+    stated = {number: end for end in ends if (number := _at(sentence, end, form))}
     if stated:
-        return stated.pop() if len(stated) == 1 else None
+        number, end = stated.popitem()
+        start = sentence.lower().find(number.lower(), end)
+        return None if stated or _MORE.search(sentence, start) else number
     if len(sentence) > _LONGEST_IMPLYING:
         return None
     numbers = {
@@ -97,6 +105,10 @@ def only(sentence: str, form: AnswerForm) -> str | None:
         if not _OTHERWISE.search(sentence, max(0, found.start() - 12), found.start())
     }
     return numbers.pop() if len(numbers) == 1 else None
+
+
+def _is_dated(lowered: str) -> bool:
+    return any(month in lowered for month in _MONTH_NAMES) and _DATED.search(lowered) is not None
 
 
 def _at(sentence: str, start: int, form: AnswerForm) -> str | None:

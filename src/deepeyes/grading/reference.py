@@ -16,7 +16,6 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.golds import alternatives
-from deepeyes.grading.kinds.date import DATE
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER, options_of
 from deepeyes.grading.kinds.maths import MATHS
@@ -48,6 +47,7 @@ class Reference:
             form = form.model_copy(update={"several": True})
         self.form = form
         self.texts = texts
+        self.longest_words = 2 * max(map(len, texts + form.options)) + _MORE_WORDS
         self.golds = [_readings(text, form) for text in texts]
         self.kinds = frozenset(reading.kind.name for gold in self.golds for reading in gold)
         self.declines = any(map(is_refusal, texts + self._option_texts()))
@@ -85,26 +85,35 @@ class Reference:
 
     def _compare(self, text: str, gold: tuple[_Reading, ...]) -> Comparison | None:
         for kind, expected in gold:
+            if (kind is MATHS and _is_no_formula(text)) or (kind is TEXT and len(text) > self.longest_words):
+                continue
             given = kind.read(text, self.form)
             if given is None:
                 continue
             same = kind.same(given, expected, self.form)
-            if same or (same is False and self._can_tell(kind, text, gold)):
+            if same or (same is False and not (kind is MATHS and _RANGE.match(text))):
                 return Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
         return None
-
-    def _can_tell(self, kind: Kind, text: str, gold: tuple[_Reading, ...]) -> bool:
-        """Whether a difference of this kind makes `text` wrong.
-
-        The date of a fact is a matter of opinion (begun, signed, announced) where no date is asked for.
-        """
-        if self.form.kind is None and any(reading.kind is DATE for reading in gold):
-            return False
-        return kind is not MATHS or not _RANGE.match(text)
 
 
 _RANGE = re.compile(r"\W{0,3}\d[\d.,]*\s?[-–—]\s?\d")
 """What computer algebra would take for a difference."""
+_MORE_WORDS = 200
+"""Characters beyond twice those of a reference or option with which a text cannot be one of them."""
+_NEAR = re.compile(r"~\s?\d")
+"""What it would take for a number behind a blank, as in LaTeX."""
+_SENTENCE = re.compile(r"[A-Za-z]{2} (?:is|are|was) |[A-Za-z]{2} [a-z]{2,} [a-z]{2,} [a-z]{2}")
+_LONGEST_WITH_WORDS = 200
+
+
+def _is_no_formula(text: str) -> bool:
+    """Whether `text` need not be read as one, which takes long: it is a sentence or says "about"."""
+    if _NEAR.match(text):
+        return True
+    dressed = "$" in text or "\\" in text
+    return (not dressed or len(text) > _LONGEST_WITH_WORDS) and _SENTENCE.search(text) is not None
+
+
 SEVERAL = AnswerForm(several=True)
 
 

@@ -20,7 +20,8 @@ _LONGEST = 4_000
 _HINT = re.compile(
     r"n't\b|\bnot\b|cannot|sorry|unable|unknown|unclear|unanswer|unavailable|unsure|determin|\bn/a\b|\bidk\b|"
     r"\bno (?:idea|clue|answer|info)|insufficient|impossible|hard to|difficult|declin|refuse|lacks|missing|"
-    r"without|nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
+    r"without|\bneed|incomplete|subjective|incorrect|invalid|ambiguous|provided|"
+    r"nicht|keine|\bpas\b|\bno (?:lo )?s[eé]\b|\bno (?:puedo|hay|es)|\bnon\b|não|\bне|невозможно|"
     r"不|无|無|没|沒|ません|모르|없습니다"
 )
 """One of these stands in every refusal that is known here; this one search lets most answers go."""
@@ -30,6 +31,11 @@ _REPORTS = re.compile(r"\b(?:says?|said|reads?|titled|called|named|replied|wrote
 """After one of these, "I don't know" is what somebody else says."""
 
 _INFO = r"(?:information|info|data|context|details?|evidence)"
+_SUPPLIED = (
+    r"(?:values?|numbers?|lengths?|widths?|heights?|areas?|prices?|tables?|figures?|graphs?|charts?|images?|functions?|measurements?|dimensions?"
+    rf"|quantit(?:y|ies)|sequences?|series|definition|{_INFO})"
+)
+"""What whoever asks should have supplied."""
 _CANNOT = (
     r"(?:can(?: ?not|'t)|could(?: not|n't)|(?:am|are|is|was|'m|'re) (?:currently )?(?:unable|not able) to|"
     r"unable to|(?:will not|won't)(?: be able to)?|(?:do not|don't) have the ability to)(?: \w+ly)?"
@@ -43,6 +49,7 @@ _TELL = (
 )
 _ENGLISH = (
     rf"(?:\b(?:i|we|one)[ ']{{0,2}}|^){_CANNOT}(?: {_TELL}|$)",
+    rf"(?:\b(?:i|we)[ ']{{0,2}}|^){_CANNOT} see the .{{1,60}}\byou(?: are|'re) (?:referring|asking)\b",
     r"\b(?:i|we) (?:do not|don't) know\b",
     rf"\b(?:i|we) (?:do not|don't) have (?:access|any idea|(?:an|the) answer|(?:\w+ ){{0,2}}{_INFO})",
     r"\b(?:i|we) have no (?:idea|clue|way|information|knowledge)\b",
@@ -55,11 +62,21 @@ _ENGLISH = (
     rf"\b{_INFO}\b.{{0,60}}\b(?:not (?:enough|sufficient|available|given|provided)|insufficient|missing)\b",
     rf"\b(?:not possible|impossible|hard|difficult)(?: for me)? to(?: \w+ly)? (?:know|{_TELL})",
     r"\b(?:can(?: ?not|'t)|could(?: not|n't)) be(?: \w+ly)? "
-    r"(?:determined|answered|inferred|known|identified|calculated|decided|concluded|told|established)\b",
+    r"(?:determined|answered|provided|inferred|known|identified|calculated|decided|concluded|told|established)\b",
     r"\bnot clear (?:from|what|which|who|how|where)\b",
     r"\banswer (?:is|remains) (?:unknown|unclear|not (?:known|clear|available|given|provided))\b",
-    r"\bquestion (?:is|seems|appears)(?: to be)? "
-    r"(?:incomplete|unclear|not clear|unanswerable|ambiguous|invalid)\b",
+    r"\bquestion (?:is|seems|appears)(?: to be)? (?:incomplete|unclear|unanswerable|ambiguous|invalid"
+    r"|subjective|incorrect|missing|not (?:clear|specific))\b",
+    r"\b(?:question|problem|prompt|you) (?:(?:does|do|did|has|have) not|(?:does|do|did|has|have)n't) "
+    r"(?:provided?|give|given|specify|specified|define|defined|mention|mentioned)\b",
+    rf"\b{_SUPPLIED}\b(?: \w+){{0,6}} (?:is|are|was|were|has|have)(?: not|n't) (?:been )?(?:readily )?"
+    r"(?:provided|given|specified|defined|available)\b",
+    rf"\bno (?:\w+ ){{0,3}}{_SUPPLIED}(?: or \w+)? (?:is|are|was|were|has been|have been) "
+    r"(?:provided|given|specified)\b",
+    r"\bas an? (?:ai|artificial|large|language)\b.{0,30}?\bi(?:(?:'m| am) (?:unable|not able)"
+    r"| (?:do not|don't) have| cannot| can't| lack| (?:would )?need)\b",
+    rf"\bneed (?:more|additional|further) (?:\w+ )?{_INFO}\b",
+    r"^(?:therefore|thus|so|hence)\b.{0,80}\b(?:is|are|remains?) (?:unknown|undetermined)$",
     r"\b(?:i|we) (?:must |have to )?(?:decline|refuse) to\b",
 )
 _OTHERS = (
@@ -94,7 +111,9 @@ _AROUND = re.compile(
     r"(?:i'm |i am |we are )?(?:so |very )?sorry\b|(?:my )?apologi|unfortunately$|please\b|"
     r"let me know|feel free|(?:could|can|would) you\b|if (?:you|there)\b|you (?:may|might|could|can) |"
     r"as an? (?:ai|artificial|large|language)\b|i(?:'d| would|'ll| will) be (?:happy|glad)|"
-    r"i (?:can|could) (?:help|assist|try|only)|i (?:recommend|suggest|hope)\b|"
+    r"i (?:can|could) (?:help|assist|try|only)|"
+    r"(?:however, )?(?:the|its?|this)\b.{0,80}\b(?:depends? on|(?:can|could|may|will|would) vary)\b|"
+    r"i (?:recommend|suggest|hope)\b|"
     r"(?:je suis )?désolé|lo siento|leider$|es tut mir leid|entschuldigung|mi dispiace|извините|"
     r"很?抱歉|对不起|對不起|申し訳|请|請"
 )
@@ -104,19 +123,25 @@ _STATES = re.compile(
     r"\banswer:|\\boxed|^\(?[a-j]\)|\b(?:maybe|probably|likely|guess)\b|"
     r"\b(?:answer|choice|option) (?:is|was|(?:would|must|should) be)\b"
     r"(?! (?:not|unknown|unclear|insufficient))|"
-    r"\b(?:seems|appears) to be\b(?! (?:incomplete|unclear))|"
+    r"\b(?:seems|appears) to be\b(?! (?:in|un|missing|ambiguous|subjective))|"
     r"\bi (?:think|believe|would say|assume)\b|\bich glaube\b|\bje (?:pense|crois)\b|\bcreo que\b|"
     r"我(?:认为|認為|猜)|可能是"
 )
 """The mark of an answer, which no refusal outweighs."""
 
 _CLAUSES = re.compile(
-    r"(?<=[.!?])\s+|\n|; |[.,](?=[^\x00-\x7f])|,? \bbut\b(?! without),? |,? \bhowever\b,? |"
+    r"(?<=[.!?])\s+|\n|; |[.,](?=[^\x00-\x7f])|,? \bbut\b(?! (?:without|fewer|less|more|not)\b),? |"
+    r",? \bhowever\b,? |"
     r"(?<=know), |(?<=sure), |(?<=idea), |(?<=idk), "
 )
 _CONCLUDES = re.compile(
-    r"(?:therefore|thus|so|hence|in conclusion|overall|consequently|as a result|without)\b,? ?"
+    r"(?:(?:unfortunately|however), )?"
+    r"(?:therefore|thus|so|hence|in conclusion|overall|consequently|as a result|without|since)\b,? ?"
 )
+
+_NEEDS = re.compile(r"\b(?:i|we|you) (?:would |will |do )?need (?!to (?!know|see|have))")
+_REQUESTS = re.compile(r"\bplease (?:provide|specify|clarify|give|share|upload|send|supply)\b")
+"""Together a refusal: "To find it, we need the prices. Please provide them." """
 
 _Clause = Literal["refuses", "concludes", "around", "says"]
 
@@ -135,15 +160,19 @@ def is_refusal(text: str) -> bool:
     told = _QUOTED.sub('""', plain)
     if _STATES.search(told):
         return False
-    kinds = [_kind_of(clause) for part in _CLAUSES.split(told) if (clause := part.strip(" \t*_.,!?:;-"))]
+    asks = _REQUESTS.search(told) is not None
+    kinds = [
+        _kind_of(clause, asks) for part in _CLAUSES.split(told) if (clause := part.strip(" \t*_.,!?:;-"))
+    ]
     spoken = [kind for kind in kinds if kind != "around"]
     if not spoken or spoken[-1] not in ("refuses", "concludes"):
         return False
     return spoken[0] != "says" or spoken[-1] == "concludes"
 
 
-def _kind_of(clause: str) -> _Clause:
-    found = _REFUSES.search(clause)
+def _kind_of(clause: str, asks: bool) -> _Clause:
+    found = _REFUSES.search(clause) if _HINT.search(clause) else None
+    found = found or (_NEEDS.search(clause) if asks else None)
     if found and not _REPORTS.search(clause, 0, found.start()):
         return "concludes" if _CONCLUDES.match(clause) else "refuses"
     return "around" if _AROUND.match(clause) else "says"

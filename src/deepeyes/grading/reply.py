@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.grading.markers import (
     CHOOSER,
     CHOSEN,
@@ -83,11 +84,20 @@ _STOP = re.compile(r"[.!?](?=[*_\"'”’)\]$]{0,6}(?:\s|$))|[。！？\n]")
 _ABBREVIATED = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Dr|St|No|vs|approx)$")
 _BUT = re.compile(r"not\b[^.\n]{1,80}?\bbut\s", re.IGNORECASE)
 
-_HEDGE = re.compile(
-    r"(?:(?:approximately|approx\.|about|around|roughly|nearly|exactly|only|simply|just|therefore|thus|hence|so"
-    r"|likely|probably|indeed|clearly|given by|equal to)\s?,?\s{1,3}|[≈~]\s?|\\approx\s?)+",
-    re.IGNORECASE,
+_FILLER = (
+    r"(?:exactly|only|simply|just|therefore|thus|hence|so|likely|probably|indeed|clearly|given by|equal to)"
+    r"\s?,?\s{1,3}"
 )
+_ABOUT = (
+    r"(?:approximately|approx\.?|about|around|roughly|nearly|almost|circa)\s?,?\s{1,3}|[≈~]\s?|\\approx\s?"
+)
+_FIRST_OPTION = re.compile(r"\W{0,4}A[).:]")
+_NEXT_OPTION = re.compile(r"[.;,]?\s{1,4}\W{0,4}B[).:]")
+_HEDGE = {
+    False: re.compile(rf"(?:{_FILLER})+", re.IGNORECASE),
+    True: re.compile(rf"(?:{_FILLER}|{_ABOUT})+", re.IGNORECASE),
+}
+"""What is taken off in front of an answer; by whether it need only be about right."""
 _REASON = re.compile(
     r",? (?:because|since|which|where|given that|due to)\b|, (?:as|given|based on)\b"
     r"|\s[—–-]\s(?=[A-Za-z]{2})|;\s(?!\(?[A-J]\b)|\.\s|，|。",
@@ -115,8 +125,8 @@ class Stated(NamedTuple):
 
     statements: tuple[Statement, ...]
     """In the order of the reply."""
-    taken_back: bool
-    """Whether the reply corrects itself after the last of them."""
+    corrected: int
+    """Where the reply last corrects itself; -1 if it never does."""
 
 
 def stated(text: str) -> Stated:
@@ -128,8 +138,10 @@ def stated(text: str) -> Stated:
     said = _said(window, lowered, corrects.end() if corrects else None)
     moved = [one._replace(at=one.at + offset) for one in said]
     statements = sorted((*_marked(text, offset), *moved), key=lambda one: one.at)
-    after = max(0, statements[-1].at - offset) if statements else 0
-    return Stated(tuple(statements), bool(corrects and statements and CORRECTION.search(lowered, after)))
+    corrections = (
+        [found.start() for found in CORRECTION.finditer(lowered, corrects.start())] if corrects else []
+    )
+    return Stated(tuple(statements), corrections[-1] + offset if corrections else -1)
 
 
 def without_thoughts(reply: str) -> str:
@@ -231,7 +243,9 @@ def _said(window: str, lowered: str, corrected: int | None) -> Iterator[Statemen
 
 
 def _statement(window: str, start: int) -> Statement | None:
-    """The rest of the sentence from `start`, without markup in front; None if it asks."""
+    """The rest of the sentence from `start`, without markup in front; None if it asks, or if it is the first
+    of several lettered lines.
+    """
     lead = _LEAD.match(window, start, start + 40)
     start = lead.end() if lead else start
     end = min(len(window), start + _LONGEST)
@@ -243,19 +257,27 @@ def _statement(window: str, start: int) -> Statement | None:
             end = stop.start()
             break
     text = window[start:end].strip()
+    if _FIRST_OPTION.match(text) and _NEXT_OPTION.match(window, end):
+        return None
     if but := _BUT.match(text):
         text = text[but.end() :].strip()
     text = COPULA_AFTER.sub("", text)
     return Statement(text, start, denied=bool(DENIED.match(text))) if text else None
 
 
-def shortened(text: str, words: bool = False) -> list[str]:
+def about_right(form: AnswerForm) -> bool:
+    """Whether an answer need only be near the reference, or equal to it when rounded."""
+    return form.tolerance > 0 or form.precision is not None
+
+
+def shortened(text: str, form: AnswerForm, words: bool = False) -> list[str]:
     """`text` and what is left of it without hedges, reasons and additions, longest first.
 
-    `words` keeps additions: "red for the left one" is not "red".
+    `words` keeps additions: "red for the left one" is not "red". "About 12" is 12 only where the form allows
+    an answer to be about right.
     """
     texts = [text]
-    if hedge := _HEDGE.match(text):
+    if hedge := _HEDGE[about_right(form)].match(text):
         text = text[hedge.end() :]
         texts.append(text)
     if reason := _REASON.search(text):

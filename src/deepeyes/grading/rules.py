@@ -63,10 +63,12 @@ def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | s
     if len(text) < len(reply) and (result := reference.compare(text)):
         return result
     result = _of_statements(reference, stated(text))
-    if result is not None:
+    if isinstance(result, Comparison):
         return result
     if is_refusal(text):
         return _NOTHING if reference.declines else _REFUSED
+    if result is not None:
+        return result
     ending = ending_of(text)
     return (
         _of_lines(reference, ending)
@@ -78,13 +80,18 @@ def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | s
 
 
 def _of_statements(reference: Reference, said: Stated) -> Comparison | str | None:
-    """What is marked or said: the last of it, unless it is denied, taken back, or marked otherwise before.
+    """What is marked or said: the last of it, unless it is denied, taken back, or contradicted before.
 
-    A reply that says three different things answers other questions as well.
+    What stands before a correction does not count, and neither does what stands before a box or a tag; but a
+    box beside an option that was chosen before contradicts it. A reply that says three different things
+    answers other questions as well.
     """
     last: Comparison | None = None
+    last_at = 0
     others: set[str] = set()
     for statement in reversed(said.statements[-_MOST_STATEMENTS:]):
+        if last and statement.at < said.corrected < last_at:
+            break
         result = _of_statement(reference, statement)
         if statement.denied and not (isinstance(result, Comparison) and result.same):
             return last or _TAKEN_BACK
@@ -93,14 +100,16 @@ def _of_statements(reference: Reference, said: Stated) -> Comparison | str | Non
         if result is None:
             continue
         if last is None:
-            last = result
-            if statement.marked:
+            last, last_at = result, statement.at
+            if statement.marked and reference.kind is not LETTER:
                 break
-        elif (result.same, result.given) != (last.same, last.given):
+        elif result.same != last.same:
+            return _SEVERAL
+        elif result.given != last.given:
             others.add(result.given)
             if statement.marked or len(others) > 1:
                 return _SEVERAL
-    return _TAKEN_BACK if last and said.taken_back else last
+    return _TAKEN_BACK if last and said.corrected > last_at else last
 
 
 def _of_statement(reference: Reference, statement: Statement) -> Comparison | str | None:
@@ -108,8 +117,8 @@ def _of_statement(reference: Reference, statement: Statement) -> Comparison | st
 
     What is marked is bare and nothing is taken off it, but a label and its unit.
     """
-    words = [statement.text] if statement.marked else shortened(statement.text, words=True)
-    parts = words if statement.marked else shortened(statement.text)
+    words = [statement.text] if statement.marked else shortened(statement.text, reference.form, words=True)
+    parts = words if statement.marked else shortened(statement.text, reference.form)
     for part in words:
         if result := reference.compare(part):
             return result
@@ -137,7 +146,7 @@ def _letters(reference: Reference, sentence: str, concludes: bool = True) -> fro
 
 def _of_line(reference: Reference, line: str) -> Comparison | None:
     """A line that is nothing but an answer; other words than the reference's may be a heading."""
-    for part in shortened(line.strip("*_#` "), words=True):
+    for part in shortened(line.strip("*_#` "), reference.form, words=True):
         result = reference.compare(part)
         if result is None and len(part) <= _SHORT and reference.kinds & _NUMERIC:
             number = leading(part, reference.form)

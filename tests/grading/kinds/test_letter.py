@@ -109,6 +109,27 @@ def test_comparing():
     assert LETTER.same(a, ac, FREE) is False
 
 
+def test_a_letter_of_no_option_is_of_another_list():
+    three = AnswerForm(options=("red", "blue", "green"))
+    assert LETTER.same(frozenset("D"), frozenset("A"), three) is None
+    assert LETTER.same(frozenset("C"), frozenset("A"), three) is False
+
+
+def test_what_is_written_with_a_label_counts_at_any_length():
+    long = "the one that stands " * 12
+    form = AnswerForm(options=(long, "the other"))
+    assert read(long, form) == read(f'"{long}"', form) == "A"
+    for text in (f"(B) {long} no more", f"**B.** {long}", f"$B$. {long}", f"Option B: {long}", f"Ｂ. {long}"):
+        assert read(text) == "B", text
+    assert read(f"{long} (B)") is None
+
+
+def test_a_label_with_the_number_of_another_option_names_both():
+    assert read("A) 12 cm", NUMBERS) == "A, B"
+    assert read("A) 10 cm", NUMBERS) == "A"
+    assert read("A) 12 cm", NUMBERS.model_copy(update={"several": True})) is None
+
+
 @pytest.mark.parametrize(
     ("sentence", "form", "letters"),
     [
@@ -118,6 +139,11 @@ def test_comparing():
         ("So it corresponds to Point B in it.", FREE, "B"),
         ("The jug with most water is (E).", FREE, "E"),
         ("Therefore, it would be B.", FREE, "B"),
+        ("So C.", FREE, "C"),
+        ("Hence, it is C", FREE, "C"),
+        ("So C is dark.", FREE, ""),
+        ("Therefore, (A), (B) and (C) are all left.", FREE, ""),
+        ("Therefore, (A), (B) and (C) are correct.", FREE, "ABC"),
         ("Option A is dark.", FREE, ""),
         ("So it is not option C.", FREE, ""),
         ("So it is option C or D.", FREE, ""),

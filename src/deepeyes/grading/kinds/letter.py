@@ -40,6 +40,8 @@ _LABELLED = re.compile(
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_LABEL_FIRST = re.compile(rf"[\\$]|\W{{0,9}}{_NOUN}\W{{0,9}}[A-Za-z](?![A-Za-z])", re.IGNORECASE)
+_ADDED = 80
 _AND = r"(?:\s*(?:,|;|/|&|\+|、|和|\band\b|\bund\b|\by\b|\bet\b|\boption\b))+\s*"
 _ITEM = r"[(\[{]?[A-Z][)\]}.]?"
 _SEVERAL = re.compile(rf"(?:both )?(?:(?:[Oo]ptions|[Cc]hoices|[Aa]nswers) )?({_ITEM}(?:{_AND}{_ITEM})+)")
@@ -49,8 +51,9 @@ _RUN = re.compile(r"[A-J]{2,10}")
 # After a label stands the option's text; a verb makes the letter the subject of a sentence, another label
 # makes it the first line of a listing.
 _NO_TEXT = re.compile(
-    r"(?:is|are|was|isn't|has|have|does|doesn't|can|cannot|can't|would|will|could|may|might|shows?|seems?|"
-    r"appears?|and|or|nor|but)\b|.*(?:\b(?:wrong|incorrect|neither|eliminated?|excluded?)\b"
+    r"(?:is|are|was|isn't|has|have|does|doesn't|can(?!')|would|will|could|may|might|shows?|seems?|appears?|and|or|nor|but"
+    r"|(?:cannot|can't)(?! (?:be )?(?:determin|tell|told|answer|know|infer|decid|sa[iy]))"
+    r")\b|.*(?:\b(?:wrong|incorrect|neither|eliminated?|excluded?)\b"
     r"|[(\[][A-Z][)\]]|\s[A-Z][).:]\s)",
     re.DOTALL,
 )
@@ -61,9 +64,11 @@ _MENTION = re.compile(
     r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=,)"
     r"|(?:\b(?:is|be|are|likely|probably|definitely)|['’]s|[,:=]) ([A-Z])[.!\s]*$"
     r"|\b(?:makes|making|leaves|leaving) ([A-Z]) (?:as )?(?:the|our)\b"
+    r"|^(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? (?:it['’]s |it is )?([A-Z])\W*$"
     r"|(?:^|[,:;] )([A-Z]) (?:is|seems|looks|appears)(?: to be)?(?: the)? (?:best|most|closest|correct"
     r"|right)\b"
 )
+_LONE_CAPITAL = re.compile(r"[A-Z](?![A-Za-z])")
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|consequently|conclusion|overall|based on|correspond\w*|match\w*|correct"
     r"|best|most|closest|appropriate|answer|choose|would be|must be|should be|more accurately|replace\w*"
@@ -75,7 +80,12 @@ _NEGATIVE = re.compile(
     r"|could|might|may)\b"
     r"|n't\b|\?"
 )
-_AMOUNT = re.compile(r"\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
+_LISTS = re.compile(
+    r"\b[A-Z]\W{1,5}[A-Z]\W{1,5}(?:(?:and|or) \W?)?[A-Z]\b"
+    r".{0,40}\b(?:are|have|were|do|all)\b(?! (?:all )?(?:correct|right|true))"
+)
+"""A listing of the options that goes on to say something about them."""
+_AMOUNT = re.compile(r"(?!\W?[a-z]\W?[):.])\D{0,3}?(-?\d[\d,]*(?:\.\d+)?)[^\d/^!:]{0,16}")
 _FIRST_AMOUNT = re.compile(r"[^\w.-]{0,3}(-?\d[\d,]*(?:\.\d+)?)(?![\d/^!:]|\s?[-+*/=×])")
 _SMALL_WORDS = frozenset(
     ("yes", "no", "true", "false", "both", "neither", "none", "all", "equal", "same", "one", "it")
@@ -93,6 +103,8 @@ class _Options(NamedTuple):
     longest_first: tuple[str, ...]
     amounts: dict[str, str]
     """The letters by the number in their texts, if a number is all that tells them apart."""
+    longest: int
+    """Characters of a text that may be an option without a label in front."""
 
 
 class _Letter:
@@ -106,6 +118,8 @@ class _Letter:
         if len(text) > _LONGEST:
             return None
         options = options_of(form.options)
+        if len(text) > options.longest and text.isascii() and not _LABEL_FIRST.match(text):
+            return None
         plain = _plain(text)
         named = option_of(plain, options)
         if lone := _LONE.fullmatch(plain):
@@ -120,6 +134,8 @@ class _Letter:
             letter, rest = options.letters.get(letter, letter), labelled[3]
             texts = _texts_in(rest, options)
             if texts and letter not in texts:
+                if form.several:
+                    return None
                 return Letters((letter, *texts)) if letter in options.letters else texts
             return None if _NO_TEXT.match(rest) else Letters(letter)
         if form.several and _RUN.fullmatch(plain) and len(set(plain)) == len(plain):
@@ -127,8 +143,12 @@ class _Letter:
         return None
 
     def same(self, given: Letters, expected: Letters, form: AnswerForm) -> bool | None:
-        """Whether the same options are named; None if several are named where one is asked for."""
+        """Whether the same options are named; None if several are named where one is asked for, and for a
+        letter of no option: it is of another list than the task's.
+        """
         if len(given) > 1 and not form.several:
+            return None
+        if form.options and not given <= options_of(form.options).letters.keys():
             return None
         return given == expected
 
@@ -146,7 +166,7 @@ def options_of(texts: tuple[str, ...]) -> _Options:
     texts = texts[: len(_ALPHABET)]
     lone = [_LONE.fullmatch(_plain(text)) for text in texts]
     if all(found and found[1].upper() == _ALPHABET[place] for place, found in enumerate(lone)):
-        return _Options(dict(zip(_ALPHABET, _ALPHABET[: len(texts)], strict=False)), {}, {}, (), {})
+        return _Options(dict(zip(_ALPHABET, _ALPHABET[: len(texts)], strict=False)), {}, {}, (), {}, _ADDED)
     letters: dict[str, str] = {}
     by_text: dict[str, str] = {}
     for letter, text in zip(_ALPHABET, texts, strict=False):
@@ -154,7 +174,8 @@ def options_of(texts: tuple[str, ...]) -> _Options:
     amounts = {found[1]: letter for text, letter in by_text.items() if (found := _AMOUNT.fullmatch(text))}
     longest = tuple(sorted(by_text, key=len, reverse=True))
     joined = {text.replace(" ", ""): letter for text, letter in reversed(by_text.items())}
-    return _Options(letters, by_text, joined, longest, amounts if len(amounts) == len(by_text) else {})
+    amounts = amounts if len(amounts) == len(by_text) else {}
+    return _Options(letters, by_text, joined, longest, amounts, _ADDED + 2 * max(map(len, texts), default=0))
 
 
 def option_of(text: str, options: _Options) -> str | None:
@@ -173,10 +194,11 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
 
     A label counts where the sentence concludes something, by its words or because the caller knows it.
     """
-    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence):
+    if len(sentence) > _LONGEST or _NEGATIVE.search(sentence) or _LISTS.search(sentence):
         return Letters()
     options = options_of(form.options)
-    labels = (found[found.lastindex or 0] for found in _MENTION.finditer(sentence))
+    mentions = _MENTION.finditer(sentence) if _LONE_CAPITAL.search(sentence) else ()
+    labels = (found[found.lastindex or 0] for found in mentions)
     by_label = {options.letters.get(letter, letter) for letter in labels}
     by_text = _texts_in(sentence, options)
     if by_text:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
@@ -23,6 +24,7 @@ from deepeyes.grading.kinds.units import (
     RATIO,
     TEMPERATURE,
     TIME,
+    Dimensions,
     by_dimensions,
     read_units,
 )
@@ -148,9 +150,14 @@ def _measure_against_bare(
         )
     if agree is False and measured is given:
         value = measured.unit.base(measured.value)
-        if any(unit.base(other.value) == value for unit in by_dimensions().get(measured.unit.dimensions, ())):
-            return None
+        return None if value in _in_any_unit(other.value, measured.unit.dimensions) else False
     return agree
+
+
+@lru_cache(maxsize=4096)  # references repeat
+def _in_any_unit(value: Number, dimensions: Dimensions) -> frozenset[Fraction]:
+    """What a bare value may come to, in base units of these dimensions."""
+    return frozenset(unit.base(value) for unit in by_dimensions().get(dimensions, ()))
 
 
 def _agree(given: Number, expected: Quantity, form: AnswerForm, places: int | None) -> bool | None:
