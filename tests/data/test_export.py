@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 from tools.fake_sandbox import FakeSandbox
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.task import Task
@@ -158,6 +159,7 @@ def test_trl_files_hold_the_conversations_word_for_word(run: Path, split: str, t
         task = item.task
         assert (row["id"], row["source"], row["answer"]) == (item.id, item.source, task.answer)
         assert row["answers"] == list(task.answers) == [f"{truth(item.row)}.0"]
+        assert AnswerForm.model_validate_json(row["answer_form"]) == task.answer_form
         assert [image.size for image in row["images"]] == [
             vision.view_size(ref.width, ref.height) for ref in task.images
         ]

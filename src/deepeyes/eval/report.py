@@ -14,6 +14,7 @@ from deepeyes.analysis.crops import CropFinder, contains
 from deepeyes.analysis.stats import median, share, wilson
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace
+from deepeyes.grading.rules import grade
 
 
 def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
@@ -52,6 +53,18 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
         called = sum(bool(trace.tool_turns) for trace in its)
         numbers[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
     return numbers
+
+
+def by_our_rules(traces: Sequence[Trace]) -> dict[str, Any]:
+    """What our own rules, without a judge, say of the same answers: to be told beside the numbers of a
+    published rule, which may be wrong itself.
+    """
+    scored = [trace for trace in traces if trace.stop_reason.is_result]
+    verdicts = [grade(trace.task, trace.answer) for trace in scored]
+    return {
+        "accuracy_by_our_rules": _rounded(share(sum(one.is_right for one in verdicts), len(scored))),
+        "unsure_by_our_rules": sum(one.is_unsure for one in verdicts),
+    }
 
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:

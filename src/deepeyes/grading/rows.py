@@ -10,7 +10,7 @@ one and why, never a verdict; rows are read one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
@@ -56,6 +56,10 @@ _KIND_NAMES = [kind.value for kind in AnswerKind]
 _JOINED = frozenset((AnswerKind.list, AnswerKind.box))
 """Kinds of which a list is one answer; else it is several that are right."""
 _DECLARED = ("unit", "precision", "tolerance", "closed", "several", "decimal_comma", "ordered", "overlap")
+_VERDICT_WORDS = {
+    **dict.fromkeys(("true", "yes", "right", "correct", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "wrong", "incorrect", "0", "0.0"), False),
+}
 _SHOWN = 60
 
 
@@ -69,6 +73,17 @@ class Answered(NamedTuple):
     id: str
     task: Task
     answer: str | None
+    person: bool | None = None
+    """Whether a person says that the answer is right; None where nobody looked."""
+
+    def verdict(self, rule: Callable[[Task, str | None], Verdict]) -> Verdict:
+        """That of `rule`, with a person's in its place where there is one."""
+        verdict = rule(self.task, self.answer)
+        if self.person is None:
+            return verdict
+        said = "right" if self.person else "wrong"
+        reason = f"a person says {said}; rules: {verdict.outcome.value} ({verdict.reason})"
+        return verdict.model_copy(update={"score": float(self.person), "by": "person", "reason": reason})
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,8 @@ class Columns:
     """Further references."""
     separator: str = ""
     """What separates several references inside one text, such as "/"."""
+    person: str = ""
+    """What a person says of the answer, such as "right" or false; empty where nobody looked."""
 
     def found_in(self, row: Row, place: str) -> Columns:
         """The same with answer and gold named, by the names that `row` has. Raises `InputError`."""
@@ -120,6 +137,7 @@ def grade_rows(
     kind: str = "",
     options: str = "",
     separator: str = "",
+    person: str = "",
     scorer: str = "",
 ) -> Iterator[Verdict]:
     """The verdict on each row in turn, by our rules or by the published one that `scorer` names.
@@ -127,10 +145,10 @@ def grade_rows(
     The other arguments are those of `Columns`. Raises `InputError` at a row that cannot be graded.
     """
     rule = scorer_named(scorer).score if scorer else grade
-    named = Columns(answer=answer, gold=gold, id=id, kind=kind, options=options, separator=separator)
+    named = Columns(answer, gold, id, kind, options, separator=separator, person=person)
     places = ((f"row {number}", row) for number, row in enumerate(rows, 1))
     for answered in answered_rows(places, named):
-        yield rule(answered.task, answered.answer)
+        yield answered.verdict(rule)
 
 
 def answered_rows(rows: Iterable[tuple[str, Row]], columns: Columns) -> Iterator[Answered]:
@@ -167,7 +185,25 @@ def answered(row: Row, columns: Columns, place: str) -> Answered:
         answers=tuple(golds[1:]),
         answer_form=form,
     )
-    return Answered(task.id, task, _joined(given, form) if given else None)
+    said = _says_right(row, columns.person, place) if columns.person else None
+    return Answered(task.id, task, _joined(given, form) if given else None, said)
+
+
+def verdict_word(value: object) -> bool | None:
+    """What a verdict in any of the usual words says: True for right; None for other words."""
+    return _VERDICT_WORDS.get(str(value).strip().lower())
+
+
+def _says_right(row: Row, column: str, place: str) -> bool | None:
+    """What a person says; None where nobody looked. Raises `InputError` for words that are no verdict."""
+    value = _cell(row, column, place)
+    said = verdict_word(value)
+    if said is None and value not in (None, ""):
+        raise InputError(
+            f"{place} has {one_line(repr(value), _SHOWN)} in {column!r}, which is no verdict",
+            "write right or wrong, or leave it empty",
+        )
+    return said
 
 
 def _only(found: Sequence[str], what: str, option: str, row: Row, place: str) -> str:
