@@ -112,7 +112,7 @@ class Source(Config):
     separator: str = ""
     """What separates several right answers inside one text, such as " or "."""
     answer_form: AnswerForm = AnswerForm()
-    """How the answers of all its rows are written and compared (a unit, a decimal comma, a tolerance); what is
+    """How the answers of all its rows are written and compared: a unit, a decimal comma, a tolerance. What is
     not declared is inferred from each.
     """
     families: tuple[str, ...] = ("tiny", "direct")
