@@ -69,6 +69,16 @@ def test_a_source_declares_what_its_answers_have_in_common(tmp_path: Path) -> No
     assert source_digest(declared) != source_digest(plain)
 
 
+def test_published_prompts_take_the_form_that_their_source_declares(tmp_path: Path) -> None:
+    row = {
+        "prompt": [{"role": "user", "content": "How long?"}],
+        "reward_model": {"ground_truth": "1,5"},
+    }
+    source = Source(kind="rl", path="x", needs_image=False, answer_form=AnswerForm(decimal_comma=True))
+    item, _ = to_item("rl", source, 0, (tmp_path, json.dumps(row).encode()), ImageStore(tmp_path / "images"))
+    assert item.kept and item.task.answer_form == AnswerForm(decimal_comma=True)
+
+
 def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     images = [drawing(n) for n in range(5)]

@@ -53,8 +53,8 @@ def grade(
     """Right, wrong or unsure: a verdict on each row, and a table by kind of answer."""
     from deepeyes.data.graded import grade_all
     from deepeyes.data.sources.numbered import numbered_rows
+    from deepeyes.grading.columns import Columns
     from deepeyes.grading.grader import Grading
-    from deepeyes.grading.rows import Columns
 
     if out is not None and out.exists() and file.exists() and out.samefile(file):
         raise InputError("--out is the file of answers", "write the verdicts to another file")

@@ -19,8 +19,9 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.verdict import Outcome, Verdict
 from deepeyes.data.sources.numbered import NumberedRow
+from deepeyes.grading.columns import Columns
 from deepeyes.grading.grader import Grading, open_grader
-from deepeyes.grading.rows import Answered, Columns, NoReference, answered
+from deepeyes.grading.rows import Answered, NoReference, answered
 from deepeyes.grading.rules import grade
 
 _WINDOW = 512
