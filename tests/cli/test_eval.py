@@ -80,6 +80,16 @@ def test_what_is_unsure_is_reported_beside_the_accuracy(
     assert (said["n"], said["accuracy"], said["unsure"], said["accuracy_at_most"]) == (2, 0.0, 2, 1.0)
 
 
+def test_a_published_rule_has_ours_beside_it(cli, answers: str) -> None:
+    words = sets(*SET, f"model={answers}", "grading.scorer=dynamath")
+    said = json.loads(cli("eval", "run", "world", *words, "--json").out)
+    assert said["scorer"] == "dynamath" and said["unsure_by_our_rules"] == 0
+    assert 0 <= said["accuracy_by_our_rules"] <= 1
+    plain = json.loads(cli("eval", "run", "world", *words[:-2], "--json").out)
+    assert not {"scorer", "accuracy_by_our_rules"} & set(plain)
+    assert said["accuracy_by_our_rules"] == plain["accuracy"]
+
+
 def test_a_benchmark_by_name_gives_one_flat_object(cli, answers: str) -> None:
     ran = cli("eval", "run", "world", *sets(*SET, f"model={answers}"), "--json")
     assert ran.code == 0

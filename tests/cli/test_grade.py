@@ -219,3 +219,39 @@ def test_a_published_rule_takes_the_place_of_ours(cli: Callable[..., Ran], tmp_p
     (tmp_path / "a.jsonl").write_text(lines([{"prediction": "104", "answer": "100"}]))
     assert json.loads(cli("grade", "a.jsonl", "--json").out)["right"] == 0
     assert json.loads(cli("grade", "a.jsonl", "--json", "--scorer", "chartqa").out)["right"] == 1
+    told = json.loads(cli("grade", "a.jsonl", "--json", "--scorer", "chartqa").out)
+    assert [told["our_rules"][name] for name in ("n", "right", "wrong")] == [1, 0, 1]
+    assert "by our rules" in cli("grade", "a.jsonl", "--scorer", "chartqa").out
+    assert "our_rules" not in json.loads(cli("grade", "a.jsonl", "--json").out)
+
+
+def test_what_a_person_says_of_a_row_stands(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "judge.txt").write_text("RIGHT")
+    free = {"answer": "Paris", "question": "Where?", "prediction": "in the capital of France"}
+    said = [
+        ({"prediction": "7", "answer": "8"}, True),
+        ({"prediction": "7", "answer": "7"}, "wrong"),
+        (free, "no"),
+        (free, None),
+        ({"prediction": "7", "answer": "7"}, ""),
+    ]
+    rows = [{"id": str(number), **row, "looked": word} for number, (row, word) in enumerate(said)]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    ran = cli("grade", "a.jsonl", "--person", "looked", "--judge", "scripted:judge.txt", "--out", "-")
+    told = [(row["outcome"], row["by"]) for row in map(json.loads, ran.out.splitlines())]
+    assert told == [
+        ("right", "person"),
+        ("wrong", "person"),
+        ("wrong", "person"),
+        ("right", "judge"),
+        ("right", "rule"),
+    ]
+
+
+@pytest.mark.parametrize("row", [{"looked": "maybe"}, {"looked": 2}, {}])
+def test_a_row_that_names_no_verdict_of_a_person_is_told(
+    row: dict[str, Any], cli: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(lines([{"prediction": "7", "answer": "7", **row}]))
+    ran = cli("grade", "a.jsonl", "--person", "looked")
+    assert ran.code == 2 and ran.is_one_line and "'looked'" in ran.err and "line 1" in ran.err

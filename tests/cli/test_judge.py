@@ -144,4 +144,4 @@ def test_a_cache_that_is_damaged_says_what_to_do(
 ) -> None:
     (tmp_path / "votes.sqlite").write_bytes(b"no database at all, but longer than that" * 99)
     ran = cli("judge", "agreement", "--data", data, "--judge", judges.model("no"), "--cache", "votes.sqlite")
-    assert ran.code == 7 and ran.is_one_line and "delete it, or name another file" in ran.err
+    assert ran.code == 7 and ran.is_one_line and "name another file, or delete it if it is a cache" in ran.err

@@ -320,13 +320,13 @@ def test_half_a_score_is_right_and_only_results_count(tmp_path: Path) -> None:
         store.write(Trace(id=ids[number], task=task, stop_reason=StopReason(stop), verdict=verdict))
     for one in (store, EpisodeStore(RunFolder(tmp_path), "s", {f"s/{n}": 0 for n in range(6)})):
         assert one.done_ids() == {ids[0], ids[1], ids[2], ids[4]}
-        assert [(o.right, o.unsure, o.malformed) for o in one.outcomes(ids)] == [
+        assert [(o.right, o.unsure, o.malformed) for o in one.results(ids)] == [
             (True, False, False),
             (False, False, False),
             (False, True, False),
             (False, False, True),
         ]
-        assert [bool(o.missed) for o in one.outcomes(ids)] == [False, True, True, True]
+        assert [bool(o.missed) for o in one.results(ids)] == [False, True, True, True]
 
 
 def test_answers_that_await_their_verdict_are_not_done_until_they_have_it(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_answers_that_await_their_verdict_are_not_done_until_they_have_it(tmp_pa
     store = opened()
     store.write(trace.ungraded(StopReason.interrupted))
     for one in (store, opened()):
-        assert set(one.awaiting_verdict()) == {"s/0#0"} and one.outcomes(["s/0#0"]) == []
+        assert set(one.awaiting_verdict()) == {"s/0#0"} and one.results(["s/0#0"]) == []
     store.write(trace.graded(Verdict(score=1.0)))
     for one in (store, opened()):
         assert not one.awaiting_verdict() and one.done_ids() == {"s/0#0"}

@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 from tools.fake_sandbox import FakeSandbox
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.task import Task
@@ -46,6 +47,7 @@ def wild(folder: Path) -> dict[str, Any]:
     tool output, reasoning and file names; second right answers; rows without an image.
     """
     values = recipe_values(write_rows(folder, 24), teachers=("native", "teacher"))
+    values["sources"]["rows"]["answer_form"] = {"unit": "cm"}
     teachers = values["synthesize"]["teachers"]
     values["synthesize"]["teachers"] = {"world": WORLD, **teachers}
     rows = [
@@ -158,6 +160,7 @@ def test_trl_files_hold_the_conversations_word_for_word(run: Path, split: str, t
         task = item.task
         assert (row["id"], row["source"], row["answer"]) == (item.id, item.source, task.answer)
         assert row["answers"] == list(task.answers) == [f"{truth(item.row)}.0"]
+        assert AnswerForm.model_validate_json(row["answer_form"]) == task.answer_form == AnswerForm(unit="cm")
         assert [image.size for image in row["images"]] == [
             vision.view_size(ref.width, ref.height) for ref in task.images
         ]
@@ -261,6 +264,7 @@ def test_verl_files_hold_its_columns(run: Path, split: str, tmp_path: Path) -> N
             "question": task.question,
             "answer": task.answer,
             "answers": [f"{truth(item.row)}.0"],
+            "answer_form": '{"unit":"cm"}',
             "without_tools": item.without_tools.right / 8,
             "with_tools": item.with_tools.right / 8,
         }

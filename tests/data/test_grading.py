@@ -15,7 +15,7 @@ from deepeyes.cli.main import main
 from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.limits import StopReason
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace, read_traces
+from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.core.verdict import Verdict
 from deepeyes.data.curate import Execution
 from deepeyes.data.item import Item, PassRate, Rejection, TraceRef, Trial
@@ -104,7 +104,7 @@ def test_an_unsure_answer_fails_a_check_of_its_own() -> None:
     assert failed_checks(answered("12 m", WRONG)) == ("wrong_answer",)
     assert failed_checks(answered("I'm sorry, I can't help with that.", UNSURE)) == ("refused",)
     assert failed_checks(answered("12 m", None)) == ("wrong_answer",)
-    assert failed_checks(answered("12 m", RIGHT.with_(score=0.5))) == ()
+    assert failed_checks(answered("12 m", RIGHT.model_copy(update={"score": 0.5}))) == ()
 
 
 def test_verify_leaves_out_unsure_answers_unless_the_recipe_takes_them() -> None:
@@ -215,6 +215,18 @@ def test_other_judges_give_new_verdicts_and_no_model_is_asked_again(tmp_path: Pa
     crew = Crew()
     counts_by_name(curated(values, out, crew, open_grader=opening(Saying(others=WRONG))))
     assert all(trace.verdict == RIGHT for trace in read_traces(RunFolder(out).episodes("difficulty", 0)))
+
+
+def test_what_a_person_decided_stands_whoever_grades_now(tmp_path: Path) -> None:
+    file, out = write_rows(tmp_path / "source", 2, first=1), tmp_path / "run"
+    curated(recipe_values(file), out, open_grader=opening(Saying(others=WRONG)))
+    writer = TraceWriter(RunFolder(out).episodes("difficulty", 0))
+    first, *others = read_traces(writer.folder)
+    person = Verdict(score=1.0, by="person", reason="I looked")
+    writer.write(first.graded(person))
+    curated(recipe_values(file, grading=JUDGED), out, open_grader=opening(Saying(others=UNSURE)))
+    stored = {trace.id: trace.verdict for trace in read_traces(writer.folder)}
+    assert stored == {first.id: person, **{trace.id: UNSURE for trace in others}}
 
 
 def test_a_start_that_was_killed_while_it_struck_verdicts_goes_on_with_either_recipe(tmp_path: Path) -> None:

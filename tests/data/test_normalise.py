@@ -125,6 +125,13 @@ def test_what_means_something_by_itself_is_opened(
     assert (done.task.question, done.task.answer) == (question, opened)
 
 
+def test_an_opened_question_keeps_its_form_but_for_the_letter() -> None:
+    one = asked("How long is it? (A) 3 cm (B) 4 cm", "B")
+    form = AnswerForm(kind=AnswerKind.letter, unit="cm")
+    opened = normal(one.with_task(answer_form=form)).task
+    assert opened.answer == "4 cm" and opened.answer_form == AnswerForm(unit="cm")
+
+
 @pytest.mark.parametrize(
     "gold", [["A", "C"], ["C", "A"], "A, C", "AC", "A and C", "(A), (C)", ["cat", "dog"]]
 )

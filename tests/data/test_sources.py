@@ -8,6 +8,7 @@ import pytest
 from data.crew import Crew, curated, drawing, recipe_values, write_rows
 
 from deepeyes.cli.main import main
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.curate import Execution
@@ -15,9 +16,10 @@ from deepeyes.data.item import Item
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.data.run.folder import RunFolder, StageFolder
 from deepeyes.data.run.runners import Processes, RayCluster, StageWork, runner_named
-from deepeyes.data.sources.readers import raw_rows, to_item
+from deepeyes.data.sources.readers import raw_rows, source_digest, to_item
 from deepeyes.data.sources.source import Source
 from deepeyes.data.stages.prepare.verifiable import VerifiabilityFilter
+from deepeyes.grading.rules import grade
 
 
 def read(tmp_path: Path, **fields: Any) -> list[Item]:
@@ -54,6 +56,27 @@ def test_a_mapping_reaches_into_rows(tmp_path: Path) -> None:
     assert item.id == "s/9" and item.task.question == "Which one?" and item.options == ("early", "late")
     assert (item.task.answer, item.task.answers) == ("A", ("b", "c", "d"))
     assert len(item.task.images) == 2 and item.task.meta == {"level": 3}
+
+
+def test_a_source_declares_what_its_answers_have_in_common(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"question": "How long?", "answer": "1,5"}) + "\n")
+    values = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "needs_image": False}
+    form = {"unit": "cm", "decimal_comma": True}
+    (item,) = read(tmp_path, **values, answer_form=form)
+    assert item.task.answer_form == AnswerForm(unit="cm", decimal_comma=True)
+    assert grade(item.task, "15 mm").is_right and grade(item.task, "2,5").is_wrong
+    declared, plain = (Source.model_validate(one) for one in ({**values, "answer_form": form}, values))
+    assert source_digest(declared) != source_digest(plain)
+
+
+def test_published_prompts_take_the_form_that_their_source_declares(tmp_path: Path) -> None:
+    row = {
+        "prompt": [{"role": "user", "content": "How long?"}],
+        "reward_model": {"ground_truth": "1,5"},
+    }
+    source = Source(kind="rl", path="x", needs_image=False, answer_form=AnswerForm(decimal_comma=True))
+    item, _ = to_item("rl", source, 0, (tmp_path, json.dumps(row).encode()), ImageStore(tmp_path / "images"))
+    assert item.kept and item.task.answer_form == AnswerForm(decimal_comma=True)
 
 
 def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:

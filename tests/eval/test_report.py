@@ -7,9 +7,10 @@ from PIL import Image
 from deepeyes.core.actions import AnswerAction, Malformed
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
+from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.core.verdict import Verdict
-from deepeyes.eval.report import failures, report
+from deepeyes.eval.report import by_our_rules, failures, report
 
 OURS = (StopReason.infrastructure_error, StopReason.interrupted, StopReason.error)
 BOX = (120, 80, 160, 110)
@@ -60,6 +61,19 @@ def test_one_family_alone_has_no_numbers_of_its_own() -> None:
 def test_half_a_score_is_right() -> None:
     scores = (1.0, 0.5, 0.49, 0.0, None)
     assert [episode(0, score).is_right for score in scores] == [True, True, False, False, False]
+
+
+def test_our_own_rules_are_set_beside_a_published_one() -> None:
+    task = Task(id="t", question="What is it?", answer="7")
+    answers = ["7", "8", "a few", None]
+    stops = [StopReason.answered] * 3 + [StopReason.max_turns]
+    traces = [
+        Trace(id=str(number), task=task, stop_reason=stop, answer=answer, verdict=Verdict(score=1.0))
+        for number, (answer, stop) in enumerate(zip(answers, stops, strict=True))
+    ]
+    failed = Trace(id="f", task=task, stop_reason=StopReason.infrastructure_error, answer="7")
+    assert by_our_rules([*traces, failed]) == {"accuracy_by_our_rules": 0.25, "unsure_by_our_rules": 1}
+    assert by_our_rules([]) == {"accuracy_by_our_rules": None, "unsure_by_our_rules": 0}
 
 
 def test_what_nobody_can_tell_is_counted_apart_and_is_not_right() -> None:

@@ -13,9 +13,9 @@ LONG = 50_000
 
 
 def verdict(gold: str, answer: str, *others: str) -> Verdict:
-    start = time.perf_counter()
+    start = time.process_time()
     result = grade(Task(id="t", question="What is on the sign?", answer=gold, answers=others), answer)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     return result
 
 

@@ -73,6 +73,6 @@ def test_a_part_that_is_written_twice_counts_once():
 @pytest.mark.parametrize("piece", ["x", "either a or ", "a (or ", " or ", "1990 or ", ", also known as "])
 def test_a_long_reference_is_one_answer_at_once(piece: str):
     gold = f"either {(piece * 50_000)[:50_000].strip()},"
-    start = time.perf_counter()
+    start = time.process_time()
     assert alternatives(gold) == (gold,)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -163,6 +163,6 @@ def test_no_dress_changes_what_is_in_it(text: str, dresses: list[str]):
     ids=lambda text: ascii(text[:6]),
 )
 def test_long_runs_end_soon(text: str):
-    started = time.perf_counter()
+    started = time.process_time()
     canonical(text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

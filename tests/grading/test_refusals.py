@@ -171,6 +171,6 @@ PIECES = [
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_long_runs_take_no_time(piece: str):
-    start = time.perf_counter()
+    start = time.process_time()
     is_refusal("not " + piece * 50_000)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

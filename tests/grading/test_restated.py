@@ -98,6 +98,6 @@ def test_any_texts_can_be_asked_about(reply: str, question: str, gold: str):
 @pytest.mark.parametrize("piece", ["a ", " ", ".", "a. ", "1", "1,", "'", '"', "\n", "é", "-1", "& "])
 def test_long_runs_take_no_time(piece: str):
     text = (piece * 1_000)[:1_000]
-    start = time.perf_counter()
+    start = time.process_time()
     restates(text, text * 50, text[:500])
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

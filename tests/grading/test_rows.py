@@ -9,7 +9,8 @@ import deepeyes
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.errors import InputError
 from deepeyes.core.verdict import Outcome
-from deepeyes.grading.rows import Answered, Columns, NoReference, answered_rows, grade_rows
+from deepeyes.grading.columns import Columns
+from deepeyes.grading.rows import Answered, NoReference, answered_rows, grade_rows
 
 
 def read(row: dict[str, Any], **columns: str) -> Answered:

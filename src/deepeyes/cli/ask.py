@@ -96,4 +96,4 @@ def ask(
         print(visible(done.answer))
     complain(done, writer)
     if done.verdict is not None:
-        note(f"{visible(describe(done.verdict))}")
+        note(visible(describe(done.verdict)))

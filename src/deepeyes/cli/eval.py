@@ -29,7 +29,7 @@ from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.eval.registry import BENCHMARKS, benchmark_named
-from deepeyes.eval.report import failures, report
+from deepeyes.eval.report import by_our_rules, failures, report
 from deepeyes.eval.run import run_plan
 from deepeyes.eval.world import WorldPlan, named
 from deepeyes.harness.search import HELP
@@ -150,6 +150,8 @@ def _measure(
         kept = f"finished episodes are in {trace}; the same command goes on" if trace else ""
         traces = run(_ask_all(plan, folder, concurrency), kept)
         numbers = report(traces, ImageStore(folder / IMAGES_FOLDER))
+    if plan.grading.scorer:
+        numbers = {**numbers, "scorer": plan.grading.scorer, **by_our_rules(traces)}
     numbers = {**numbers, **about, "trace": str(trace) if trace else None}
     if as_json:
         print(json.dumps(numbers))

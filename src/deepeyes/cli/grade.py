@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deepeyes.cli.judging import Judge, grading_of
 from deepeyes.cli.running import note, run
 from deepeyes.core.errors import InputError
 from deepeyes.core.files import replaced_file
@@ -35,9 +36,7 @@ def grade(
     file: Path = typer.Argument(help="JSON Lines, JSON, CSV, TSV or parquet; - reads JSON Lines from stdin."),
     out: Path | None = typer.Option(None, metavar="FILE", help="Write a verdict a line; - for stdout."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object instead of the table."),
-    judge: list[str] = typer.Option(
-        [], metavar="MODEL", help="Asked where the rules are unsure. Repeatable."
-    ),
+    judge: Judge = [],
     cache: Path | None = typer.Option(None, metavar="FILE", help="Keep what judges say in this file."),
     scorer: str = typer.Option("", metavar="NAME", help="A published rule in place of ours."),
     answer: str = typer.Option("", metavar="COLUMN", help="What the model answered."),
@@ -47,20 +46,24 @@ def grade(
     options: str = typer.Option("", metavar="COLUMN", help="The texts of lettered options."),
     question: str = typer.Option("", metavar="COLUMN", help="The question, for judges."),
     separator: str = typer.Option("", metavar="TEXT", help="What separates references in one text."),
+    person: str = typer.Option("", metavar="COLUMN", help="What people say of the answers, where they do."),
     skip: bool = typer.Option(False, "--skip", help="Leave out, and count, rows that cannot be graded."),
     concurrency: int = typer.Option(16, min=1, help="Answers that judges look at at once."),
 ) -> None:
     """Right, wrong or unsure: a verdict on each row, and a table by kind of answer."""
     from deepeyes.data.graded import grade_all
     from deepeyes.data.sources.numbered import numbered_rows
+    from deepeyes.grading.columns import Columns
     from deepeyes.grading.grader import Grading
-    from deepeyes.grading.rows import Columns
 
     if out is not None and out.exists() and file.exists() and out.samefile(file):
         raise InputError("--out is the file of answers", "write the verdicts to another file")
-    settings = Grading.load(None, [f"judges={json.dumps(judge)}", f"scorer={json.dumps(scorer)}"])
+    settings = grading_of(judge, Grading.load(None, [f"scorer={json.dumps(scorer)}"]))
     settings = settings.model_copy(update={"cache": str(cache or "")})
-    named = Columns(answer, gold, id_, kind, options, question, separator=separator)
+    named = Columns(answer, gold, id_, kind, options, question, separator=separator, person=person)
+    kept = "nothing was written"
+    if judge:
+        kept = f"what judges said is in {cache}" if cache else f"{kept}; give --cache FILE to go on"
     to_stdout = out is not None and str(out) == "-"
     with ExitStack() as stack:
         lines: Any = sys.stdout
@@ -85,7 +88,7 @@ def grade(
         work = grade_all(
             numbered_rows(file), named, settings, done=done, tell=note, skip=skip, concurrency=concurrency
         )
-        told = run(work, f"what judges said is in {cache}" if cache else "nothing was written").told()
+        told = run(work, kept).told()
     if as_json:
         print(json.dumps(told, ensure_ascii=False), file=sys.stderr if to_stdout else sys.stdout)
     else:
@@ -96,7 +99,8 @@ def _print(told: dict[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("kind", "n", "right", "wrong", "unsure", "right of decided", "95 %"):
         table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
-    for kind, row in (*told["by_kind"].items(), ("all", told)):
+    ours = [("all, by our rules", told["our_rules"])] if "our_rules" in told else []
+    for kind, row in (*told["by_kind"].items(), ("all", told), *ours):
         decided = row["accuracy"] is not None
         low, high = (100 * end for end in row["ci95"])
         table.add_row(

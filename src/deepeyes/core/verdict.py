@@ -7,7 +7,7 @@ counts verdicts counts it apart.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -59,7 +59,3 @@ class Verdict(BaseModel):
     @property
     def is_unsure(self) -> bool:
         return self.score is None
-
-    def with_(self, **fields: object) -> Self:
-        """The same verdict with some fields replaced."""
-        return self.model_copy(update=fields)

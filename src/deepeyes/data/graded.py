@@ -19,8 +19,10 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.verdict import Outcome, Verdict
 from deepeyes.data.sources.numbered import NumberedRow
+from deepeyes.grading.columns import Columns
 from deepeyes.grading.grader import Grading, open_grader
-from deepeyes.grading.rows import Answered, Columns, NoReference, answered
+from deepeyes.grading.rows import Answered, NoReference, answered
+from deepeyes.grading.rules import grade
 
 _WINDOW = 512
 """Rows that are in memory at once."""
@@ -46,18 +48,22 @@ class Tally:
     def __init__(self) -> None:
         self.kinds: dict[str, Counter[Outcome]] = {}
         self.left_out: Counter[str] = Counter()
+        self.ours: Counter[Outcome] = Counter()
+        """What our own rules say, where a published one gives the verdicts."""
 
     def add(self, verdict: Verdict) -> None:
         self.kinds.setdefault(verdict.kind, Counter())[verdict.outcome] += 1
 
     def told(self) -> dict[str, Any]:
         """All rows, then those of each kind, the most frequent first. `accuracy` is the share of right ones
-        among those that are decided, with its Wilson interval; None if none is.
+        among those that are decided, with its Wilson interval; None if none is. `our_rules` is there where a
+        published rule gave the verdicts, which may be wrong itself.
         """
         kinds = sorted(self.kinds.items(), key=lambda one: (-one[1].total(), one[0]))
         everything = sum((count for _, count in kinds), Counter[Outcome]())
         by_kind = {kind or "none": _shares(count) for kind, count in kinds}
-        return {**_shares(everything), "left_out": dict(self.left_out), "by_kind": by_kind}
+        ours = {"our_rules": _shares(self.ours)} if self.ours else {}
+        return {**_shares(everything), **ours, "left_out": dict(self.left_out), "by_kind": by_kind}
 
 
 async def grade_all(
@@ -79,7 +85,9 @@ async def grade_all(
     asked = _answered(rows, columns, tally.left_out, skip=skip)
     async with open_grader(settings, tell=tell) as judged:
         while window := list(islice(asked, _WINDOW)):
-            verdicts = [rule(one.task, one.answer) for one in window]
+            verdicts = [one.verdict(rule) for one in window]
+            if settings.scorer:
+                tally.ours.update(grade(one.task, one.answer).outcome for one in window)
 
             async def judge(
                 place: int, window: list[Answered] = window, verdicts: list[Verdict] = verdicts

@@ -21,13 +21,10 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.json_files import read_json_lines
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Outcome
+from deepeyes.grading.rows import verdict_word
 
 _GOLDS = ("gold", "golds", "reference", "references", "answers")
 _GIVEN = ("response", "prediction")
-_WORDS = {
-    **dict.fromkeys(("true", "yes", "right", "correct", "1", "1.0"), True),
-    **dict.fromkeys(("false", "no", "wrong", "incorrect", "0", "0.0"), False),
-}
 _OUTCOMES = {True: Outcome.right, False: Outcome.wrong, None: Outcome.unsure}
 
 
@@ -136,11 +133,11 @@ class _Line:
     def _row(self, row: Mapping[str, Any], task: Task, answer: Any, correct: Any) -> PeoplesVerdict | None:
         if correct is None or correct == "":
             return None
-        right = _word(correct)
+        right = verdict_word(correct)
         if right is None:
             raise self._error(f"has a verdict that is neither true nor false ({str(correct)[:40]!r})")
         said = row.get(self.columns.other)
-        other = None if said is None else _OUTCOMES[_word(said)]
+        other = None if said is None else _OUTCOMES[verdict_word(said)]
         image = row.get(self.columns.image)
         place = self.path.parent / image if isinstance(image, str) and image else None
         return PeoplesVerdict(task, "" if answer is None else str(answer), right, other, place)
@@ -150,8 +147,3 @@ class _Line:
             f"line {self.number} of {self.path} {what}",
             "write question, gold, answer and correct, or name the columns with --column KEY=NAME",
         )
-
-
-def _word(value: Any) -> bool | None:
-    """A verdict in any of the usual words; None for other words."""
-    return _WORDS.get(str(value).strip().lower())

@@ -15,6 +15,7 @@ from deepeyes.analysis.misfit import replies_of
 from deepeyes.analysis.stats import median, share, wilson
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace
+from deepeyes.grading.rules import grade
 
 
 def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
@@ -60,6 +61,18 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
 def failures(traces: Sequence[Trace]) -> Counter[str]:
     """What of ours ended episodes, in words, and how often each."""
     return Counter(trace.failure for trace in traces if not trace.stop_reason.is_result)
+
+
+def by_our_rules(traces: Sequence[Trace]) -> dict[str, Any]:
+    """What our own rules, without a judge, say of the same answers: to be told beside the numbers of a
+    published rule, which may be wrong itself.
+    """
+    scored = [trace for trace in traces if trace.stop_reason.is_result]
+    verdicts = [grade(trace.task, trace.answer) for trace in scored]
+    return {
+        "accuracy_by_our_rules": _rounded(share(sum(one.is_right for one in verdicts), len(scored))),
+        "unsure_by_our_rules": sum(one.is_unsure for one in verdicts),
+    }
 
 
 def crop_hit(trace: Trace, images: ImageStore) -> bool | None:

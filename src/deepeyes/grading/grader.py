@@ -169,4 +169,4 @@ def _judged(unsure: Verdict, judges: Sequence[Judge], votes: Sequence[Vote]) -> 
         said = f"votes: {', '.join([*counts, *([f'{silent} without a verdict'] if silent else [])])}"
     names = ", ".join(judge.model.name for judge in judges)
     reason = f"{names} (prompt {PROMPT_VERSION}): {said}; rules: {unsure.reason}"
-    return unsure.with_(score=_SCORES[outcome], by="judge", reason=reason)
+    return unsure.model_copy(update={"score": _SCORES[outcome], "by": "judge", "reason": reason})

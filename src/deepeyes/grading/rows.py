@@ -3,15 +3,13 @@
     for verdict in grade_rows([{"prediction": "about 12 m", "answer": "12 m"}]):
         print(verdict.outcome, verdict.reason)
 
-What always holds: columns that nobody named are guessed from the first row by their usual names, and where
-two could be meant that is an error which names them; a row that cannot be graded is an error that says which
-one and why, never a verdict; rows are read one by one.
+What always holds: a row that cannot be graded is an error that says which one and why, never a verdict; what
+a person says of an answer stands; rows are read one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
@@ -21,33 +19,10 @@ from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable, one_line, read_json
 from deepeyes.core.verdict import Verdict
+from deepeyes.grading.columns import Columns, Row
 from deepeyes.grading.rules import grade
 from deepeyes.grading.scorers.registry import scorer_named
 
-Row = Mapping[str, Any]
-
-_GIVEN = (
-    *(
-        "prediction",
-        "pred",
-        "response",
-        "model_answer",
-        "model_output",
-        "model_response",
-        "output",
-        "generation",
-    ),
-    *("generated", "completion", "reply", "predicted_answer", "given"),
-)
-_GOLDS = (
-    *("gold", "golds", "gold_answer", "gold_answers", "reference", "references", "reference_answer"),
-    *("ground_truth", "groundtruth", "gt", "gt_answer", "expected", "expected_answer", "correct_answer"),
-    *("correct_answers", "target", "targets", "label", "labels"),
-)
-_EITHER = ("answer", "answers")
-"""The reference where the model's answer has a column of its own, else the model's answer."""
-_LAST = ("solution",)
-"""The reference where nothing else is: often it is a worked solution beside the answer."""
 _IDS = ("id", "question_id", "task_id", "sample_id", "qid", "pid", "uid", "idx", "index")
 _KINDS = ("kind", "answer_kind")
 _OPTIONS = ("options", "choices")
@@ -56,6 +31,10 @@ _KIND_NAMES = [kind.value for kind in AnswerKind]
 _JOINED = frozenset((AnswerKind.list, AnswerKind.box))
 """Kinds of which a list is one answer; else it is several that are right."""
 _DECLARED = ("unit", "precision", "tolerance", "closed", "several", "decimal_comma", "ordered", "overlap")
+_VERDICT_WORDS = {
+    **dict.fromkeys(("true", "yes", "right", "correct", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "wrong", "incorrect", "0", "0.0"), False),
+}
 _SHOWN = 60
 
 
@@ -69,46 +48,17 @@ class Answered(NamedTuple):
     id: str
     task: Task
     answer: str | None
+    person: bool | None = None
+    """Whether a person says that the answer is right; None where nobody looked."""
 
-
-@dataclass(frozen=True)
-class Columns:
-    """Which column is what; those left empty are found by their usual names. A dot goes into a value."""
-
-    answer: str = ""
-    """What a model answered."""
-    gold: str = ""
-    """The reference: a text, a number, or a list of which each is right."""
-    id: str = ""
-    kind: str = ""
-    """As what the answer is compared, one of `AnswerKind`."""
-    options: str = ""
-    """The texts of lettered options: a list, or an object from letter to text."""
-    question: str = ""
-    also: str = ""
-    """Further references."""
-    separator: str = ""
-    """What separates several references inside one text, such as "/"."""
-
-    def found_in(self, row: Row, place: str) -> Columns:
-        """The same with answer and gold named, by the names that `row` has. Raises `InputError`."""
-        names = {name.casefold().replace(" ", "_").replace("-", "_"): name for name in row}
-        answer, gold = self.answer, self.gold
-        given = [names[name] for name in _GIVEN if name in names and names[name] != gold]
-        golds = [names[name] for name in _GOLDS if name in names and names[name] != answer]
-        either = [names[name] for name in _EITHER if name in names and names[name] not in (answer, gold)]
-        if not answer:
-            answer = _only(
-                given or (either[:1] if golds or gold else []), "the model's answer", "answer", row, place
-            )
-        if not gold:
-            spare = [name for name in either if name != answer]
-            last = [names[name] for name in _LAST if name in names and names[name] != answer]
-            gold = _only(golds or spare[:1] or last, "the reference", "gold", row, place)
-        also = (
-            names.get("answers", "") if gold == names.get("answer") and answer != names.get("answers") else ""
-        )
-        return replace(self, answer=answer, gold=gold, also=self.also or also)
+    def verdict(self, rule: Callable[[Task, str | None], Verdict]) -> Verdict:
+        """That of `rule`, with a person's in its place where there is one."""
+        verdict = rule(self.task, self.answer)
+        if self.person is None:
+            return verdict
+        said = "right" if self.person else "wrong"
+        reason = f"a person says {said}; rules: {verdict.outcome.value} ({verdict.reason})"
+        return verdict.model_copy(update={"score": float(self.person), "by": "person", "reason": reason})
 
 
 def grade_rows(
@@ -120,6 +70,7 @@ def grade_rows(
     kind: str = "",
     options: str = "",
     separator: str = "",
+    person: str = "",
     scorer: str = "",
 ) -> Iterator[Verdict]:
     """The verdict on each row in turn, by our rules or by the published one that `scorer` names.
@@ -127,10 +78,10 @@ def grade_rows(
     The other arguments are those of `Columns`. Raises `InputError` at a row that cannot be graded.
     """
     rule = scorer_named(scorer).score if scorer else grade
-    named = Columns(answer=answer, gold=gold, id=id, kind=kind, options=options, separator=separator)
+    named = Columns(answer, gold, id, kind, options, separator=separator, person=person)
     places = ((f"row {number}", row) for number, row in enumerate(rows, 1))
     for answered in answered_rows(places, named):
-        yield rule(answered.task, answered.answer)
+        yield answered.verdict(rule)
 
 
 def answered_rows(rows: Iterable[tuple[str, Row]], columns: Columns) -> Iterator[Answered]:
@@ -167,24 +118,25 @@ def answered(row: Row, columns: Columns, place: str) -> Answered:
         answers=tuple(golds[1:]),
         answer_form=form,
     )
-    return Answered(task.id, task, _joined(given, form) if given else None)
+    said = _says_right(row, columns.person, place) if columns.person else None
+    return Answered(task.id, task, _joined(given, form) if given else None, said)
 
 
-def _only(found: Sequence[str], what: str, option: str, row: Row, place: str) -> str:
-    """The one column that `found` holds. Raises `InputError`."""
-    names = list(dict.fromkeys(found))
-    if len(names) > 1:
-        several = " and ".join(map(repr, names))
+def verdict_word(value: object) -> bool | None:
+    """What a verdict in any of the usual words says: True for right; None for other words."""
+    return _VERDICT_WORDS.get(str(value).strip().lower())
+
+
+def _says_right(row: Row, column: str, place: str) -> bool | None:
+    """What a person says; None where nobody looked. Raises `InputError` for words that are no verdict."""
+    value = _cell(row, column, place)
+    said = verdict_word(value)
+    if said is None and value not in (None, ""):
         raise InputError(
-            f"{several} could be {what}", f"name the column: {option}={names[0]} or --{option} {names[0]}"
+            f"{place} has {one_line(repr(value), _SHOWN)} in {column!r}, which is no verdict",
+            "write right or wrong, or leave it empty",
         )
-    if not names:
-        columns = one_line(", ".join(map(str, row)), 200) or "none"
-        raise InputError(
-            f"{place} has no column known for {what} (it has: {columns})",
-            f"name it: {option}=COLUMN or --{option} COLUMN",
-        )
-    return names[0]
+    return said
 
 
 def _form(row: Row, columns: Columns, place: str) -> AnswerForm:

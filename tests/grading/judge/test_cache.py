@@ -114,10 +114,12 @@ def test_a_file_left_empty_by_a_killed_process_is_filled(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("size", [16, 5_000])
-def test_a_damaged_file_is_an_error_that_says_to_delete_it(tmp_path: Path, size: int) -> None:
+def test_a_file_that_is_no_database_may_be_anybodys(tmp_path: Path, size: int) -> None:
     path = tmp_path / "votes.sqlite"
     path.write_bytes(b"no database at all" * size)
-    with pytest.raises(StorageError, match=r"votes\.sqlite.*delete it, or name another file"):
+    with pytest.raises(
+        StorageError, match=r"votes\.sqlite.*name another file, or delete it if it is a cache"
+    ):
         VoteCache(path)
 
 
@@ -133,6 +135,18 @@ def test_damage_inside_is_found_when_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="delete it"):
         again.get("key 1000")
     again.close()
+
+
+def test_a_word_that_is_no_verdict_is_damage(tmp_path: Path) -> None:
+    cache = VoteCache(tmp_path / "votes.sqlite")
+    put(cache, "a", Outcome.right)
+    with sqlite3.connect(cache.path) as forged:
+        forged.execute("PRAGMA ignore_check_constraints = 1")
+        forged.execute("UPDATE vote SET word = 'perhaps'")
+    forged.close()
+    with pytest.raises(StorageError, match="delete it"):
+        cache.get("a")
+    cache.close()
 
 
 def test_a_database_of_others_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -149,6 +149,6 @@ def test_any_text_gives_a_sound_box_or_none(text: str):
     "piece", ["1", " ", "1 ", "1,", "(", "[1", ".", "-", "<", "<a", "x1=", "x1=1 ", "1e", "_"]
 )
 def test_long_runs_take_no_time(piece: str):
-    start = time.perf_counter()
+    start = time.process_time()
     BOX.read((piece * 2_000)[:2_000], FORM)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -267,6 +267,6 @@ def test_any_text_is_read_or_not(text: str):
 )
 @pytest.mark.parametrize("length", [75, 160, 50_000])
 def test_long_runs_end_soon(unit: str, length: int):
-    started = time.perf_counter()
+    started = time.process_time()
     DATE.read(unit * (length // len(unit)), FREE)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2

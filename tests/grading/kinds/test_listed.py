@@ -189,9 +189,9 @@ def test_any_text_is_read_or_not(text: str):
 @pytest.mark.parametrize("length", [390, 19_000, 60_000])
 def test_long_runs_end_soon(unit: str, length: int):
     text = unit * (length // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     reading = LISTED.read(text, FREE)
     if reading is not None:
         LISTED.same(reading, reading, FREE)
         LISTED.same(reading, LISTED.read("2" + text[1:], FREE) or reading, FREE)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -239,9 +239,9 @@ def test_a_value_is_shown_as_it_was_written() -> None:
     ],
 )
 def test_reading_anything_takes_a_moment(text: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     MATHS.read(text, FORM)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(
@@ -249,9 +249,9 @@ def test_reading_anything_takes_a_moment(text: str) -> None:
 )
 def test_long_runs_of_one_kind_take_a_moment(run: str) -> None:
     for text in (run * (990 // len(run)), run * (980 // len(run)) + "a$1"):
-        begun = time.monotonic()
+        begun = time.process_time()
         MATHS.read(text, FORM)
-        assert time.monotonic() - begun < 1
+        assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_two_texts_are_compared_the_same_both_ways(one: str, other: str, closed:
 @pytest.mark.parametrize("piece", ["a", " ", ".", "a.", "-", "1-", '"', "(", " (a", "é", "a, ", "&"])
 def test_long_runs_take_no_time(piece: str):
     text = (piece * 2_000)[:2_000]
-    start = time.perf_counter()
+    start = time.process_time()
     same(text, text + "x"[: 2_000 - len(text)])
     same(f"a{text}"[:2_000], "b", CLOSED)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

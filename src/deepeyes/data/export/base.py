@@ -23,6 +23,7 @@ from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import replaced_folder
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item
 from deepeyes.data.recipe import CurationRecipe
@@ -158,6 +159,11 @@ def _in_words(call: ToolCall) -> str:
     """A call that went through the server's own syntax, as the chat templates of Qwen's models write it."""
     said = json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
     return f"\n<tool_call>\n{said}\n</tool_call>"
+
+
+def form_text(task: Task) -> str:
+    """What was declared of the answer's form, as JSON: with it a reward grades as this project does."""
+    return task.answer_form.model_dump_json(exclude_defaults=True)
 
 
 def png(image: Image.Image) -> bytes:

@@ -2,8 +2,8 @@
 
 `sft/SPLIT.parquet`: `messages` (role, content blocks; an image is a block of type image without data),
 `images` (all images in order of appearance), `masked_turns` (which assistant turns are not to be imitated),
-`id`, `source`. `rl/SPLIT.parquet`: `prompt` in the same form, `images`, `answer`, `answers`. Observations are
-user turns: TRL does not look for images in others.
+`id`, `source`. `rl/SPLIT.parquet`: `prompt` in the same form, `images`, `answer`, `answers`, `answer_form`
+(JSON, see `AnswerForm`). Observations are user turns: TRL does not look for images in others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.data.export.base import NEEDS, SPLITS, CompleteRun, PlainMessage, Sample, png, write_parquet
+from deepeyes.data.export.base import (
+    NEEDS,
+    SPLITS,
+    CompleteRun,
+    PlainMessage,
+    Sample,
+    form_text,
+    png,
+    write_parquet,
+)
 
 
 def export_trl(done: CompleteRun, folder: Path) -> dict[str, int]:
@@ -23,7 +32,8 @@ def export_trl(done: CompleteRun, folder: Path) -> dict[str, int]:
     messages: Any = List({"role": text, "content": List({"type": text, "text": text})})
     common: dict[str, Any] = {"images": List(Image()), "id": text, "source": text}
     imitation = Features({"messages": messages, "masked_turns": List(Value("int32")), **common})
-    prompting = Features({"prompt": messages, "answer": text, "answers": List(text), **common})
+    golds: dict[str, Any] = {"answer": text, "answers": List(text), "answer_form": text}
+    prompting = Features({"prompt": messages, **golds, **common})
     counts: dict[str, int] = {}
     for split in SPLITS:
         for kind, features, rows in (
@@ -47,6 +57,7 @@ def _prompt(sample: Sample) -> dict[str, Any]:
         "prompt": _blocks(sample),
         "answer": task.answer,
         "answers": list(task.answers),
+        "answer_form": form_text(task),
         **_common(sample),
     }
 

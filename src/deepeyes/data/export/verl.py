@@ -2,7 +2,8 @@
 
 Columns: `data_source`, `agent_name`, `prompt` (role and text, `<image>` for each image), `images` (bytes),
 `ability`, `reward_model` (`style`, `ground_truth`) and `extra_info` (`index`, `id`, `question`, `answer`,
-`answers`, `split`, the pass rates without and with tools). `ground_truth` is the reference answer as text.
+`answers`, `answer_form` as JSON, `split`, the pass rates without and with tools). `ground_truth` is the
+reference answer as text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.data.export.base import NEEDS, SPLITS, CompleteRun, Sample, png, write_parquet
+from deepeyes.data.export.base import NEEDS, SPLITS, CompleteRun, Sample, form_text, png, write_parquet
 from deepeyes.data.item import PassRate
 
 AGENT = "deepeyes"
@@ -38,6 +39,7 @@ def export_verl(done: CompleteRun, folder: Path) -> dict[str, int]:
                 "question": text,
                 "answer": text,
                 "answers": List(text),
+                "answer_form": text,
                 "without_tools": Value("float64"),
                 "with_tools": Value("float64"),
             },
@@ -72,6 +74,7 @@ def _row(index: int, sample: Sample) -> dict[str, Any]:
             "question": task.question,
             "answer": task.answer,
             "answers": list(task.answers),
+            "answer_form": form_text(task),
             "without_tools": _share(item.without_tools),
             "with_tools": _share(item.with_tools),
         },

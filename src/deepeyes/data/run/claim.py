@@ -2,9 +2,10 @@
 
 A folder belongs to the recipe that is written in it. A changed recipe may go on in it: the stages whose
 settings changed, and all after them, are made anew, and the episodes that are there are judged again; if it
-grades otherwise, their answers get new verdicts. What always holds: what is in the folder was made with the
-recipe in it, also if the process is killed in here, and no episode is thrown away. So a recipe under which
-the episodes would no longer count, because a model would be asked something else or otherwise, is refused.
+grades otherwise, their answers get new verdicts, except where a person decided. What always holds: what is in
+the folder was made with the recipe in it, also if the process is killed in here, and no episode is thrown
+away. So a recipe under which the episodes would no longer count, because a model would be asked something
+else or otherwise, is refused.
 """
 
 from __future__ import annotations
@@ -70,13 +71,14 @@ def _stale_stores(run: RunFolder, recipe: CurationRecipe, before: CurationRecipe
 
 
 def _strike_verdicts(store: Path) -> None:
-    """Have every answer in the store await its verdict. Each file is rewritten whole and may be struck twice,
-    so a start that is killed in here does no harm.
+    """Have every answer in the store await its verdict, but those that a person judged. Each file is
+    rewritten whole and may be struck twice, so a start that is killed in here does no harm.
     """
 
     def struck(trace: Trace) -> Trace:
-        graded = trace.verdict is not None and trace.answer is not None and trace.stop_reason.is_result
-        return trace.ungraded(StopReason.interrupted) if graded else trace
+        if trace.verdict is None or trace.verdict.by == "person" or trace.answer is None:
+            return trace
+        return trace.ungraded(StopReason.interrupted) if trace.stop_reason.is_result else trace
 
     for path in sorted(store.glob(f"*/{TRACES_FILE}")):
         write_lines(path, (struck(trace).model_dump_json() for trace in read_traces(path)))

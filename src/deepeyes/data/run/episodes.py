@@ -22,7 +22,7 @@ from deepeyes.data.stages.missed import missed
 _SYNC_SECONDS = 1.0
 
 
-class Outcome(NamedTuple):
+class EpisodeResult(NamedTuple):
     """What counts of an episode that is a result."""
 
     right: bool
@@ -46,7 +46,7 @@ class EpisodeStore:
             part: TraceWriter(run.episodes(name, part), self.images, sync=False)
             for part in sorted(set(part_of.values()))
         }
-        self._outcomes: dict[str, Outcome] = {}
+        self._results: dict[str, EpisodeResult] = {}
         self._waiting: dict[str, Trace] = {}
         for writer in self._parts.values():
             if writer.path.exists():
@@ -58,19 +58,19 @@ class EpisodeStore:
         self._note(trace)
 
     def done_ids(self) -> set[str]:
-        return set(self._outcomes)
+        return set(self._results)
 
     def awaiting_verdict(self) -> Mapping[str, Trace]:
         return self._waiting
 
-    def outcomes(self, ids: Iterable[str]) -> list[Outcome]:
+    def results(self, ids: Iterable[str]) -> list[EpisodeResult]:
         """Those of these episodes that are there with a result."""
-        return [self._outcomes[key] for key in ids if key in self._outcomes]
+        return [self._results[key] for key in ids if key in self._results]
 
     def _note(self, trace: Trace) -> None:
         self._waiting.pop(trace.id, None)
         if trace.stop_reason.is_result:
-            self._outcomes[trace.id] = Outcome(
+            self._results[trace.id] = EpisodeResult(
                 right=trace.is_right,
                 unsure=trace.is_unsure,
                 malformed=trace.stop_reason is StopReason.malformed,

@@ -24,7 +24,7 @@ from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, trace_id
 from deepeyes.data.item import Item, PassRate
-from deepeyes.data.run.episodes import EpisodeStore, Outcome
+from deepeyes.data.run.episodes import EpisodeResult, EpisodeStore
 from deepeyes.data.run.folder import RunFolder, StageFolder
 from deepeyes.data.run.image_cache import CachedImages, CachingModel, preloaded
 from deepeyes.data.stages.probe.probe import Probe
@@ -157,14 +157,14 @@ class ProbeWork:
         measured: list[Item] = []
         for item in items:
             if concerns(self.stage, item):
-                tries = store.outcomes(trace_id(item.id, sample) for sample in range(self.stage.k))
+                tries = store.results(trace_id(item.id, sample) for sample in range(self.stage.k))
                 rate = pass_rate(self.stage.model, tries)
                 item = item.model_copy(update={self.stage.measures: rate})
             measured.append(item)
         self.target.write(part, apply(self.stage, measured))
 
 
-def pass_rate(model: str, tries: Sequence[Outcome]) -> PassRate:
+def pass_rate(model: str, tries: Sequence[EpisodeResult]) -> PassRate:
     return PassRate(
         model=model,
         right=sum(one.right for one in tries),
@@ -224,7 +224,7 @@ async def retry_in_rounds(
         missing = [
             task
             for task in missing
-            if len(store.outcomes(trace_id(task.id, sample) for sample in samples)) < len(samples)
+            if len(store.results(trace_id(task.id, sample) for sample in samples)) < len(samples)
         ]
         if not missing:
             return

@@ -79,6 +79,7 @@ def rl_to_item(
         images=refs,
         answer=answers[0] if answers else "",
         answers=tuple(dict.fromkeys(answers[1:])),
+        answer_form=source.answer_form,
         family=str(row.get("data_source") or name),
         source=name,
         meta={key: plain(row[key]) for key in ("env_name", "data_source") if row.get(key)},

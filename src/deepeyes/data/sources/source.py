@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
@@ -46,6 +47,7 @@ _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "needs_answer": (*_TABLES, "rl"),
     "question": _TABLES,
     "separator": _TABLES,
+    "answer_form": (*_TABLES, "rl"),
     "families": ("world",),
     "seed": ("world",),
     "columns": _TABLES,
@@ -109,6 +111,10 @@ class Source(Config):
     """
     separator: str = ""
     """What separates several right answers inside one text, such as " or "."""
+    answer_form: AnswerForm = AnswerForm()
+    """How the answers of all its rows are written and compared: a unit, a decimal comma, a tolerance. What is
+    not declared is inferred from each.
+    """
     families: tuple[str, ...] = ("tiny", "direct")
     """For `world`."""
     seed: int = 0
@@ -184,6 +190,7 @@ def row_to_item(name: str, source: Source, number: int, row: Row, store: ImageSt
         images=store_images([one for value in found for one in read_images(value, root)], store),
         answer=answers[0] if answers else "",
         answers=tuple(answers[1:]),
+        answer_form=source.answer_form,
         family=_label(row, columns.family) or name,
         kind=_label(row, columns.kind),
         source=name,

@@ -25,6 +25,7 @@ _FORMAT = 1
 _PATIENCE = 60.0
 """Seconds to wait for another process that writes."""
 _ANOTHER = "name another file"
+_IF_OURS = f"{_ANOTHER}, or delete it if it is a cache that was damaged"
 
 
 class VoteCache:
@@ -48,7 +49,8 @@ class VoteCache:
     def get(self, key: str) -> Outcome | None:
         """The vote kept under `key`; None if there is none."""
         rows = self._ask("SELECT word FROM vote WHERE key = ?", key)
-        return Outcome(rows[0][0]) if rows else None
+        with self._told():
+            return Outcome(rows[0][0]) if rows else None
 
     def put(self, key: str, vote: Outcome, *, model: str, prompt: int) -> None:
         """Keep a vote; the first one under a key stays."""
@@ -86,10 +88,10 @@ class VoteCache:
 
     @contextmanager
     def _told(self) -> Generator[None]:
-        """SQLite's errors as ours: a damaged file is deleted, a place that cannot be used is changed."""
+        """SQLite's errors as ours, and words that are no verdict: what can be done about either."""
         doing = f"using the judges' cache {self.path}"
         with (
-            boundary(StorageError, doing, f"delete it, or {_ANOTHER}", expected=sqlite3.Error),
+            boundary(StorageError, doing, _IF_OURS, expected=(sqlite3.Error, ValueError)),
             boundary(
                 StorageError,
                 doing,

@@ -48,7 +48,13 @@ That ended without a verdict on the answer in the block above. Reply with one si
 nothing else: RIGHT, WRONG or UNSURE. Nothing else can be read."""
 """Says what `_FORM` does to a judge that did not keep to it. As there, the last line is no verdict."""
 
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f"
+    r"\ufeff\U000e0000-\U000e01ef]"
+)
+"""What only a machine sees: control characters, marks of direction and width, and letters in tags and
+selectors, in which a model reads words that nobody wrote for it.
+"""
 _VERDICT_WORD = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(_WORDS)})(?![A-Za-z])")
 _TAG = re.compile(r"</?[A-Za-z_]{1,20}>|\\(?:boxed|text|textbf|mathbf|mathrm)\b")
 _DECORATION = " \t\r*_`~#>-\"'“”‘’«».,:;!()[]{}$|"

@@ -99,7 +99,9 @@ class Normalisation(Stage):
         opened = _ASKS_LETTER.sub("", self._named(stem, task)).strip()
         why = _why_closed(opened, texts, right)
         if why is None:
-            return self._checked(item, opened, texts[right[0]], (), options)
+            form = task.answer_form
+            form = form.model_copy(update={"kind": None}) if form.kind is AnswerKind.letter else form
+            return self._checked(item, opened, texts[right[0]], (), options, form)
         if self.letters == "refuse":
             raise why
         return self._lettered(item, stem, texts, right)
