@@ -22,6 +22,7 @@ from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.retries import to_the_end, with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
 from deepeyes.core.actions import Action, CallAction, CodeAction, Malformed, ToolCall
+from deepeyes.core.clock import keeping
 from deepeyes.core.errors import (
     ContextOverflow,
     DeepEyesError,
@@ -75,8 +76,9 @@ async def run_episode(
         clock = asyncio.timeout(limits.episode_seconds)
         try:
             async with clock:
-                record.pending = run.opening(question, await _shown(record, task.images))
-                stop = await run.turns()
+                with keeping(clock):
+                    record.pending = run.opening(question, await _shown(record, task.images))
+                    stop = await run.turns()
         except TimeoutError:
             if not clock.expired():
                 raise

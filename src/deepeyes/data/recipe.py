@@ -34,7 +34,7 @@ from deepeyes.data.stages.teach.synthesize import WORLD, WRITTEN, Synthesis
 from deepeyes.data.stages.teach.verify import Verification
 from deepeyes.dialects.registry import dialect_named
 from deepeyes.harness.search import check_search
-from deepeyes.models.registry import check_model
+from deepeyes.models.registry import check_models
 from deepeyes.tools.registry import TOOLS
 
 
@@ -126,9 +126,7 @@ class CurationRecipe(Config):
         """Raises `ModelError` or `ConfigError` for names of models and searches that nothing can have."""
         teachers = list(self.synthesize.teachers.values())
         models = [self.difficulty.model, self.tool_benefit.model, *(teacher.model for teacher in teachers)]
-        for model in models:
-            if model and model != WORLD:
-                check_model(model)
+        check_models(model for model in models if model and model != WORLD)
         for searching in (self.tool_benefit, *teachers):
             check_search(searching.search)
 

@@ -1,23 +1,22 @@
 """Any server that speaks chat completions (vLLM, SGLang, llama.cpp, hosted providers), over plain HTTP.
 
-What always holds: the key is read from the environment when a request is made and appears in no trace, name
-or error; busy and failing servers are tried again with growing, jittered waits (or after what their
-Retry-After asks, a minute at most); what persists is a `ServerError`, what trying again cannot help (wrong
-key, unknown model) a `ModelError`; a parameter that the server does not know is left out from then on. One
-request that is refused by a server that has answered others is a failure of that request alone.
+What always holds: the key is read from the environment when a request is made, goes to its own server and
+appears in no trace, name or error; failing servers are tried again with growing, jittered waits, busy ones
+when they say (an hour at most) or when it is our turn; what persists is a `ServerError`, what trying again
+cannot help (wrong key, unknown model) a `ModelError`; a parameter that the server does not know is left out
+from then on. One request that is refused by a server that has answered others is a failure of that request
+alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -31,14 +30,17 @@ from deepeyes.core.errors import (
 )
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import Message
-from deepeyes.core.retrying import RetryPolicy, TryAgain, retry, retry_after
+from deepeyes.core.retrying import RetryPolicy, TryAgain, retry
 from deepeyes.core.sampling import Sampling
+from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, MessageConversation, OnText
+from deepeyes.models.openai_images import sent_as
 from deepeyes.models.openai_refusal import Refusal, read_refusal
 from deepeyes.models.openai_reply import Accumulator, ServerSaid, Unreadable, event_data, read_completion
 from deepeyes.models.openai_wire import Json, wire_message, wire_sampling, wire_tool
+from deepeyes.models.pacing import BUSY, LONGEST_WAIT, Busy, Patience, asked_wait, pace_of
+from deepeyes.models.providers import Provider, provider_at, split_place
 
-KEY_VARIABLES = ("DEEPEYES_API_KEY", "OPENAI_API_KEY")
 _OPTIONAL = ("seed", "logprobs", "stop", "parallel_tool_calls", "stream_options", "temperature")
 _UNTOLD = ("stop", "parallel_tool_calls", "stream_options")
 """Those of them that change nothing in what comes back; a trace tells when others were left out."""
@@ -64,7 +66,7 @@ class _Silent(TryAgain):
 
 class OpenAIModel:
     """`seconds` bounds one attempt without any answer; `retries` counts further attempts, of which only one
-    follows on silence.
+    follows on silence. `provider` says whose the server is; by default it is one that is named by its URL.
     """
 
     def __init__(
@@ -81,17 +83,20 @@ class OpenAIModel:
         retry_seconds: float = 1.0,
         extra: Mapping[str, Any] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        provider: Provider | None = None,
     ) -> None:
         self.model = model
-        self.name = f"openai:{model}@{_without_credentials(base_url)}"
+        self._provider = provider or provider_at(base_url)
+        self._place = self._provider.place
+        self.name = f"openai:{model}@{self._place}"
         self.vision = vision
         self.dialect_name = dialect_name
         self.prompt = prompt
-        self._url = base_url.rstrip("/") + "/chat/completions"
-        self._place = _without_credentials(base_url)
+        self._url = self._provider.endpoint
+        self._pace = pace_of(self._provider)
         self._logprobs = logprobs
         self._seconds = seconds
-        self._retry = RetryPolicy(retries, retry_seconds)
+        self._retry = RetryPolicy(retries, retry_seconds, longest_asked=LONGEST_WAIT, leave_if_longer=True)
         self._extra = dict(extra or {})
         self._transport = transport
         self._unknown: set[str] = set()
@@ -102,16 +107,16 @@ class OpenAIModel:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
-    def at(cls, place: str, **settings: Any) -> OpenAIModel:
-        """The model of a `place`, written MODEL@BASE_URL."""
-        model, _, base_url = place.partition("@")
-        return cls(model, base_url, **settings)
+    def at(cls, place: str, provider: Provider, **settings: Any) -> OpenAIModel:
+        """The model of a `place`, written MODEL@BASE_URL or MODEL@NAME, at its provider."""
+        return cls(split_place(place)[0], provider.base_url, provider=provider, **settings)
 
     def conversation(self, sampling: Sampling = Sampling()) -> MessageConversation:
         return MessageConversation(self, sampling)
 
     async def aclose(self) -> None:
         client, self._client = self._client, None
+        self._pace.tell_spending(self._provider)
         if client is not None:
             await client.aclose()
 
@@ -124,9 +129,10 @@ class OpenAIModel:
         tools: Sequence[ToolSpec] = (),
         on_text: OnText | None = None,
     ) -> Completion:
+        wired, notes = await asyncio.to_thread(_wired, messages)
         body: Json = {
             "model": self.model,
-            "messages": await asyncio.to_thread(lambda: [wire_message(message) for message in messages]),
+            "messages": wired,
             "max_tokens": max_tokens,
             **wire_sampling(sampling),
             **self._extra,
@@ -139,26 +145,42 @@ class OpenAIModel:
         if on_text is not None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         completion = await self._persist(body, sampling.stop, on_text)
+        self._pace.answered(self._provider, _counted(completion, messages))
         if completion.tool_calls and not tools:
             completion = _written_out(completion)
         left_out = [key for key in _OPTIONAL if key in self._unknown and key not in _UNTOLD and key in body]
-        notes = [f"{self.model} was asked without {key}, which its server does not take" for key in left_out]
+        notes += [f"{self.model} was asked without {key}, which its server does not take" for key in left_out]
         return replace(completion, notes=tuple(notes)) if notes else completion
 
     async def _persist(self, body: Json, stop: Sequence[str], on_text: OnText | None) -> Completion:
         """Attempts until one succeeds or trying again is no use."""
         silences = 0
+        patience = Patience(self._pace, self._place)
 
-        def give_up_on_silence(problem: TryAgain) -> None:
+        def before_wait(problem: TryAgain) -> None:
             nonlocal silences
             silences += isinstance(problem, _Silent)
             if silences >= _SILENCES:
                 raise problem
+            patience.before_wait(problem)
+
+        async def in_turn() -> Completion:
+            async with self._pace.turn(self._provider) as began:
+                try:
+                    return await self._attempt(body, stop, on_text)
+                except Busy as busy:
+                    self._pace.refused(began)
+                    patience.weigh(busy)
+                    raise
 
         try:
-            return await retry(
-                lambda: self._attempt(body, stop, on_text), self._retry, before_wait=give_up_on_silence
-            )
+            return await retry(in_turn, self._retry, before_wait, patience.sleep)
+        except Busy as busy:
+            asked = f" and asks to wait {busy.wait:.0f} s" if busy.wait else ""
+            raise ServerError(
+                f"the model server at {self._place} {busy}{asked} ({busy.tried})",
+                "ask it less often with #requests_per_minute=N or #concurrency=N, or go on later",
+            ) from busy
         except TryAgain as problem:
             raise ServerError(
                 f"the model server at {self._place} {problem} ({problem.tried})",
@@ -176,21 +198,22 @@ class OpenAIModel:
                 "check the base URL; it looks like http://127.0.0.1:8000/v1",
                 expected=(httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError),
             ):
-                async with self._open().stream("POST", self._url, json=sent, headers=_headers()) as response:
+                headers = self._provider.request_headers()
+                async with self._open().stream("POST", self._url, json=sent, headers=headers) as response:
                     if response.status_code == 200:
                         completion = await self._heard(response, reply, stop, on_text)
                         self._answered = True
                         return completion
                     await response.aread()
-                    refusal = read_refusal(response.status_code, _redacted(response.text))
-                    asked = retry_after(response.headers.get("retry-after", ""), time.time())
+                    refusal = read_refusal(response.status_code, self._provider.hide(response.text))
+                    asked = asked_wait(response.headers, refusal.text, time.time())
         except (httpx.TimeoutException, TimeoutError) as error:
             silent = isinstance(error, httpx.ReadTimeout | TimeoutError)
             raise (_Silent if silent else TryAgain)(f"did not answer in {self._seconds:g} s") from error
         except ServerSaid as error:
             if reply.text and on_text is not None:
-                raise self._broken(f": {_redacted(error.words)}") from error
-            refusal, asked = _refusal_of(error), None
+                raise self._broken(f": {self._provider.hide(error.words)}") from error
+            refusal, asked = self._refusal_of(error), None
         except (httpx.TransportError, httpx.DecodingError, Unreadable) as error:
             if reply.text and on_text is not None:
                 raise self._broken("") from error
@@ -240,6 +263,12 @@ class OpenAIModel:
             raise Unreadable("damaged JSON") from error
         return read_completion(data, stop)
 
+    def _refusal_of(self, error: ServerSaid) -> Refusal:
+        """What a server says in an answer with status 200; without a status of its own it may pass."""
+        words = self._provider.hide(error.words)
+        too_long = 400 if _TOO_LONG.search(words) else 500
+        return Refusal(error.status or too_long, "", words, "")
+
     def _broken(self, why: str) -> InfrastructureError:
         return InfrastructureError(f"the model server at {self._place} stopped in mid-reply{why}")
 
@@ -266,11 +295,11 @@ class OpenAIModel:
         status, text = refusal.status, refusal.words
         if status in (408, 409, 425, 429) or status >= 500:
             said = f": {text[:200]}" if text and text != refusal.text else ""
-            raise TryAgain(f"answers with status {status}{said}", asked)
+            raise (Busy if status in BUSY else TryAgain)(f"answers with status {status}{said}", asked)
         if status in (401, 403):
             raise ModelError(
                 f"the model server at {self._place} refuses the key (status {status})",
-                f"set {KEY_VARIABLES[0]} or {KEY_VARIABLES[1]} to a key it accepts",
+                self._provider.key_remedy,
             )
         if status == 404:
             raise ModelError(
@@ -307,8 +336,29 @@ class OpenAIModel:
             self._loop = loop
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
             timeout = httpx.Timeout(self._seconds, connect=min(10.0, self._seconds))
-            self._client = httpx.AsyncClient(timeout=timeout, limits=limits, transport=self._transport)
+            with boundary(
+                ModelError,
+                "reading the proxy settings of the environment",
+                "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
+                expected=(ValueError, ImportError),
+            ):
+                self._client = httpx.AsyncClient(timeout=timeout, limits=limits, transport=self._transport)
         return self._client
+
+
+def _wired(messages: Sequence[Message]) -> tuple[list[Json], list[str]]:
+    """The messages as JSON, and what the trace should tell of how their images were sent."""
+    notes = [note for message in messages for part in message.images if (note := sent_as(part))]
+    return [wire_message(message) for message in messages], notes
+
+
+def _counted(completion: Completion, messages: Sequence[Message]) -> Usage:
+    """The tokens of a reply; where the server tells none, four characters or 750 pixels each."""
+    if completion.usage.prompt_tokens or completion.usage.completion_tokens:
+        return completion.usage
+    views = sum(part.view_width * part.view_height for message in messages for part in message.images)
+    read = sum(len(message.text) for message in messages) // 4 + views // 750
+    return Usage(prompt_tokens=read, completion_tokens=len(completion.text) // 4 + 1)
 
 
 def _written_out(completion: Completion) -> Completion:
@@ -323,42 +373,9 @@ def _written_out(completion: Completion) -> Completion:
     return replace(completion, text=text, tool_calls=(), logprobs=None)
 
 
-def _refusal_of(error: ServerSaid) -> Refusal:
-    """What a server says in an answer with status 200; without a status of its own it may pass."""
-    words = _redacted(error.words)
-    too_long = 400 if _TOO_LONG.search(words) else 500
-    return Refusal(error.status or too_long, "", words, "")
-
-
-def _headers() -> dict[str, str]:
-    key = _key()
-    if not key.isascii() or not key.isprintable():
-        raise ModelError("the API key holds characters that no key has", f"set {KEY_VARIABLES[0]} again")
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _key() -> str:
-    return next((key for name in KEY_VARIABLES if (key := os.environ.get(name, "").strip())), "")
-
-
-def _redacted(text: str) -> str:
-    key = _key()
-    flat = " ".join(text.split())
-    return flat.replace(key, "***") if key else flat
-
-
-def _without_credentials(url: str) -> str:
-    with boundary(
-        ModelError,
-        f"reading the base URL {url!r}",
-        "write it like http://127.0.0.1:8000/v1",
-        expected=ValueError,
-    ):
-        parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")).rstrip("/")
-
-
 def _problem(error: Exception) -> str:
     if isinstance(error, Unreadable):
         return f"sends {error}"
+    if isinstance(error, httpx.ProxyError):
+        return "cannot be reached through the proxy that the environment names"
     return "cannot be reached" if isinstance(error, httpx.ConnectError) else "breaks the connection"
