@@ -51,3 +51,9 @@ class LruCache(Generic[V]):
                 while self._held > self._room and len(self._values) > 1:
                     self._held -= self._values.popitem(last=False)[1][1]
         return value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._held = 0.0

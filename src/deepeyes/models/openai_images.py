@@ -4,9 +4,9 @@ What always holds: an image is sent at its own size where the server's processor
 words tell of by itself, else as that view; it is not enlarged, but for one with a side shorter than a patch,
 which some processors refuse. PNG, which is exact, is taken for all that is small as PNG or compresses well:
 charts, screenshots, text. The rest, which is photographs, goes as JPEG with full colour resolution, at the
-highest quality that comes to `AIM` bytes a pixel, or at the lowest above it that keeps to `BOUND` over all
-and to `TILE_BOUND` in every tile. The same pixels always give the same bytes, so a trace, which names pixels and
-sizes, tells what was sent.
+highest quality up to `GOOD` that comes to `AIM` bytes a pixel, or at the lowest above it that keeps to
+`BOUND` over all and to `TILE_BOUND` in every tile. The same pixels always give the same bytes, so a trace,
+which names pixels and sizes, tells what was sent.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ WORTH = 3.0
 AIM = 0.225
 """Bytes a pixel of a JPEG: 177 kB, or 236 kB of base64, for a photograph of 1024x768."""
 QUALITIES = (60, 65, 70, 75, 80, 85, 90, 95)
+GOOD = 90
 BOUND, TILE_BOUND = 30.0, 26.0
 """Least peak signal-to-noise ratio in dB over the image, and in its worst tile: what is sharp and small, such
 as a sign, is lost in the mean.
@@ -80,8 +81,9 @@ def encode(image: Image.Image) -> Encoded:
         return Encoded(png)
     jpegs = _Jpegs(image)
     aim = AIM * image.width * image.height
-    most = bisect_right(QUALITIES, aim, key=lambda quality: len(jpegs.at(quality)))
-    for quality in QUALITIES[max(most - 1, 0) :]:
+    fitting = bisect_right(QUALITIES, aim, key=lambda quality: len(jpegs.at(quality)))
+    start = min(max(fitting - 1, 0), QUALITIES.index(GOOD))
+    for quality in QUALITIES[start:]:
         if len(jpegs.at(quality)) * WORTH > len(png):
             break
         if jpegs.is_harmless(quality):
