@@ -191,7 +191,7 @@ async def test_an_image_is_encoded_once_for_all_turns_and_episodes(monkeypatch: 
     assert made == [(1024, 768), (60, 40)]
     for trace in traces:
         assert len(trace.notes) == 1 and "image_1 was sent as JPEG of quality" in trace.notes[0]
-        assert "own" not in trace.model_dump_json()
+        assert '"own"' not in trace.model_dump_json()
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
