@@ -308,7 +308,7 @@ async def test_what_was_spent_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     await free.aclose()
     (said,) = [record.getMessage() for record in caplog.records]
     assert said == (
-        "http://paced/v1 has cost 0.002 (1 replies, 1,000 tokens read, 500 written) of a budget of 3"
+        "http://paced/v1 has cost 0.002 (1 reply, 1,000 tokens read, 500 written) of a budget of 3"
     )
 
 

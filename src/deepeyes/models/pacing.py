@@ -155,7 +155,8 @@ class Pace:
 
     def _cost(self) -> str:
         tokens = f"{self.usage.prompt_tokens:,} tokens read, {self.usage.completion_tokens:,} written"
-        return f"{self.money:.4g} ({self.answers} replies, {tokens})"
+        replies = "1 reply" if self.answers == 1 else f"{self.answers:,} replies"
+        return f"{self.money:.4g} ({replies}, {tokens})"
 
     def _check(self, provider: Provider) -> None:
         if provider.budget is not None and self.money >= provider.budget:

@@ -137,6 +137,12 @@ class ProviderTable(Config):
     providers: dict[str, Provider] = Field(default_factory=dict)
 
 
+def table() -> ProviderTable:
+    """The table of providers; without any where there is no file. Raises `ConfigError`."""
+    path = os.environ.get(TABLE_VARIABLE, "")
+    return ProviderTable.load(path or TABLE_FILE) if path or Path(TABLE_FILE).exists() else ProviderTable()
+
+
 def provider_at(url: str, settings: Mapping[str, Any] | None = None) -> Provider:
     """The server at a URL, with `settings` by their names. Raises `ModelError`."""
     provider = _checked({"base_url": url, **(settings or {})})
@@ -149,15 +155,11 @@ def provider_named(name: str, settings: Mapping[str, Any]) -> Provider | None:
 
     Raises `ConfigError` for a table that cannot be read, `ModelError` for a setting that cannot be.
     """
-    path = os.environ.get(TABLE_VARIABLE, "")
-    there = path or Path(TABLE_FILE).exists()
-    found = ProviderTable.load(path or TABLE_FILE).providers.get(name) if there else None
+    found = table().providers.get(name)
     if found is None:
         return None
     if not is_url(found.base_url):
-        raise ConfigError(
-            f"the base_url of {name} in {path or TABLE_FILE} is no address", "write it like https://HOST/v1"
-        )
+        raise ConfigError(f"the base_url of provider {name} is no address", "write it like https://HOST/v1")
     return _checked({**found.model_dump(), **settings})
 
 
