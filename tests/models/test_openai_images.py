@@ -104,7 +104,9 @@ def test_what_jpeg_would_spoil_is_sent_exactly_or_at_a_higher_quality() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (384, 512, 3), dtype=np.uint8))
     over = photo((1024, 768), seed=1)
     over.paste(noise.resize((64, 48), Image.Resampling.NEAREST), (400, 300))
-    for image in (noise, over):
+    grain = np.random.default_rng(0).normal(0, 6, (768, 1024, 3))
+    scan = Image.fromarray(np.clip(np.asarray(page(), np.int16) + grain, 0, 255).astype(np.uint8))
+    for image in (noise, over, scan):
         encoded = encode(image)
         with Image.open(io.BytesIO(encoded.data)) as sent:
             over_all, worst = psnr(image, sent.convert("RGB"))
@@ -199,3 +201,9 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(40):
         data_url(part_of(Image.effect_noise((20, 20), n + 1).convert("RGB")))
     assert 10_000 < openai_images._sent._held <= 20_000
+
+
+def test_one_image_is_kept_at_each_size_that_models_see_it_at() -> None:
+    image = photo((300, 200))
+    sizes = [received(part_of(image, VisionSpec(max_pixels=most)))[1].size for most in (10**6, 28 * 28 * 12)]
+    assert sizes[0] == (300, 200) != sizes[1]

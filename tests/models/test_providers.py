@@ -126,6 +126,12 @@ async def test_a_run_whose_servers_would_share_the_common_key_is_refused(
     check_models([two[0], f"{two[1]}#key_env=GEMINI_KEY"])
 
 
+async def test_a_server_of_the_table_without_a_variable_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPEYES_API_KEY", "sk-common-1")
+    assert "sk-common-1" not in (await ask("openai:m@here")).heard
+    assert "sk-common-1" in (await ask("openai:m@http://127.0.0.1:9/v1")).heard
+
+
 async def test_a_key_that_is_named_and_not_set() -> None:
     with pytest.raises(ModelError, match="needs a key and GEMINI_KEY is not set: export GEMINI_KEY=KEY"):
         await ask("openai:m@gemini")
