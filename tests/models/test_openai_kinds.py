@@ -404,7 +404,11 @@ ECHO = json.dumps(
         {"error": {"message": "Unsupported value", "param": "seed", "code": "unsupported_value"}},
         {"error": {"message": f"Unknown argument seed. The request was {ECHO}"}},
         {"error": {"message": f"Request {ECHO} holds an unknown argument: seed"}},
-        {"error": {"message": 'Unknown argument in {"temperature": 0, "seed": 0}: seed'}},
+        {
+            "error": {
+                "message": 'Unknown argument in {"temperature": 0, "seed": 0}: seed'
+            }
+        },
         {
             "detail": [
                 {
