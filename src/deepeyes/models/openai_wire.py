@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from typing import Any
 
 from deepeyes.core.actions import ToolSpec
 from deepeyes.core.messages import ImagePart, Message, TextPart
 from deepeyes.core.sampling import Sampling
+from deepeyes.models.openai_images import data_url
 
 Json = dict[str, Any]
 
 
 def wire_message(message: Message) -> Json:
-    """One message as JSON; images are PNG data URLs at the size the model sees them."""
+    """One message as JSON; images are data URLs, see `openai_images`."""
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
     if message.role == "assistant":
@@ -51,11 +50,3 @@ def _wire_part(part: TextPart | ImagePart) -> Json:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     return {"type": "image_url", "image_url": {"url": data_url(part)}}
-
-
-def data_url(part: ImagePart) -> str:
-    if part.pixels is None:
-        raise ValueError(f"{part.name} has no pixels: use Message.with_pixels(store) before sending")
-    png = io.BytesIO()
-    part.pixels.save(png, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
