@@ -29,7 +29,8 @@ from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
 from deepeyes.models.base import Completion
 from deepeyes.models.openai import OpenAIModel
-from deepeyes.models.openai_reply import Accumulator, ServerSaid, Unreadable, finished, read_completion
+from deepeyes.models.openai_refusal import ServerSaid
+from deepeyes.models.openai_reply import Accumulator, Unreadable, finished, read_completion
 from deepeyes.models.openai_wire import data_url, wire_message
 
 STOP = ("</code>", "</tool_call>", "</answer>")
@@ -302,7 +303,7 @@ async def test_silence_is_waited_for_twice():
     server = Server(httpx.ReadTimeout("slow"))
     assert "did not answer in 120 s (tried 2 times)" in await failure(server, ServerError, retries=4)
     patience = OpenAIModel("m", "http://host/v1")
-    assert 2 * patience._seconds < Limits().episode_seconds  # pyright: ignore[reportPrivateUsage]
+    assert 2 * patience._server._seconds < Limits().episode_seconds  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_waits_grow_and_obey_retry_after(waits: list[float]):

@@ -345,7 +345,7 @@ async def test_tokens_are_guessed_where_a_server_tells_none() -> None:
     silent = httpx.Response(200, json={"choices": [{"message": {"content": "four" * 10}}]})
     one = model(Answers(silent), "#price_in=1")
     await one.generate([Message.make("user", "four" * 25)])
-    assert one._pace.usage == Usage(prompt_tokens=25, completion_tokens=11)
+    assert one._server.pace.usage == Usage(prompt_tokens=25, completion_tokens=11)
 
 
 def test_a_gap_is_learned_once_a_refusal_and_forgotten() -> None:

@@ -168,7 +168,7 @@ async def test_no_secret_comes_back_in_an_error(monkeypatch: pytest.MonkeyPatch)
 async def test_settings_in_the_string_take_the_place_of_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER_KEY", "sk-other-1")
     model: Any = resolve_model("openai:m@gemini#key_env=OTHER_KEY,requests_per_minute=30,prompt=brief")
-    place = model._provider
+    place = model._server.provider
     assert (place.concurrency, place.requests_per_minute, place.key_env) == (4, 30, "OTHER_KEY")
     assert model.name == "openai:m@https://generativelanguage.googleapis.com/v1beta/openai"
     assert model.prompt == "brief"
