@@ -348,6 +348,12 @@ async def test_tokens_are_guessed_where_a_server_tells_none() -> None:
     assert one._server.pace.usage == Usage(prompt_tokens=25, completion_tokens=11)
 
 
+async def test_a_server_that_refuses_is_asked_more_slowly_from_then_on(waits: list[float]) -> None:
+    one = model(Answers(busy("1"), ok()))
+    await one.generate(HELLO)
+    assert one._server.pace._gap == pytest.approx(0.095) and waits == [1]
+
+
 def test_a_gap_is_learned_once_a_refusal_and_forgotten() -> None:
     pace, free = Pace(), Provider(base_url=PLACE)
     now = time.monotonic()
