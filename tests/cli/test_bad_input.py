@@ -1,6 +1,7 @@
 """Bad input, one by one: one line with the remedy, a distinct exit code, no traceback, and the trace."""
 
 import io
+import json
 import os
 import resource
 import signal
@@ -17,7 +18,7 @@ from PIL import Image
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import read_traces
 
-from .conftest import LOOK, chat
+from .conftest import ANSWER, LOOK, chat
 
 QUICK = ("--no-tools", "--limit", "retries=0")
 
@@ -194,6 +195,21 @@ def test_wrong_key(cli, picture: Path, server, tmp_path: Path, monkeypatch) -> N
     (trace,) = read_traces(tmp_path / "t")
     assert trace.stop_reason == StopReason.error
     assert "sk-not" not in (tmp_path / "t" / "traces.jsonl").read_text()
+
+
+def test_what_a_server_asks_to_wait_and_costs_is_told_on_stderr(
+    cli, picture: Path, server, waits: list[float]
+) -> None:
+    busy = (429, "application/json", '{"error": {"message": "please try again in 5.1s \\u001b[31m"}}')
+    usage = {"prompt_tokens": 1000, "completion_tokens": 500}
+    body = json.dumps({**json.loads(chat(ANSWER)), "usage": usage})
+    server.reply = lambda n: (200, "application/json", body) if n else busy
+    ran = cli("ask", picture, "Colour?", "--model", f"{server.model}#price_in=1,price_out=2", "--no-tools")
+    assert (ran.code, ran.out.strip()) == (0, "red")
+    assert waits == [5.1]
+    waited, cost = ran.err.splitlines()
+    assert waited.startswith("note: the model server at http://127.0.0.1:") and "asks to wait 5 s" in waited
+    assert "\x1b" not in ran.err and "has cost 0.002 (1 reply, 1,000 tokens read, 500 written)" in cost
 
 
 def test_folder_that_cannot_be_written(cli, picture: Path, answers: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from deepeyes.agent.parts import AgentParts
 from deepeyes.agent.retries import with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
 from deepeyes.core.actions import Action, Malformed, ToolCall, call_of, code_of
+from deepeyes.core.clock import keeping
 from deepeyes.core.errors import ContextOverflow, DeepEyesError, InfrastructureError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
@@ -72,8 +73,9 @@ async def run_episode(
         clock = asyncio.timeout(limits.episode_seconds)
         try:
             async with clock:
-                record.pending = run.opening(question, await _shown(record, task.images))
-                stop = await run.turns()
+                with keeping(clock):
+                    record.pending = run.opening(question, await _shown(record, task.images))
+                    stop = await run.turns()
         except TimeoutError:
             if not clock.expired():
                 raise

@@ -186,7 +186,7 @@ def _bounded(page: Page) -> Page:
 def _without_pixels(turn: Turn) -> Turn:
     seen = turn.observation
     if seen is not None and seen.images:
-        seen = seen.model_copy(update={"images": tuple(_part_without_pixels(part) for part in seen.images)})
+        seen = seen.model_copy(update={"images": tuple(part.without_pixels() for part in seen.images)})
     return turn.model_copy(update={"sent": _messages_without_pixels(turn.sent), "observation": seen})
 
 
@@ -195,11 +195,5 @@ def _messages_without_pixels(messages: Iterable[Message]) -> tuple[Message, ...]
 
 
 def _message_without_pixels(message: Message) -> Message:
-    parts = tuple(
-        _part_without_pixels(part) if isinstance(part, ImagePart) else part for part in message.parts
-    )
+    parts = tuple(part.without_pixels() if isinstance(part, ImagePart) else part for part in message.parts)
     return message.model_copy(update={"parts": parts})
-
-
-def _part_without_pixels(part: ImagePart) -> ImagePart:
-    return part.model_copy(update={"pixels": None})

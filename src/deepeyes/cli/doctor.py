@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from deepeyes.core.errors import DeepEyesError
+
 app = typer.Typer(add_completion=False)
 
 # Extra -> the distributions that tell whether it is there. The names are those of pyproject.toml.
@@ -76,9 +78,23 @@ def _models() -> list[Finding]:
         found.append(Finding("model", name, not remedy, "weights are here" if there else "", remedy))
     hf_remedy = "" if torch and transformers else "pip install 'deepeyes[nano]'"
     found.append(Finding("model", "hf:PATH_OR_ID", not hf_remedy, "", hf_remedy))
-    key = any(os.environ.get(name) for name in ("DEEPEYES_API_KEY", "OPENAI_API_KEY"))
-    detail = "a key is set" if key else "no key is set, which is fine for servers that need none"
-    return [*found, Finding("model", "openai:MODEL@BASE_URL", True, detail)]
+    return [*found, _servers()]
+
+
+def _servers() -> Finding:
+    from deepeyes.models.providers import COMMON_KEY, OPENAI_KEY, table
+
+    keys = [f"{name} is set" for name in (COMMON_KEY, OPENAI_KEY) if os.environ.get(name)]
+    detail = ", ".join(keys) or "no key is set, which is fine for servers that need none"
+    try:
+        known = table().providers
+    except DeepEyesError as error:
+        return Finding("model", "openai:MODEL@BASE_URL", False, error.message, error.remedy)
+    unset = sorted({one.key_env for one in known.values() if one.key_env and not os.environ.get(one.key_env)})
+    if known:
+        detail += f"; providers: {', '.join(known)}"
+    remedy = f"set {', '.join(unset)}" if unset else ""
+    return Finding("model", "openai:MODEL@BASE_URL", True, detail, remedy)
 
 
 def _search() -> list[Finding]:

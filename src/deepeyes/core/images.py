@@ -75,6 +75,17 @@ class VisionSpec(BaseModel):
         rgb = to_rgb(image)
         return rgb if rgb.size == size else rgb.resize(size, Image.Resampling.BICUBIC)
 
+    def made_of_own_size(self, width: int, height: int) -> bool:
+        """Whether a processor with this factor and without our upper limit makes the view out of the image as
+        it is. A server that has such a one need not be sent an enlarged image, and any other sees no less.
+        """
+        free = view_size(
+            width, height, factor=self.factor, min_pixels=self.min_pixels, max_pixels=MAX_FILE_PIXELS
+        )
+        short, long = sorted((width, height))
+        fits = short >= self.factor and long <= MAX_ASPECT * short
+        return fits and free == self.view_size(width, height)
+
     def has_view(self, image: Image.Image) -> bool:
         """Whether `view` has nothing to render."""
         return image.mode == "RGB" and image.size == self.view_size(*image.size)

@@ -42,11 +42,20 @@ class ImagePart(BaseModel):
     pixels: Image.Image | None = Field(default=None, exclude=True, repr=False)
     """RGB at (view_width, view_height); None after reading from disk, see `with_pixels`."""
 
+    own: Image.Image | None = Field(default=None, exclude=True, repr=False)
+    """The full-size image (RGB) where a server makes the view of it by itself, see
+    `VisionSpec.made_of_own_size`; it travels like `pixels`.
+    """
+
     @classmethod
     def of(cls, name: str, image: Image.Image, ref: ImageRef, vision: VisionSpec) -> ImagePart:
         """The part that shows `image` (full size) to a model with this `vision`."""
         view = vision.view(image)
-        return cls(name=name, ref=ref, view_width=view.width, view_height=view.height, pixels=view)
+        own = image if vision.made_of_own_size(*image.size) and image.mode == "RGB" else None
+        return cls(name=name, ref=ref, view_width=view.width, view_height=view.height, pixels=view, own=own)
+
+    def without_pixels(self) -> ImagePart:
+        return self.model_copy(update={"pixels": None, "own": None})
 
     def with_pixels(self, images: ImageStore) -> ImagePart:
         """This part with its pixels rendered again from the store, at the recorded size."""

@@ -1,10 +1,10 @@
 """Trying again, the same way for all who ask something that may fail: model servers, providers, sites, tools.
 
 What always holds: an attempt says with `TryAgain` that it failed in a way that may pass, every other
-exception ends the trying at once; there are exactly `retries + 1` attempts at most; the waits between them
-double, are scattered so that many who failed together do not come back together, and are capped; a wait that
-the other side asked for takes the place of our own. Who may try again, and what the last failure is called,
-is the caller's business.
+exception ends the trying at once; there are exactly `retries + 1` attempts at most, besides those that do not
+count; the waits between them double, are scattered so that many who failed together do not come back
+together, and are capped; a wait that the other side asked for takes the place of our own. Who may try again,
+and what the last failure is called, is the caller's business.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -31,6 +31,8 @@ class TryAgain(Exception):
     def __init__(self, what: str, wait: float | None = None) -> None:
         super().__init__(what)
         self.wait = wait
+        self.counts = True
+        """Whether it uses up one of the attempts: not where it only says that it is not our turn yet."""
         self.attempts = 1
         """Attempts made when this one failed, itself included; set by `retry`."""
 
@@ -49,7 +51,9 @@ class RetryPolicy:
     first_wait: float
     longest_wait: float = 60.0
     leave_if_longer: bool = False
-    """Whether being asked to wait longer than `longest_wait` ends the trying; else that long is waited."""
+    """Whether being asked to wait longer than the longest wait ends the trying; else that long is waited."""
+    longest_asked: float | None = None
+    """The longest wait that the other side may ask for, where it is not `longest_wait`."""
 
     def wait(self, failures: int, asked: float | None = None, chance: float = 0.5) -> float | None:
         """Seconds to wait after the `failures`-th failure; None if there is no further attempt.
@@ -60,8 +64,8 @@ class RetryPolicy:
         if failures > self.retries:
             return None
         if asked is not None and asked > 0:
-            too_long = asked > self.longest_wait
-            return None if too_long and self.leave_if_longer else min(asked, self.longest_wait)
+            longest = self.longest_wait if self.longest_asked is None else self.longest_asked
+            return None if asked > longest and self.leave_if_longer else min(asked, longest)
         growing = self.first_wait * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
         return min(growing * (1 - _JITTER + 2 * _JITTER * chance), self.longest_wait)
 
@@ -70,10 +74,12 @@ async def retry(
     attempt: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
     before_wait: Callable[[TryAgain], None] | None = None,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> T:
     """The result of the first `attempt` that succeeds. Raises the last one's `TryAgain` when none did.
 
     `before_wait` is told of each failure that is followed by another attempt; what it raises ends the trying.
+    `sleep` waits that many seconds, if not `asyncio.sleep`.
     """
     failures = 0
     while True:
@@ -82,12 +88,14 @@ async def retry(
         except TryAgain as problem:
             failures += 1
             problem.attempts = failures
+            if not problem.counts:
+                policy = replace(policy, retries=policy.retries + 1)
             wait = policy.wait(failures, problem.wait, random.random())
             if wait is None:
                 raise
             if before_wait is not None:
                 before_wait(problem)
-        await asyncio.sleep(wait)
+        await (sleep or asyncio.sleep)(wait)
 
 
 def retry_after(value: str, now: float) -> float | None:

@@ -35,7 +35,7 @@ from deepeyes.data.stages.teach.verify import Verification
 from deepeyes.dialects.registry import dialect_named
 from deepeyes.grading.grader import Grading
 from deepeyes.harness.search import check_search
-from deepeyes.models.registry import check_model
+from deepeyes.models.registry import check_models
 from deepeyes.tools.registry import TOOLS
 
 
@@ -155,9 +155,7 @@ class CurationRecipe(Config):
         self.grading.check_models()
         teachers = list(self.synthesize.teachers.values())
         models = [self.difficulty.model, self.tool_benefit.model, *(teacher.model for teacher in teachers)]
-        for model in models:
-            if model and model != WORLD:
-                check_model(model)
+        check_models(model for model in models if model and model != WORLD)
         for searching in (self.tool_benefit, *teachers):
             check_search(searching.search)
 

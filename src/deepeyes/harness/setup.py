@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from deepeyes.agent.agent import Agent
+from deepeyes.core.clock import keeping
 from deepeyes.core.errors import SandboxUnavailable, ServerError
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
@@ -88,7 +89,8 @@ async def _fitting(chat: ChatModel, tools: bool, limits: Limits, tell: Tell) -> 
     clock = asyncio.timeout(limits.episode_seconds)
     try:
         async with clock:
-            fit = await chat.fitting_dialect(tools=tools)
+            with keeping(clock):
+                fit = await chat.fitting_dialect(tools=tools)
     except TimeoutError as error:
         if not clock.expired():
             raise

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from deepeyes.models.openai_reply import error_words
+from deepeyes.core.text import tidy
 
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|does not (?:take|accept|know)|unknown|unrecogni|not permitted|not allowed"
@@ -31,8 +31,25 @@ _FAILS_ON_TOOLS = re.compile(
     re.I,
 )
 """A server that says so as if it had failed (llama.cpp); of what else fails it says more than that."""
+_TOO_LONG = re.compile(
+    r"context.{0,20}length|maximum context|context_length|context size|too many tokens", re.I
+)
+_FILTERED = re.compile(r"content.?(?:filter|management|policy)|moderation|safety system", re.I)
+_TOO_MANY_STOPS = re.compile(r"\bstop\b.{0,40}(?:too (?:long|many)|maximum|at most|up to)", re.I | re.S)
+"""OpenAI and others take four."""
+_CUT = re.compile(r"could not finish the message|output limit was reached", re.I)
+"""What OpenAI says of a reply that was cut off before its first word."""
 _NEAR = 100
 """Characters between a parameter's name and the word that says it is not taken."""
+
+
+class ServerSaid(Exception):
+    """The answer is an error, whatever its status: `words` are the server's, `status` 0 if it names none."""
+
+    def __init__(self, words: str, status: int = 0) -> None:
+        super().__init__(words)
+        self.words = words
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,25 @@ class Refusal:
     def unsupported(self) -> bool:
         """Whether it says that something is not known, and not that a value is wrong."""
         return _UNSUPPORTED.search(self.words) is not None
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the conversation does not fit the model's context."""
+        return _TOO_LONG.search(self.words) is not None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the provider's filter stopped it."""
+        return _FILTERED.search(self.text) is not None
+
+    @property
+    def cut_off(self) -> bool:
+        return _CUT.search(self.words) is not None
+
+    @property
+    def of_stops(self) -> bool:
+        """Whether it says that there are too many stop strings."""
+        return _TOO_MANY_STOPS.search(self.words) is not None
 
     def of_tools(self, sent: Collection[str]) -> bool:
         """Whether it says that tools are not taken, which are among what was `sent`."""
@@ -87,6 +123,40 @@ def read_refusal(status: int, body: str) -> Refusal:
         data = None
     text = " ".join(body.split())
     return Refusal(status, text, _validation(data) or error_words(data) or text, _named(data))
+
+
+def read_said(words: str, status: int) -> Refusal:
+    """What a server says in an answer with status 200; without a status of its own it may pass."""
+    return Refusal(status or (400 if _TOO_LONG.search(words) else 500), "", words, "")
+
+
+def error_words(data: Any) -> str:
+    """The words of an error object in any of the usual shapes; empty if it is none."""
+    fields = _fields(data)
+    error = fields.get("error") or (fields if fields.get("object") == "error" else None)
+    for holder in (error, fields.get("detail"), fields.get("message")):
+        if isinstance(holder, str) and holder.strip():
+            return tidy(holder, 500)
+        inner = _fields(holder)
+        words = inner.get("message") or inner.get("msg") or inner.get("detail")
+        if isinstance(words, str) and words.strip():
+            return tidy(words, 500)
+    return tidy(json.dumps(error), 500) if error else ""
+
+
+def check_error(fields: Mapping[str, Any]) -> None:
+    """Raises `ServerSaid` if `fields`, an answer or a part of one, tells of an error."""
+    words = error_words(fields) if "error" in fields or fields.get("object") == "error" else ""
+    if words:
+        error = _fields(fields.get("error")) or fields
+        codes = (error.get("code"), error.get("status"), fields.get("status"))
+        status = next((code for code in map(_status, codes) if code), 0)
+        raise ServerSaid(words, status)
+
+
+def _status(code: Any) -> int:
+    text = str(code) if isinstance(code, int | str) else ""
+    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() and text >= "400" else 0
 
 
 def _named(data: Any) -> str:

@@ -1,4 +1,4 @@
-"""What comes back from a chat-completions server as pure functions: JSON and event streams to a Completion.
+"""What comes back from a chat-completions server as pure functions: JSON and events to a Completion.
 
 What always holds: whatever a server sends, reading it gives a Completion or raises `Unreadable` or
 `ServerSaid`; no other exception leaves this file. A reply is empty only if the model wrote nothing: one that
@@ -11,8 +11,7 @@ the same whoever generated it.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from deepeyes.core.trace import Usage
 from deepeyes.dialects.deepeyes_v2_parse import ENDS
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.models.base import Completion
+from deepeyes.models.openai_refusal import check_error
 
 _ENDS = {
     "length": "length max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length"
@@ -33,7 +33,6 @@ _ENDS = {
 }
 _END_OF = {name: end for end, names in _ENDS.items() for name in names.split()}
 """What servers call the end of a reply, by what it means. With every other name it ended by itself."""
-_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
 _BEGINS = tuple(end.replace("/", "", 1) for end in ENDS)
@@ -46,15 +45,6 @@ _MARKS = 8
 
 class Unreadable(Exception):
     """The server's answer is not a chat completion."""
-
-
-class ServerSaid(Exception):
-    """The answer is an error, whatever its status: `words` are the server's, `status` 0 if it names none."""
-
-    def __init__(self, words: str, status: int = 0) -> None:
-        super().__init__(words)
-        self.words = words
-        self.status = status
 
 
 def read_completion(data: Any, stop: Sequence[str] = ()) -> Completion:
@@ -139,7 +129,7 @@ class Accumulator:
         if fields.get("usage"):
             self.usage = _usage(fields["usage"])
         if not fields.get("choices"):
-            _check_error(fields)
+            check_error(fields)
             return ""
         choice = _first_choice(fields)
         before = len(self.text)
@@ -226,7 +216,7 @@ def _is_another(known: RawToolCall, new: RawToolCall) -> bool:
     """Whether a piece begins another call: it has another id, or a name after arguments that are whole."""
     if new.id and known.id and new.id != known.id:
         return True
-    whole = bool(known.arguments) and isinstance(_json(known.arguments), dict)
+    whole = bool(known.arguments) and isinstance(json_value(known.arguments), dict)
     return whole and bool(new.name) and bool(new.arguments.strip())
 
 
@@ -239,74 +229,14 @@ def _call(call: Mapping[str, Any]) -> RawToolCall:
 
 def replace_arguments(call: RawToolCall) -> RawToolCall:
     """The call with arguments that were encoded twice encoded once."""
-    inner = _json(call.arguments)
-    twice = isinstance(inner, str) and isinstance(_json(inner), dict)
+    inner = json_value(call.arguments)
+    twice = isinstance(inner, str) and isinstance(json_value(inner), dict)
     return call.model_copy(update={"arguments": inner}) if twice else call
-
-
-async def event_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """The JSON of each event of a stream; None, and nothing more, for the mark `[DONE]`.
-
-    Lines end where HTML's event streams end them, and at no other character. Raises `Unreadable` for an event
-    that is no JSON.
-    """
-    pending = ""
-    async for line in _lines(chunks):
-        name, _, value = line.partition(":")
-        if name == "data":
-            pending = f"{pending}\n{value.removeprefix(' ')}" if pending else value.removeprefix(" ")
-            if pending.strip() == "[DONE]":
-                yield None
-                return
-            if (event := _json(pending)) is not None:
-                pending = ""
-                yield event
-        elif not line.strip() and pending.strip():
-            raise Unreadable("a damaged event")
-    if pending.strip():
-        raise Unreadable("a damaged event")
-
-
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = _NEWLINE.split(rest + chunk)
-        for line in lines:
-            yield line.decode("utf-8", "replace")
-    yield rest.decode("utf-8", "replace")
 
 
 def stopped_by(choice: Mapping[str, Any]) -> object:
     """The stop string that ended a reply, as vLLM or as SGLang tells it; else a token's id or nothing."""
     return choice.get("stop_reason") or choice.get("matched_stop")
-
-
-def error_words(data: Any) -> str:
-    """The words of an error object in any of the usual shapes; empty if it is none."""
-    fields = _mapping(data)
-    error = fields.get("error") or (fields if fields.get("object") == "error" else None)
-    for holder in (error, fields.get("detail"), fields.get("message")):
-        if isinstance(holder, str) and holder.strip():
-            return tidy(holder, 500)
-        inner = _mapping(holder)
-        words = inner.get("message") or inner.get("msg") or inner.get("detail")
-        if isinstance(words, str) and words.strip():
-            return tidy(words, 500)
-    return tidy(json.dumps(error), 500) if error else ""
-
-
-def _check_error(fields: Mapping[str, Any]) -> None:
-    words = error_words(fields) if "error" in fields or fields.get("object") == "error" else ""
-    if words:
-        error = _mapping(fields.get("error")) or fields
-        codes = (error.get("code"), error.get("status"), fields.get("status"))
-        status = next((code for code in map(_status, codes) if code), 0)
-        raise ServerSaid(words, status)
-
-
-def _status(code: Any) -> int:
-    text = str(code) if isinstance(code, int | str) else ""
-    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() and text >= "400" else 0
 
 
 def _end(name: Any) -> str:
@@ -358,10 +288,10 @@ def _unread(content: Any) -> list[str]:
 def _first_choice(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = _list(fields.get("choices"))
     if not choices or not isinstance(choices[0], dict):
-        _check_error(fields)
+        check_error(fields)
         raise Unreadable("an answer without choices")
     choice = cast("Mapping[str, Any]", choices[0])
-    _check_error(choice)
+    check_error(choice)
     return choice
 
 
@@ -374,7 +304,7 @@ def _usage(value: Any) -> Usage:
     )
 
 
-def _json(text: str) -> Any:
+def json_value(text: str) -> Any:
     """The JSON value in `text`; None if it is none."""
     try:
         return json.loads(text)

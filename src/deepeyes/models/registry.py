@@ -1,13 +1,14 @@
 """One string picks a model: `KIND`, or `KIND:PLACE`, and `#setting=value,...` for what the model cannot tell.
 
-`openai:served-nano@http://127.0.0.1:8000/v1#prompt=brief,max_pixels=37632` is a model behind a server. A new
-kind is a file of its own and a line in `KINDS`. What always holds: nothing is imported for a kind that is not
-asked for; a name, place or setting that cannot be is refused before anything is loaded.
+`openai:served-nano@http://127.0.0.1:8000/v1#prompt=brief,max_pixels=37632` is a model behind a server,
+`openai:some-model@NAME` one of a provider that `deepeyes.toml` describes (see `providers`). A new kind is a
+file of its own and a line in `KINDS`. What always holds: nothing is imported for a kind that is not asked
+for; a name, place or setting that cannot be is refused before anything is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from pkgutil import resolve_name
@@ -17,7 +18,9 @@ from pydantic import ValidationError
 
 from deepeyes.core.errors import ModelError, boundary
 from deepeyes.core.images import VisionSpec
+from deepeyes.models import providers
 from deepeyes.models.base import ChatModel
+from deepeyes.models.providers import Provider
 
 _VISION = {"factor": int, "min_pixels": int, "max_pixels": int}
 _WORDS = {"prompt": str, "dialect_name": str}
@@ -30,7 +33,9 @@ class Kind:
     """How the models of a kind are written, and what opens them."""
 
     form: str
-    """`KIND` or `KIND:PLACE`. A place FILE or FOLDER is one on this disk, MODEL@BASE_URL names a server."""
+    """`KIND` or `KIND:PLACE`. A place FILE or FOLDER is one on this disk, MODEL@BASE_URL names a server,
+    by its URL or by its name in the table of providers; the server comes as `provider`.
+    """
     opens: str
     """Where the function is defined that gets the place, if there is one, and the settings by their names,
     and gives the `ChatModel`.
@@ -76,6 +81,15 @@ def check_model(spec: str) -> None:
         raise ModelError(f"there is no file or folder {place} of {spec!r}", "check its path")
 
 
+def check_models(specs: Iterable[str]) -> None:
+    """`check_model` for all models of a run; raises `ModelError` too where two servers would get one key."""
+    servers: list[Provider] = []
+    for spec in specs:
+        check_model(spec)
+        servers += [one for one in _read(spec)[2].values() if isinstance(one, Provider)]
+    providers.check_common_key(servers)
+
+
 def forms() -> str:
     """Every way to name a model, in words."""
     alone = [name for name, kind in KINDS.items() if kind.alone]
@@ -89,14 +103,28 @@ def _read(spec: str) -> tuple[str, str, dict[str, Any]]:
     kind = KINDS.get(name)
     if kind is None or not (rest if colon else kind.alone) or (rest and ":" not in kind.form):
         raise ModelError(f"there is no model {spec!r}", f"use {forms()}")
-    model, at, url = rest.partition("@")
-    if kind.form.endswith(":MODEL@BASE_URL") and not (
-        model and at and url.startswith(("http://", "https://"))
-    ):
-        example = f"{name}:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
-        raise ModelError(f"{spec!r} names no server", f"write it like {example}")
-    settings = _settings(spec.strip().partition("#")[2], {**kind.settings, **(_VISION if kind.sees else {})})
+    served = kind.form.endswith(":MODEL@BASE_URL")
+    model, server = providers.split_place(rest) if served else ("", "")
+    if served and not model:
+        raise _no_server(name, spec)
+    known = {**kind.settings, **(_VISION if kind.sees else {}), **(providers.SETTINGS if served else {})}
+    settings = _settings(spec.strip().partition("#")[2], known)
+    if served:
+        of_server = {key: settings.pop(key) for key in providers.SETTINGS if key in settings}
+        if providers.is_url(server):
+            settings["provider"] = providers.provider_at(server, of_server)
+        else:
+            settings["provider"] = providers.provider_named(server, of_server)
+            if settings["provider"] is None:
+                raise _no_server(name, spec)
     return name, rest, _with_vision(settings) if kind.sees else settings
+
+
+def _no_server(kind: str, spec: str) -> ModelError:
+    example = f"{kind}:Qwen/Qwen2.5-VL-7B-Instruct@http://127.0.0.1:8000/v1"
+    return ModelError(
+        f"{spec!r} names no server", f"write it like {example}, or put [providers.NAME] in deepeyes.toml"
+    )
 
 
 def _settings(text: str, known: Mapping[str, type]) -> dict[str, Any]:

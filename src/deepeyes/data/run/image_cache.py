@@ -8,17 +8,16 @@ and traces record that spec; an image that cannot be read is no error here but i
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from PIL import Image
 from pydantic import PrivateAttr
 
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
+from deepeyes.core.lru import LruCache
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.models.base import ChatModel, Conversation
@@ -32,51 +31,6 @@ _THREADS = 2
 
 _Pair = tuple[Image.Image, Image.Image]
 """An image and its view."""
-
-V = TypeVar("V")
-
-
-class LruCache(Generic[V]):
-    """Values by key; the least recently used are forgotten when their weights exceed `room`.
-
-    A value is made once while it is remembered, also when many threads ask for it at once: they wait for the
-    first.
-    """
-
-    def __init__(self, room: float) -> None:
-        self._room = room
-        self._held = 0.0
-        self._values: OrderedDict[Hashable, tuple[V, float]] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def held(self, key: Hashable) -> V | None:
-        """The value of `key` if it is remembered; asking for it counts as use."""
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
-
-    def get(self, key: Hashable, make: Callable[[], V], weight: Callable[[V], float]) -> V:
-        """The value of `key`, made if it is not remembered; what `make` raises is passed on."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key][0]
-            turn = self._making.setdefault(key, threading.Lock())
-        with turn:
-            with self._lock:
-                if key in self._values:
-                    return self._values[key][0]
-            value = make()
-            with self._lock:
-                self._values[key] = (value, weight(value))
-                self._held += self._values[key][1]
-                self._making.pop(key, None)
-                while self._held > self._room and len(self._values) > 1:
-                    self._held -= self._values.popitem(last=False)[1][1]
-        return value
 
 
 class CachedImages(ImageStore):

@@ -185,7 +185,7 @@ def _turns(
                 number = len(images) - len(left) + 1
                 image = left.pop(0)
                 part = ImagePart.of(f"image_{number}", image, store.put(image), vision)
-                parts.append(part.model_copy(update={"pixels": None}))
+                parts.append(part.without_pixels())
             parts.append(piece)
         message = Message.make("user" if role == "user" else "system", *parts)
         if role == "user" and turns and turns[-1].action is not None:
