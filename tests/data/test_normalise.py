@@ -176,6 +176,15 @@ def test_kept_choices_stand_in_the_question_as_it_was_asked() -> None:
     assert why(asked("Which graph fits <image1>?", "B", ("<image2>", "<image3>")), KEEP) == "image_count"
 
 
+def test_an_answer_that_was_a_letter_is_no_letter_once_it_is_a_text() -> None:
+    form = AnswerForm(kind=AnswerKind.letter, options=("red", "blue"), several=True, closed=True)
+    opened = normal(asked("Which colour has the door?", "B", ("red", "blue")).with_task(answer_form=form))
+    assert opened.task.answer == "blue" and opened.task.answer_form == AnswerForm(closed=True)
+    form = AnswerForm(kind=AnswerKind.number, unit="m")
+    opened = normal(asked("How long is the board?", "B", ("3", "4")).with_task(answer_form=form))
+    assert opened.task.answer == "4" and opened.task.answer_form == form
+
+
 def test_choices_found_are_in_order_and_complete() -> None:
     assert split_choices("Q\nA. a\nB. b") == ("Q", ("a", "b"))
     assert one_line_choices("Q (A) a (C) b") == ("Q (A) a (C) b", ())

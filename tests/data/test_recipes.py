@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 from data.crew import Crew, curated, drawing, write_rows
 
+from deepeyes.core.answers import AnswerForm
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
@@ -129,6 +130,7 @@ def test_a_recipe_that_says_nothing_does_what_it_always_did() -> None:
         "needs_answer": True,
         "question": "",
         "separator": "",
+        "form": AnswerForm().model_dump(),
         "families": ("tiny", "direct"),
         "seed": 0,
     }
@@ -140,6 +142,7 @@ def test_a_recipe_that_says_nothing_does_what_it_always_did() -> None:
         "images": ("images", "image"),
         "options": "options",
         "reasoning": "",
+        "form": "answer_form",
         "family": "",
         "kind": "",
         "meta": (),

@@ -8,6 +8,7 @@ import pytest
 from data.crew import Crew, curated, drawing, recipe_values, write_rows
 
 from deepeyes.cli.main import main
+from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.curate import Execution
@@ -54,6 +55,37 @@ def test_a_mapping_reaches_into_rows(tmp_path: Path) -> None:
     assert item.id == "s/9" and item.task.question == "Which one?" and item.options == ("early", "late")
     assert (item.task.answer, item.task.answers) == ("A", ("b", "c", "d"))
     assert len(item.task.images) == 2 and item.task.meta == {"level": 3}
+
+
+def test_the_form_of_answers_is_declared_for_a_source_and_by_a_row(tmp_path: Path) -> None:
+    rows = [
+        {"question": "How long?", "answer": "12"},
+        {"question": "How long?", "answer": "12", "answer_form": {"unit": "cm", "precision": None}},
+        {"question": "Who?", "answer": ["Ann", "Bo"], "answer_form": {"kind": "list"}},
+        {"question": "Who?", "answer": ["Ann", "Anna"], "answer_form": {}},
+        {"question": "Who?", "answer": "Ann", "answer_form": "text"},
+        {"question": "Who?", "answer": "Ann", "answer_form": {"kind": "prose"}},
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    read_from = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "needs_image": False}
+    items = read(tmp_path, **read_from, form={"kind": "number", "unit": "m"})
+    assert items[0].task.answer_form == AnswerForm(kind=AnswerKind.number, unit="m")
+    assert items[1].task.answer_form == AnswerForm(kind=AnswerKind.number, unit="cm")
+    assert (items[2].task.answer, items[2].task.answers) == ("Ann, Bo", ())
+    assert (items[3].task.answer, items[3].task.answers) == ("Ann", ("Anna",))
+    refused = [one.rejection for one in items[4:] if one.rejection]
+    assert [one.reason for one in refused] == ["wrong_type", "wrong_type"]
+    assert refused[0].detail == "the form of the answer is str"
+    assert refused[1].detail.startswith("the form of the answer: kind: input should be 'letter'")
+    (other, *_) = read(tmp_path, **read_from, columns={"form": "elsewhere"}, form={"closed": True})
+    assert other.task.answer_form == AnswerForm(closed=True)
+
+
+def test_choices_in_one_text_are_read(tmp_path: Path) -> None:
+    rows = [{"question": "Which?", "answer": "B", "options": text} for text in ("['x', 'y']", "A. x B. y")]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    items = read(tmp_path, kind="jsonl", path=str(tmp_path / "rows.jsonl"), needs_image=False)
+    assert [item.options for item in items] == [("x", "y"), ("x", "y")]
 
 
 def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:

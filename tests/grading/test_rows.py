@@ -9,7 +9,7 @@ import deepeyes
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.errors import InputError
 from deepeyes.core.verdict import Outcome
-from deepeyes.grading.rows import Answered, Columns, NoReference, answered_rows, grade_rows
+from deepeyes.grading.rows import Answered, Columns, NoReference, answered_rows, grade_rows, options_in
 
 
 def read(row: dict[str, Any], **columns: str) -> Answered:
@@ -194,3 +194,40 @@ def test_a_published_rule_can_decide() -> None:
 def test_any_text_gets_a_verdict(text: str) -> None:
     for row in ({"answer": text, "gold": "7"}, {"answer": "7", "gold": text, "id": text, "question": text}):
         assert next(grade_rows([row])).outcome in Outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["red", "A. blue"]',
+        "['red', 'A. blue']",
+        " ['red',\n 'A. blue'] ",
+        "A. red B. A. blue",
+        "(A) red\n(B) A. blue",
+        "A) red, B) A. blue",
+    ],
+)
+def test_options_in_one_text_are_read(text: str) -> None:
+    assert options_in(text) == ["red", "A. blue"]
+    row = {"prediction": "A. blue", "answer": "B", "options": text}
+    assert read(row).task.answer_form.options == ("red", "A. blue")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "red or blue",
+        "B. red C. blue",
+        "A. red C. blue",
+        "A. red",
+        "see A. red B. blue",
+        "[__import__('os').getcwd()]",
+        "[" * 9000,
+        "['red', " * 3000,
+        "A. x " * 4000,
+        "(" * 9000 + "A. x B. y",
+    ],
+)
+def test_a_text_without_options_is_an_error_that_shows_how_to_write_them(text: str) -> None:
+    with pytest.raises(InputError, match=r"line 3 of f has options that are no list.*A\. red B\. blue"):
+        read({"prediction": "x", "answer": "B", "options": text})

@@ -10,6 +10,8 @@ one and why, never a verdict; rows are read one by one.
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
@@ -56,6 +58,11 @@ _KIND_NAMES = [kind.value for kind in AnswerKind]
 _JOINED = frozenset((AnswerKind.list, AnswerKind.box))
 """Kinds of which a list is one answer; else it is several that are right."""
 _DECLARED = ("unit", "precision", "tolerance", "closed", "several", "decimal_comma", "ordered", "overlap")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LETTERED = re.compile(r"(?<!\S)[(（]?([A-Z])[.):．、：）]\s*")
+"""What stands before an option."""
+_LONGEST_OPTIONS = 20_000
+"""Characters of a text that is read as options."""
 _SHOWN = 60
 
 
@@ -144,7 +151,6 @@ def answered_rows(rows: Iterable[tuple[str, Row]], columns: Columns) -> Iterator
 def answered(row: Row, columns: Columns, place: str) -> Answered:
     """One row; `columns` names answer and gold. Raises `InputError`: `NoReference` where there is no gold."""
     form = _form(row, columns, place)
-    joined = form.kind in _JOINED or form.several
     golds = _texts(_cell(row, columns.gold, place), place, columns.gold)
     golds += _texts(_at(row, columns.also), place, columns.also) if columns.also else []
     if columns.separator:
@@ -154,8 +160,8 @@ def answered(row: Row, columns: Columns, place: str) -> Answered:
         raise NoReference(
             f"{place} has no reference in {columns.gold!r}", "give it one, or leave the row out"
         )
-    if joined and isinstance(_at(row, columns.gold), list | tuple):
-        golds = [_joined(golds, form)]
+    if isinstance(_at(row, columns.gold), list | tuple):
+        golds = one_answer(golds, form)
     given = _texts(_cell(row, columns.answer, place), place, columns.answer)
     name = _first(row, columns.id, _IDS)
     name = encodable(str(name)).strip() if isinstance(name, str | int | float) else ""
@@ -213,15 +219,38 @@ _PLAIN = AnswerForm()
 
 
 def _choices(value: object, place: str) -> tuple[str, ...]:
-    """Options in order, from a list, an object from letter to text, or JSON of either."""
+    """Options in order, from a list, an object from letter to text, or one text of either (`options_in`)."""
     if isinstance(value, str):
-        value = read_json(value)
+        value = options_in(value)
     if isinstance(value, Mapping):
         lettered = cast("Row", value)
         value = [lettered[letter] for letter in sorted(lettered) if lettered[letter] is not None]
     if not isinstance(value, list | tuple):
-        raise InputError(f"{place} has options that are no list", 'write ["red", "blue"] or {"A": "red"}')
+        raise InputError(
+            f"{place} has options that are no list", 'write ["red", "blue"], {"A": "red"} or "A. red B. blue"'
+        )
     return tuple(_texts(cast("list[Any]", value), place, "options"))
+
+
+def options_in(text: str) -> object:
+    """The options that a text holds: JSON, a list as Python prints it, or "A. red B. blue", where the letters
+    run from A without a gap. None if it holds none.
+    """
+    if (value := read_json(text)) is not None or len(text) > _LONGEST_OPTIONS:
+        return value
+    if text.lstrip().startswith("["):
+        try:
+            return literal_eval(text.strip())  # reads literals, and runs nothing
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    marks: list[re.Match[str]] = []
+    for mark in _LETTERED.finditer(text):
+        if mark[1] == _LETTERS[len(marks) : len(marks) + 1]:
+            marks.append(mark)
+    if len(marks) < 2 or text[: marks[0].start()].strip():
+        return None
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return [text[mark.end() : end].strip(" \t\r\n,;|") for mark, end in zip(marks, ends, strict=True)]
 
 
 def _texts(value: object, place: str, column: str) -> list[str]:
@@ -243,6 +272,13 @@ def _texts(value: object, place: str, column: str) -> list[str]:
         f"{place} has {what} in {column!r}, which is no answer",
         f"name what is in it, such as {column}.{inner}" if inner else "give text or numbers",
     )
+
+
+def one_answer(texts: Sequence[str], form: AnswerForm) -> list[str]:
+    """The texts of a list as the references they are: one where the form is that of several things, else
+    each.
+    """
+    return [_joined(texts, form)] if texts and (form.kind in _JOINED or form.several) else list(texts)
 
 
 def _joined(texts: Sequence[str], form: AnswerForm) -> str:

@@ -79,10 +79,14 @@ def broken(name: str, source: Source, number: int, unusable: Unusable, row: Mapp
 
 def source_digest(source: Source) -> str:
     """Sixteen hex digits over a source's settings and the names, sizes and edges of its files, to see that
-    they changed. Settings count under their old names, so that a run that was begun under these goes on.
+    they changed. Settings count under their old names, and those of forms only where they say something,
+    so that a run that was begun without them goes on.
     """
     old = {new: name for name, new in (ROUTE | LICENSE).items()}
     settings = {old.get(name, name): value for name, value in source.model_dump(mode="json").items()}
+    for told, values in ((source, settings), (source.columns, settings["columns"])):
+        if told.form == type(told).model_fields["form"].default:
+            del values["form"]
     digest = sha256(json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode())
     if source.kind == "hf" and not Path(source.path).is_dir():
         digest.update(str(_opened(source)._fingerprint).encode())
