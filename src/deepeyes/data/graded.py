@@ -41,14 +41,16 @@ class Graded(NamedTuple):
 
 
 class Tally:
-    """How the verdicts went, by kind, and why rows were left out."""
+    """How the verdicts went, by kind, how many are a judge's, and why rows were left out."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Counter[Outcome]] = {}
+        self.judged = 0
         self.left_out: Counter[str] = Counter()
 
     def add(self, verdict: Verdict) -> None:
         self.kinds.setdefault(verdict.kind, Counter())[verdict.outcome] += 1
+        self.judged += verdict.by == "judge"
 
     def told(self) -> dict[str, Any]:
         """All rows, then those of each kind, the most frequent first. `accuracy` is the share of right ones
@@ -57,7 +59,8 @@ class Tally:
         kinds = sorted(self.kinds.items(), key=lambda one: (-one[1].total(), one[0]))
         everything = sum((count for _, count in kinds), Counter[Outcome]())
         by_kind = {kind or "none": _shares(count) for kind, count in kinds}
-        return {**_shares(everything), "left_out": dict(self.left_out), "by_kind": by_kind}
+        left_out = dict(self.left_out)
+        return {**_shares(everything), "judged": self.judged, "left_out": left_out, "by_kind": by_kind}
 
 
 async def grade_all(
