@@ -302,6 +302,19 @@ def test_a_stage_that_loses_much_to_one_reason_is_told_of_with_three_examples(tm
     ]
 
 
+def test_a_warning_of_unsure_tries_shows_only_answers_that_were_unsure(tmp_path: Path) -> None:
+    def item(number: int, **rate: int) -> Item:
+        tried = PassRate(model="m", asked=8, missed=f"answered {number}", **rate)
+        return Item(task=Task(id=f"s/{number}", question="?"), source="s", row=number, with_tools=tried)
+
+    items = [item(1, right=8), item(2, right=0, unsure=7), item(3, right=3, unsure=5), item(4, right=0)]
+    items.append(Item(task=Task(id="s/5", question="?"), source="s", row=5))
+    RunFolder(tmp_path).stage(2, "tool_benefit").write(0, items)
+    one = count("tool_benefit", 5, {}, tries=32, unsure_tries=12)
+    (told,) = oddities(RunFolder(tmp_path), [one], FunnelWarnings())
+    assert told.endswith("declare the form of the answers; such as\n  s/3: '?' answered 3")
+
+
 @pytest.mark.parametrize(
     ("one", "warned"),
     [

@@ -60,7 +60,7 @@ def test_a_mapping_reaches_into_rows(tmp_path: Path) -> None:
 def test_the_form_of_answers_is_declared_for_a_source_and_by_a_row(tmp_path: Path) -> None:
     rows = [
         {"question": "How long?", "answer": "12"},
-        {"question": "How long?", "answer": "12", "answer_form": {"unit": "cm", "precision": None}},
+        {"question": "How long?", "answer": "12", "answer_form": {"unit": "cm", "closed": None}},
         {"question": "Who?", "answer": ["Ann", "Bo"], "answer_form": {"kind": "list"}},
         {"question": "Who?", "answer": ["Ann", "Anna"], "answer_form": {}},
         {"question": "Who?", "answer": "Ann", "answer_form": "text"},

@@ -225,6 +225,7 @@ def test_options_in_one_text_are_read(text: str) -> None:
         "[" * 9000,
         "['red', " * 3000,
         "A. x " * 4000,
+        "A. x B. " + "y" * 20_000,
         "(" * 9000 + "A. x B. y",
     ],
 )
