@@ -34,6 +34,7 @@ def golds(row: dict[str, Any], **columns: str) -> tuple[str, ...]:
         {"Model Answer": "7", "Ground-Truth": "8"},
         {"prediction": 7, "answers": [8]},
         {"output": "7", "target": "8", "question": "How many?"},
+        {"generated_text": "7", "target": "8"},
         {"answers": "7", "reference": "8"},
         {"given": "7", "expected": "8", "outcome": "wrong"},
     ],

@@ -39,7 +39,7 @@ _GIVEN = (
         "output",
         "generation",
     ),
-    *("generated", "completion", "reply", "predicted_answer", "given"),
+    *("generated", "generated_text", "completion", "reply", "predicted_answer", "given"),
 )
 _GOLDS = (
     *("gold", "golds", "gold_answer", "gold_answers", "reference", "references", "reference_answer"),
