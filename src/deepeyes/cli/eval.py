@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deepeyes.cli.judging import Judge, grading_of
-from deepeyes.cli.running import note, run
+from deepeyes.cli.running import note, run, warn
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
-from deepeyes.core.errors import InputError
+from deepeyes.core.errors import InfrastructureError, InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.trace import IMAGES_FOLDER, Trace, read_traces
@@ -140,13 +140,30 @@ def _measure(
         print(json.dumps(numbers))
     else:
         _print(numbers)
+    _tell_of_failures(traces, again="the same command goes on" if trace else "ask again, with --trace DIR")
+
+
+def _tell_of_failures(traces: Sequence[Trace], again: str) -> None:
+    """What is not scored because of us, and why: a warning, and if it is everything an error."""
+    failed = [trace for trace in traces if not trace.stop_reason.is_result]
+    if not failed:
+        return
+    waiting = sum(trace.awaits_verdict for trace in failed)
+    lack = f" ({waiting:,} lack only the verdict)" if waiting else ""
+    why = next((trace.notes[-1] for trace in failed if trace.notes), failed[0].stop_reason.value)
+    what = f"{len(failed):,} of {len(traces):,} episodes failed because of us and are not scored{lack}"
+    what = f"{what}, such as: {why}"
+    if len(failed) == len(traces):
+        raise InfrastructureError(what, again)
+    warn(f"{what}: {again}")
 
 
 async def _ask_all(plan: EvalPlan, folder: Path, concurrency: int) -> list[Trace]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     right = unsure = asked = 0
+    shown = Console(stderr=True)
     async with plan.open(note) as agent:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
             bar = progress.add_task("asking", total=plan.n)
 
             def step(trace: Trace) -> None:
