@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from agent.graders import UNSURE, Saying
 
+from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import read_traces
@@ -88,6 +89,24 @@ def test_a_published_rule_has_ours_beside_it(cli, answers: str) -> None:
     plain = json.loads(cli("eval", "run", "world", *words[:-2], "--json").out)
     assert not {"scorer", "accuracy_by_our_rules"} & set(plain)
     assert said["accuracy_by_our_rules"] == plain["accuracy"]
+
+
+@pytest.mark.parametrize(("down", "code"), [(1, 0), (2, 5)])
+def test_what_failed_because_of_us_is_told_of_and_is_an_error_if_it_is_everything(
+    down: int, code: int, cli, answers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grader = Saying()
+    grader.failures = [InfrastructureError("the judge is down", "start it")] * down
+    monkeypatch.setattr("deepeyes.eval.run.open_grader", lambda *_, **__: nullcontext(grader))
+    words = ("eval", "run", "world", *sets(*SET, f"model={answers}"), "--json", "--trace", "t")
+    ran = cli(*words)
+    assert ran.code == code and json.loads(ran.out)["n"] == 2 - down
+    told = f"{down} of 2 episodes ({down} lack only the verdict) failed because of us ({down} times: "
+    assert ran.err.startswith(("warning: " if code == 0 else "deepeyes: ") + told)
+    assert "the judge is down: start it)" in ran.err and ran.err.count("\n") == 1
+    assert ran.err.endswith("the same command asks them again\n")
+    ran = cli(*words)
+    assert (ran.code, ran.err, json.loads(ran.out)["n"]) == (0, "", 2)
 
 
 def test_a_benchmark_by_name_gives_one_flat_object(cli, answers: str) -> None:

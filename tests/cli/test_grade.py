@@ -194,10 +194,11 @@ def test_a_judge_decides_what_the_rules_leave_open_and_nothing_else(
     (tmp_path / "a.jsonl").write_text(lines([*ROWS, free] * 300))
     plain = json.loads(cli("grade", "a.jsonl", "--json").out)
     assert (plain["right"], plain["unsure"], plain["accuracy"]) == (300, 300, 0.333333)
-    assert plain["ci95"] == [round(end, 6) for end in wilson(300, 900)]
+    assert plain["ci95"] == [round(end, 6) for end in wilson(300, 900)] and plain["judged"] == 0
     ran = cli("grade", "a.jsonl", "--out", "-", "--judge", "scripted:judge.txt", "--cache", "v.sqlite")
     assert verdicts(ran.out) == [*OUTCOMES, ("d", "right")] * 300 and (tmp_path / "v.sqlite").is_file()
     assert {row["by"] for row in map(json.loads, ran.out.splitlines()) if row["id"] == "d"} == {"judge"}
+    assert "left to judges: 300" in ran.err and "left to judges" not in cli("grade", "a.jsonl").out
 
 
 def test_every_column_can_be_named(cli: Callable[..., Ran], tmp_path: Path) -> None:

@@ -162,7 +162,11 @@ def test_a_run_counts_unsure_tries_apart_and_tells_of_them(tmp_path: Path) -> No
     )
     assert rejected(out)["rows/0"]["detail"].startswith("answered '0', expected '0' (another one)")
     told = list(oddities(run, counts, FunnelWarnings()))
-    assert any(text.startswith("of 4 of 5 (80%) tries of synthesize nobody could tell") for text in told)
+    doubted = next(text for text in told if text.startswith("of 4 of 5 (80%) tries of synthesize nobody"))
+    assert doubted.count("\n") == 3 and "declare the form of the answers; such as\n  rows/1: 'What" in doubted
+    assert "?' answered '7', expected '7' (in other words)" in doubted
+    probed = next(text for text in told if "tries of difficulty nobody could tell" in text)
+    assert probed.count("\n") == 3 and "expected '7' (in other words)" in probed
     lost = next(
         text for text in told if text.startswith("verify left out 4 of 5 (80%) items as unsure_answer")
     )
@@ -186,7 +190,9 @@ def test_a_judge_that_is_down_costs_no_question_twice_and_is_no_zero(tmp_path: P
     grader.failures = [InfrastructureError("the judge is down", "start it") for _ in range(3)]
     crew = Crew()
     once = Execution(retry=RetryRounds(rounds=1, wait=0.0))
-    with pytest.raises(InfrastructureError, match="3 of 3 questions could not be asked"):
+    with pytest.raises(
+        InfrastructureError, match="3 of 3 questions have no verdict after 1 rounds: see that the judges"
+    ):
         curated(values, tmp_path / "other", crew, open_grader=opening(grader), execution=once)
     assert crew.models["teacher"].sent == 6
     counts = curated(values, tmp_path / "other", crew, open_grader=opening(grader), execution=once)
@@ -306,6 +312,19 @@ def test_a_stage_that_loses_much_to_one_reason_is_told_of_with_three_examples(tm
         "verify left out 5 of 16 (31%) items as wrong_answer, such as",
         *(f"s/wrong_answer-{number}: 'Question {number}?' answered {number}" for number in range(3)),
     ]
+
+
+def test_a_warning_of_unsure_tries_shows_only_answers_that_were_unsure(tmp_path: Path) -> None:
+    def item(number: int, **rate: int) -> Item:
+        tried = PassRate(model="m", asked=8, missed=f"answered {number}", **rate)
+        return Item(task=Task(id=f"s/{number}", question="?"), source="s", row=number, with_tools=tried)
+
+    items = [item(1, right=8), item(2, right=0, unsure=7), item(3, right=3, unsure=5), item(4, right=0)]
+    items.append(Item(task=Task(id="s/5", question="?"), source="s", row=5))
+    RunFolder(tmp_path).stage(2, "tool_benefit").write(0, items)
+    one = count("tool_benefit", 5, {}, tries=32, unsure_tries=12)
+    (told,) = oddities(RunFolder(tmp_path), [one], FunnelWarnings())
+    assert told.endswith("declare the form of the answers; such as\n  s/3: '?' answered 3")
 
 
 @pytest.mark.parametrize(

@@ -125,13 +125,6 @@ def test_what_means_something_by_itself_is_opened(
     assert (done.task.question, done.task.answer) == (question, opened)
 
 
-def test_an_opened_question_keeps_its_form_but_for_the_letter() -> None:
-    one = asked("How long is it? (A) 3 cm (B) 4 cm", "B")
-    form = AnswerForm(kind=AnswerKind.letter, unit="cm")
-    opened = normal(one.with_task(answer_form=form)).task
-    assert opened.answer == "4 cm" and opened.answer_form == AnswerForm(unit="cm")
-
-
 @pytest.mark.parametrize(
     "gold", [["A", "C"], ["C", "A"], "A, C", "AC", "A and C", "(A), (C)", ["cat", "dog"]]
 )
@@ -181,6 +174,15 @@ def test_kept_choices_stand_in_the_question_as_it_was_asked() -> None:
     listed = normal(asked("Which graph?\nA. <image1>\nB. <image2>", "B", images=2), KEEP).task
     assert listed.question == "Which graph?\nA. image_1\nB. image_2"
     assert why(asked("Which graph fits <image1>?", "B", ("<image2>", "<image3>")), KEEP) == "image_count"
+
+
+def test_an_answer_that_was_a_letter_is_no_letter_once_it_is_a_text() -> None:
+    form = AnswerForm(kind=AnswerKind.letter, options=("red", "blue"), several=True, closed=True)
+    opened = normal(asked("Which colour has the door?", "B", ("red", "blue")).with_task(answer_form=form))
+    assert opened.task.answer == "blue" and opened.task.answer_form == AnswerForm(closed=True)
+    form = AnswerForm(kind=AnswerKind.number, unit="m")
+    opened = normal(asked("How long is the board?", "B", ("3", "4")).with_task(answer_form=form))
+    assert opened.task.answer == "4" and opened.task.answer_form == form
 
 
 def test_choices_found_are_in_order_and_complete() -> None:

@@ -142,6 +142,7 @@ def test_a_recipe_that_says_nothing_does_what_it_always_did() -> None:
         "images": ("images", "image"),
         "options": "options",
         "reasoning": "",
+        "answer_form": "answer_form",
         "family": "",
         "kind": "",
         "meta": (),

@@ -8,7 +8,7 @@ import pytest
 from data.crew import Crew, curated, drawing, recipe_values, write_rows
 
 from deepeyes.cli.main import main
-from deepeyes.core.answers import AnswerForm
+from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.curate import Execution
@@ -65,18 +65,64 @@ def test_a_source_declares_what_its_answers_have_in_common(tmp_path: Path) -> No
     (item,) = read(tmp_path, **values, answer_form=form)
     assert item.task.answer_form == AnswerForm(unit="cm", decimal_comma=True)
     assert grade(item.task, "15 mm").is_right and grade(item.task, "2,5").is_wrong
-    declared, plain = (Source.model_validate(one) for one in ({**values, "answer_form": form}, values))
-    assert source_digest(declared) != source_digest(plain)
+    named = {**values, "columns": {"answer_form": "form"}}
+    kinds = (values, {**values, "answer_form": form}, named)
+    assert len({source_digest(Source.model_validate(one)) for one in kinds}) == 3
+    begun = Source(kind="world", route="question")
+    assert source_digest(begun) == "1be565de3ce85226"  # as before there were forms
 
 
-def test_published_prompts_take_the_form_that_their_source_declares(tmp_path: Path) -> None:
+def test_published_prompts_take_the_form_that_their_source_or_they_themselves_declare(tmp_path: Path) -> None:
     row = {
         "prompt": [{"role": "user", "content": "How long?"}],
-        "reward_model": {"ground_truth": "1,5"},
+        "reward_model": {"ground_truth": ["1,5", "2"]},
     }
+    own = {**row, "extra_info": {"answer_form": '{"kind": "list"}'}}
     source = Source(kind="rl", path="x", needs_image=False, answer_form=AnswerForm(decimal_comma=True))
-    item, _ = to_item("rl", source, 0, (tmp_path, json.dumps(row).encode()), ImageStore(tmp_path / "images"))
-    assert item.kept and item.task.answer_form == AnswerForm(decimal_comma=True)
+    store = ImageStore(tmp_path / "images")
+    plain, listed = (
+        to_item("rl", source, 0, (tmp_path, json.dumps(one).encode()), store)[0].task for one in (row, own)
+    )
+    assert plain.answer_form == AnswerForm(decimal_comma=True)
+    assert (plain.answer, plain.answers) == ("1,5", ("2",))
+    assert listed.answer_form == AnswerForm(kind=AnswerKind.list, decimal_comma=True)
+    assert (listed.answer, listed.answers) == ("1,5, 2", ())
+
+
+def test_the_form_of_answers_is_declared_for_a_source_and_by_a_row(tmp_path: Path) -> None:
+    rows = [
+        {"question": "How long?", "answer": "12"},
+        {"question": "How long?", "answer": "12", "answer_form": {"unit": "cm", "closed": None}},
+        {"question": "Who?", "answer": ["Ann", "Bo"], "answer_form": {"kind": "list"}},
+        {"question": "Who?", "answer": ["Ann", "Anna"], "answer_form": {}},
+        {"question": "How long?", "answer": "1.5", "answer_form": '{"unit": "cm"}'},
+        {"question": "How long?", "answer": "12", "answer_form": "{}"},
+        {"question": "Who?", "answer": "Ann", "answer_form": "text"},
+        {"question": "Who?", "answer": "Ann", "answer_form": {"kind": "prose"}},
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    read_from = {"kind": "jsonl", "path": str(tmp_path / "rows.jsonl"), "needs_image": False}
+    items = read(tmp_path, **read_from, answer_form={"kind": "number", "unit": "m"})
+    assert items[0].task.answer_form == AnswerForm(kind=AnswerKind.number, unit="m")
+    assert items[1].task.answer_form == AnswerForm(kind=AnswerKind.number, unit="cm")
+    assert (items[2].task.answer, items[2].task.answers) == ("Ann, Bo", ())
+    assert (items[3].task.answer, items[3].task.answers) == ("Ann", ("Anna",))
+    assert items[4].task.answer_form == items[1].task.answer_form
+    assert items[5].task.answer_form == items[0].task.answer_form
+    refused = [one.rejection for one in items[6:] if one.rejection]
+    assert [one.reason for one in refused] == ["wrong_type", "wrong_type"]
+    assert refused[0].detail == "the form of the answer is str"
+    assert refused[1].detail.startswith("the form of the answer: kind: input should be 'letter'")
+    elsewhere = {"answer_form": "elsewhere"}
+    (other, *_) = read(tmp_path, **read_from, columns=elsewhere, answer_form={"closed": True})
+    assert other.task.answer_form == AnswerForm(closed=True)
+
+
+def test_choices_in_one_text_are_read(tmp_path: Path) -> None:
+    rows = [{"question": "Which?", "answer": "B", "options": text} for text in ("['x', 'y']", "A. x B. y")]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    items = read(tmp_path, kind="jsonl", path=str(tmp_path / "rows.jsonl"), needs_image=False)
+    assert [item.options for item in items] == [("x", "y"), ("x", "y")]
 
 
 def test_parquet_and_hugging_face_data_sets(tmp_path: Path) -> None:

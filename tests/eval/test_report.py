@@ -87,6 +87,9 @@ def test_what_nobody_can_tell_is_counted_apart_and_is_not_right() -> None:
     numbers = report(traces, ImageStore())
     assert (numbers["n"], numbers["unsure"]) == (5, 2)
     assert (numbers["accuracy"], numbers["accuracy_at_most"]) == (0.2, 0.6)
+    assert numbers["judged"] == 0
+    judged = episode(4).graded(Verdict(score=0.0, by="judge"))
+    assert report([*traces, judged, judged.model_copy(update={"id": "j"})], ImageStore())["judged"] == 2
     none = report([episode(1, 1.0), episode(2, 0.0)], ImageStore())
     assert (none["unsure"], none["accuracy"], none["accuracy_at_most"]) == (0, 0.5, 0.5)
     assert report([], ImageStore())["accuracy_at_most"] is None

@@ -35,6 +35,7 @@ def golds(row: dict[str, Any], **columns: str) -> tuple[str, ...]:
         {"Model Answer": "7", "Ground-Truth": "8"},
         {"prediction": 7, "answers": [8]},
         {"output": "7", "target": "8", "question": "How many?"},
+        {"generated_text": "7", "target": "8"},
         {"answers": "7", "reference": "8"},
         {"given": "7", "expected": "8", "outcome": "wrong"},
     ],
@@ -195,3 +196,10 @@ def test_a_published_rule_can_decide() -> None:
 def test_any_text_gets_a_verdict(text: str) -> None:
     for row in ({"answer": text, "gold": "7"}, {"answer": "7", "gold": text, "id": text, "question": text}):
         assert next(grade_rows([row])).outcome in Outcome
+
+
+def test_options_may_stand_in_one_text() -> None:
+    row = {"prediction": "A. blue", "answer": "B", "options": "(A) red\n(B) A. blue"}
+    assert read(row).task.answer_form.options == ("red", "A. blue")
+    with pytest.raises(InputError, match=r"line 3 of f has options that are no list.*A\. red B\. blue"):
+        read({**row, "options": "red or blue"})

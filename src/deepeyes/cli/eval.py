@@ -169,7 +169,9 @@ def _doubt(traces: Sequence[Trace], folder: Path | None, dialect: str, limit: st
     if not causes:
         return
     told = "; ".join(f"{number} times: {cause}" for cause, number in causes.most_common(_CAUSES))
-    what = f"{causes.total()} of {len(traces)} episodes failed because of us ({told})"
+    waiting = sum(trace.awaits_verdict for trace in traces)
+    lack = f" ({waiting} lack only the verdict)" if waiting else ""
+    what = f"{causes.total()} of {len(traces)} episodes{lack} failed because of us ({told})"
     again = (
         "the same command asks them again" if folder else "with --trace DIR the same command asks them again"
     )
@@ -181,8 +183,9 @@ def _doubt(traces: Sequence[Trace], folder: Path | None, dialect: str, limit: st
 async def _ask_all(plan: EvalPlan, folder: Path, concurrency: int) -> list[Trace]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     right = unsure = asked = 0
+    shown = Console(stderr=True)
     async with plan.open(note) as agent:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
             bar = progress.add_task("asking", total=plan.n)
 
             def step(trace: Trace) -> None:

@@ -110,5 +110,7 @@ def _print(told: dict[str, Any], console: Console) -> None:
             f"{low:.1f}-{high:.1f}" if decided else "",
         )
     console.print(table)
+    if told["judged"]:
+        console.print(f"left to judges: {told['judged']:,}")
     for why, count in told["left_out"].items():
         console.print(f"left out: {count:,} ({why})")

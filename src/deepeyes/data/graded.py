@@ -43,16 +43,18 @@ class Graded(NamedTuple):
 
 
 class Tally:
-    """How the verdicts went, by kind, and why rows were left out."""
+    """How the verdicts went, by kind, how many are a judge's, and why rows were left out."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Counter[Outcome]] = {}
+        self.judged = 0
         self.left_out: Counter[str] = Counter()
         self.ours: Counter[Outcome] = Counter()
         """What our own rules say, where a published one gives the verdicts."""
 
     def add(self, verdict: Verdict) -> None:
         self.kinds.setdefault(verdict.kind, Counter())[verdict.outcome] += 1
+        self.judged += verdict.by == "judge"
 
     def told(self) -> dict[str, Any]:
         """All rows, then those of each kind, the most frequent first. `accuracy` is the share of right ones
@@ -63,7 +65,8 @@ class Tally:
         everything = sum((count for _, count in kinds), Counter[Outcome]())
         by_kind = {kind or "none": _shares(count) for kind, count in kinds}
         ours = {"our_rules": _shares(self.ours)} if self.ours else {}
-        return {**_shares(everything), **ours, "left_out": dict(self.left_out), "by_kind": by_kind}
+        rest = {"judged": self.judged, "left_out": dict(self.left_out), "by_kind": by_kind}
+        return {**_shares(everything), **ours, **rest}
 
 
 async def grade_all(

@@ -22,7 +22,8 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """One flat object of numbers about graded episodes.
 
     `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results, and of the `unsure`
-    ones none counts as right; `accuracy_at_most` is what it were if all of them were. `tool_call_rate` is the
+    ones none counts as right; `accuracy_at_most` is what it were if all of them were. `judged` counts those
+    whose verdict is a judge's, of which a number is no better than the judge. `tool_call_rate` is the
     share of all results with at least one tool call; `crop_hit_rate` is the share, of those that called a
     tool and whose truth box is known, in which one of the returned images contains that box. A returned image
     whose place cannot be told (rotated, stretched, drawn on) is not a hit; `crops_unlocated` counts the
@@ -40,6 +41,7 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
         "accuracy": _rounded(share(right, len(scored))),
         "unsure": unsure,
         "accuracy_at_most": _rounded(share(right + unsure, len(scored))),
+        "judged": sum(trace.verdict is not None and trace.verdict.by == "judge" for trace in scored),
         "ci95": [_rounded(side) for side in wilson(right, len(scored))],
         "tool_call_rate": _rounded(share(sum(bool(t.tool_turns) for t in scored), len(scored))),
         "crop_hit_rate": _rounded(share(sum(hit is True for hit in hits), len(hits))),

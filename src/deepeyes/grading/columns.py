@@ -26,7 +26,7 @@ _GIVEN = (
         "output",
         "generation",
     ),
-    *("generated", "completion", "reply", "predicted_answer", "given"),
+    *("generated", "generated_text", "completion", "reply", "predicted_answer", "given"),
 )
 _GOLDS = (
     *("gold", "golds", "gold_answer", "gold_answers", "reference", "references", "reference_answer"),
@@ -51,7 +51,7 @@ class Columns:
     kind: str = ""
     """As what the answer is compared, one of `AnswerKind`."""
     options: str = ""
-    """The texts of lettered options: a list, or an object from letter to text."""
+    """The texts of lettered options: a list, an object from letter to text, or one text of either."""
     question: str = ""
     also: str = ""
     """Further references."""

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.task import Task
-from deepeyes.core.text import encodable, one_line, read_json
+from deepeyes.core.text import encodable, one_line
 from deepeyes.core.verdict import Verdict
 from deepeyes.grading.columns import Columns, Row
+from deepeyes.grading.options import options_in
 from deepeyes.grading.rules import grade
 from deepeyes.grading.scorers.registry import scorer_named
 
@@ -95,7 +96,6 @@ def answered_rows(rows: Iterable[tuple[str, Row]], columns: Columns) -> Iterator
 def answered(row: Row, columns: Columns, place: str) -> Answered:
     """One row; `columns` names answer and gold. Raises `InputError`: `NoReference` where there is no gold."""
     form = _form(row, columns, place)
-    joined = form.kind in _JOINED or form.several
     golds = _texts(_cell(row, columns.gold, place), place, columns.gold)
     golds += _texts(_at(row, columns.also), place, columns.also) if columns.also else []
     if columns.separator:
@@ -105,8 +105,8 @@ def answered(row: Row, columns: Columns, place: str) -> Answered:
         raise NoReference(
             f"{place} has no reference in {columns.gold!r}", "give it one, or leave the row out"
         )
-    if joined and isinstance(_at(row, columns.gold), list | tuple):
-        golds = [_joined(golds, form)]
+    if isinstance(_at(row, columns.gold), list | tuple):
+        golds = one_answer(golds, form)
     given = _texts(_cell(row, columns.answer, place), place, columns.answer)
     name = _first(row, columns.id, _IDS)
     name = encodable(str(name)).strip() if isinstance(name, str | int | float) else ""
@@ -165,14 +165,16 @@ _PLAIN = AnswerForm()
 
 
 def _choices(value: object, place: str) -> tuple[str, ...]:
-    """Options in order, from a list, an object from letter to text, or JSON of either."""
+    """Options in order, from a list, an object from letter to text, or one text of either (`options_in`)."""
     if isinstance(value, str):
-        value = read_json(value)
+        value = options_in(value)
     if isinstance(value, Mapping):
         lettered = cast("Row", value)
         value = [lettered[letter] for letter in sorted(lettered) if lettered[letter] is not None]
     if not isinstance(value, list | tuple):
-        raise InputError(f"{place} has options that are no list", 'write ["red", "blue"] or {"A": "red"}')
+        raise InputError(
+            f"{place} has options that are no list", 'write ["red", "blue"], {"A": "red"} or "A. red B. blue"'
+        )
     return tuple(_texts(cast("list[Any]", value), place, "options"))
 
 
@@ -195,6 +197,13 @@ def _texts(value: object, place: str, column: str) -> list[str]:
         f"{place} has {what} in {column!r}, which is no answer",
         f"name what is in it, such as {column}.{inner}" if inner else "give text or numbers",
     )
+
+
+def one_answer(texts: Sequence[str], form: AnswerForm) -> list[str]:
+    """The texts of a list as the references they are: one where the form is that of several things, else
+    each.
+    """
+    return [_joined(texts, form)] if texts and (form.kind in _JOINED or form.several) else list(texts)
 
 
 def _joined(texts: Sequence[str], form: AnswerForm) -> str:

@@ -8,18 +8,23 @@ is too easy, twice there, in a benchmark, more than its share) and what failed b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from deepeyes.analysis.misfit import LEAST, many
 from deepeyes.core.text import tidy
-from deepeyes.data.item import INFRASTRUCTURE_ERROR, Item
+from deepeyes.data.item import INFRASTRUCTURE_ERROR, Item, PassRate
 from deepeyes.data.recipe import FunnelWarnings
 from deepeyes.data.run.folder import RunFolder, StageCount, StageFolder
+from deepeyes.data.stages.probe.difficulty import DifficultyFilter
 from deepeyes.data.stages.probe.probe import Probe
+from deepeyes.data.stages.probe.tool_benefit import ToolBenefitSplit
 from deepeyes.data.stages.stage import Stage
 
 TRIES, MALFORMED, UNSURE = "tries", "malformed tries", "unsure tries"
 MOSTLY_UNSURE = "items with more unsure tries than others"
+_MEASURED = {probe.name: probe.measures for probe in (DifficultyFilter, ToolBenefitSplit)}
+"""Where the items have what came of the tries of a probe."""
 _CHOOSING = frozenset({"difficulty", "deduplicate", "decontaminate", "mix", "split"})
 """Stages that leave out on purpose."""
 _QUESTION, _DETAIL = 160, 400
@@ -61,10 +66,13 @@ def oddities(run: RunFolder, counts: Sequence[StageCount], limits: FunnelWarning
                 f'was trained on, or "native" for any model ({_dialect_key(count.name)})'
             )
         if many(count.notes.get(UNSURE, 0), tries, limits.unsure):
-            yield (
+            head = (
                 f"of {_share(count.notes[UNSURE], tries)} tries of {count.name} nobody could tell whether "
-                "they are right, and they do not count as right: name a judge (grading.judges)"
+                "they are right, and they do not count as right: name a judge (grading.judges), or declare "
+                "the form of the answers"
             )
+            found = _doubtful(folders.get(count.name), count)
+            yield "\n  ".join([f"{head}; such as" if found else head, *found])
         if count.name in _CHOOSING:
             continue
         given = count.into - count.passed
@@ -84,12 +92,33 @@ def _dialect_key(stage: str) -> str:
 
 
 def _examples(folder: StageFolder, parts: int, reason: str) -> list[str]:
-    found: list[str] = []
-    for item in (item for part in range(parts) for item in folder.read(part)):
-        if item.rejection is not None and item.rejection.reason == reason:
-            found.append(
-                f"{item.id}: '{tidy(item.task.question, _QUESTION)}' {tidy(item.rejection.detail, _DETAIL)}"
-            )
-            if len(found) == LEAST:
-                break
-    return found
+    """Items that were left out for that reason, and what is told of each."""
+    items = (item for part in range(parts) for item in folder.read(part))
+    lost = ((item, item.rejection) for item in items)
+    return _shown((item, why.detail) for item, why in lost if why is not None and why.reason == reason)
+
+
+def _doubtful(folder: StageFolder | None, count: StageCount) -> list[str]:
+    """Items with an answer of which nobody could tell whether it is right, and that answer."""
+    if folder is None:
+        return []
+    items = (item for part in range(count.parts) for item in folder.read(part))
+    return _shown((item, said) for item in items if (said := _unsure_answer(count.name, item)))
+
+
+def _unsure_answer(stage: str, item: Item) -> str:
+    """What was answered in an unsure try and what was expected; empty where that was not kept."""
+    if stage in _MEASURED:
+        rate: PassRate | None = getattr(item, _MEASURED[stage])
+        doubted = rate is not None and rate.unsure > 0 and rate.right + rate.unsure == rate.asked
+        return rate.missed if rate is not None and doubted else ""
+    tried = (trial for trial in item.trials if trial.ref.store.startswith(f"{stage}-"))
+    return next((trial.missed for trial in tried if "unsure_answer" in trial.failed_checks), "")
+
+
+def _shown(found: Iterable[tuple[Item, str]]) -> list[str]:
+    """The first few, a line each."""
+    return [
+        f"{item.id}: '{tidy(item.task.question, _QUESTION)}' {tidy(detail, _DETAIL)}"
+        for item, detail in islice(found, LEAST)
+    ]

@@ -1,4 +1,4 @@
-"""Values of a row's fields, by name and as what they are to be: ids, texts, choices, JSON.
+"""Values of a row's fields, by name and as what they are to be: ids, texts, choices, forms of answers, JSON.
 
 What always holds: a value that is not what it should be is an `Unusable` that says what it is; text
 that comes out can be written as UTF-8.
@@ -11,8 +11,13 @@ from hashlib import sha256
 from string import Formatter
 from typing import Any, cast
 
-from deepeyes.core.text import encodable
+from pydantic import ValidationError
+
+from deepeyes.core.answers import AnswerForm
+from deepeyes.core.text import encodable, read_json
 from deepeyes.data.item import Unusable
+from deepeyes.grading.options import options_in
+from deepeyes.grading.rows import one_answer
 
 Row = Mapping[str, Any]
 _ID_CHARS = 200
@@ -60,13 +65,44 @@ def texts(value: object, what: str) -> list[str]:
     raise Unusable("wrong_type", f"{what} is {type(value).__name__}")
 
 
+def references(value: object, what: str, form: AnswerForm) -> list[str]:
+    """The answers that count as right: of a list each, or the whole where the form is that of several things.
+    Raises `Unusable`.
+    """
+    given = texts(value, what)
+    return one_answer(given, form) if isinstance(value, list | tuple) else given
+
+
 def choices(value: object) -> tuple[str, ...]:
-    """Choices in order; an object from letter to text is taken in the order of its letters."""
+    """Choices in order; an object from letter to text is taken in the order of its letters, and a text is
+    read as what it holds of either.
+    """
+    if isinstance(value, str):
+        value = options_in(value) or value
     if isinstance(value, Mapping):
         lettered = cast("Mapping[str, object]", value)
         given = [lettered[letter] for letter in sorted(lettered)]
         return tuple(texts([one for one in given if one is not None], "an option"))
     return tuple(texts(value, "an option"))
+
+
+def declared_form(value: object, before: AnswerForm) -> AnswerForm:
+    """What a row declares of its answer's form, an object or JSON of one (as exports write it), and `before`
+    where it says nothing. Raises `Unusable`.
+    """
+    if value in (None, ""):
+        return before
+    if isinstance(value, str) and (read := read_json(value)) is not None:
+        value = read
+    if not isinstance(value, Mapping):
+        raise Unusable("wrong_type", f"the form of the answer is {type(value).__name__}")
+    own = {key: one for key, one in cast("Row", value).items() if one is not None}
+    try:
+        return AnswerForm.model_validate({**before.model_dump(exclude_defaults=True), **own})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Unusable("wrong_type", f"the form of the answer: {where}: {first['msg'].lower()}") from error
 
 
 def value_at(row: object, path: str) -> Any:

@@ -25,7 +25,7 @@ from deepeyes.core.text import encodable
 from deepeyes.core.trace import Trace, Turn, trace_id
 from deepeyes.core.verdict import Verdict
 from deepeyes.data.item import Item, Unusable
-from deepeyes.data.sources.fields import item_id, plain, texts, value_at
+from deepeyes.data.sources.fields import declared_form, item_id, plain, references, value_at
 from deepeyes.data.sources.images import read_images
 from deepeyes.data.sources.source import Source, store_images
 from deepeyes.data.sources.tags import name_images, without_tags
@@ -58,8 +58,10 @@ def rl_to_item(
         raise Unusable("wrong_type", f"the question is {type(question).__name__}")
     if not without_tags(question):
         raise Unusable("no_question", "neither extra_info.question nor the prompt asks anything")
-    truth = [text.strip() for text in texts(value_at(row, "reward_model.ground_truth"), "the ground truth")]
-    stated = [text.strip() for text in texts(value_at(extra, "answer"), "the answer")]
+    form = declared_form(value_at(extra, "answer_form"), source.answer_form)
+    rewarded = references(value_at(row, "reward_model.ground_truth"), "the ground truth", form)
+    truth = [text.strip() for text in rewarded]
+    stated = [text.strip() for text in references(value_at(extra, "answer"), "the answer", form)]
     answers = [text for text in [*truth, *stated] if text]
     if source.needs_answer and not answers:
         raise Unusable("no_answer", "reward_model.ground_truth is empty")
@@ -79,7 +81,7 @@ def rl_to_item(
         images=refs,
         answer=answers[0] if answers else "",
         answers=tuple(dict.fromkeys(answers[1:])),
-        answer_form=source.answer_form,
+        answer_form=form,
         family=str(row.get("data_source") or name),
         source=name,
         meta={key: plain(row[key]) for key in ("env_name", "data_source") if row.get(key)},

@@ -18,7 +18,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from deepeyes.core.answers import AnswerForm
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
@@ -80,13 +79,14 @@ def broken(name: str, source: Source, number: int, unusable: Unusable, row: Mapp
 
 def source_digest(source: Source) -> str:
     """Sixteen hex digits over a source's settings and the names, sizes and edges of its files, to see that
-    they changed. Settings count under their old names, and those that came later only where they are given,
-    so that a run that was begun before goes on.
+    they changed. Settings count under their old names, and those of forms only where they say something,
+    so that a run that was begun without them goes on.
     """
     old = {new: name for name, new in (ROUTE | LICENSE).items()}
-    later = {"answer_form"} if source.answer_form == AnswerForm() else set[str]()
-    given = source.model_dump(mode="json", exclude=later)
-    settings = {old.get(name, name): value for name, value in given.items()}
+    settings = {old.get(name, name): value for name, value in source.model_dump(mode="json").items()}
+    for told, values in ((source, settings), (source.columns, settings["columns"])):
+        if told.answer_form == type(told).model_fields["answer_form"].default:
+            del values["answer_form"]
     digest = sha256(json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode())
     if source.kind == "hf" and not Path(source.path).is_dir():
         digest.update(str(_opened(source)._fingerprint).encode())

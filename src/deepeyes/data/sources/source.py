@@ -30,7 +30,18 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.data.item import Item, Route, Unusable
 from deepeyes.data.old_names import LICENSE, ROUTE, renamed
-from deepeyes.data.sources.fields import Row, asked, choices, filled, item_id, plain, texts, value_at
+from deepeyes.data.sources.fields import (
+    Row,
+    asked,
+    choices,
+    declared_form,
+    filled,
+    item_id,
+    plain,
+    references,
+    texts,
+    value_at,
+)
 from deepeyes.data.sources.images import read_images
 
 Kind = Literal["jsonl", "parquet", "hf", "folder", "sharegpt", "rl", "world"]
@@ -64,7 +75,9 @@ class Columns(Config):
     """Rows without one are numbered."""
     question: str = "question"
     answer: str = "answer"
-    """A text, a number, or a list of which the first is the answer and the rest count as right too."""
+    """A text, a number, or a list of which the first is the answer and the rest count as right too; where the
+    form is that of several things, the whole list is the answer.
+    """
     answers: str = ""
     """A further column of answers that count as right."""
     images: tuple[str, ...] = ("images", "image")
@@ -73,6 +86,10 @@ class Columns(Config):
     """Choices: a list, or an object from letter to text."""
     reasoning: str = ""
     """Written thought, for rows that are to be learnt from as they are."""
+    answer_form: str = "answer_form"
+    """What a row declares of the form of its answer: an object with keys of `AnswerForm`. It goes before what
+    the source declares for all rows.
+    """
     family: str = ""
     kind: str = ""
     meta: tuple[str, ...] = ()
@@ -112,8 +129,8 @@ class Source(Config):
     separator: str = ""
     """What separates several right answers inside one text, such as " or "."""
     answer_form: AnswerForm = AnswerForm()
-    """How the answers of all its rows are written and compared: a unit, a decimal comma, a tolerance. What is
-    not declared is inferred from each.
+    """How the answers of all its rows are written and compared: `kind`, `unit`, `decimal_comma`, ... What is
+    not declared, here or by a row, is inferred from each.
     """
     families: tuple[str, ...] = ("tiny", "direct")
     """For `world`."""
@@ -177,9 +194,11 @@ def row_to_item(name: str, source: Source, number: int, row: Row, store: ImageSt
     question = value_at(row, columns.question) if columns.question else None
     if question in (None, "") and source.question:
         question = filled(source.question, row)
+    form = declared_form(value_at(row, columns.answer_form), source.answer_form)
+    given = references(value_at(row, columns.answer), "the answer", form)
     answers = [
         part
-        for text in [*texts(value_at(row, columns.answer), "the answer"), *_more(row, columns.answers)]
+        for text in [*given, *_more(row, columns.answers)]
         for part in (text.split(source.separator) if source.separator else [text])
     ]
     answers = [text.strip() for text in answers if text.strip()]
@@ -190,7 +209,7 @@ def row_to_item(name: str, source: Source, number: int, row: Row, store: ImageSt
         images=store_images([one for value in found for one in read_images(value, root)], store),
         answer=answers[0] if answers else "",
         answers=tuple(answers[1:]),
-        answer_form=source.answer_form,
+        answer_form=form,
         family=_label(row, columns.family) or name,
         kind=_label(row, columns.kind),
         source=name,

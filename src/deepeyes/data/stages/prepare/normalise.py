@@ -99,9 +99,7 @@ class Normalisation(Stage):
         opened = _ASKS_LETTER.sub("", self._named(stem, task)).strip()
         why = _why_closed(opened, texts, right)
         if why is None:
-            form = task.answer_form
-            form = form.model_copy(update={"kind": None}) if form.kind is AnswerKind.letter else form
-            return self._checked(item, opened, texts[right[0]], (), options, form)
+            return self._checked(item, opened, texts[right[0]], (), options, _without_letters(task))
         if self.letters == "refuse":
             raise why
         return self._lettered(item, stem, texts, right)
@@ -159,6 +157,13 @@ def _inline(task: Task) -> tuple[str, tuple[str, ...]]:
     except Unusable:
         return task.question, ()
     return stem, options
+
+
+def _without_letters(task: Task) -> AnswerForm:
+    """The form of an answer that was a letter and is now the option's text."""
+    form = task.answer_form
+    kind = None if form.kind is AnswerKind.letter else form.kind
+    return form.model_copy(update={"kind": kind, "options": (), "several": False})
 
 
 def _why_closed(question: str, texts: Sequence[str], right: Sequence[int]) -> Unusable | None:
