@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from deepeyes.grading.kinds.text import DIGITS, without_accents
+from deepeyes.grading.kinds.text import DIGITS, MEASURED, without_accents
 from deepeyes.grading.notation import bare, folded
 
 _LONGEST = 1_000
@@ -24,10 +24,13 @@ _WORD = re.compile(
     r"|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|[^\w\s.,;:?!\"'()\[\]*-]"
 )
+_SIGNED = re.compile(r"[()\[\]{}*]|(?<!\w)-(?!\.?\d)|-(?!\w)")
+"""What changes a reference and is no part of its words: brackets, a minus before a name."""
+_LETTERS = re.compile(r"[a-zA-Z]+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ENDING = re.compile(r"(?<=\w{3})(?:'s|ing|ed|en|es|[sedn])$")
 _SENTENCE_END = re.compile(r"(?:(?<=[^\W_]{2}[.!?])|(?<=[\"')][.!?])|(?<=[.!?][\"')]))\s+(?![a-z])|\n+")
-_ASIDE = re.compile(r"\"?(?:,? (?:who|whom|whose|which|where)\b|, an? | \()")
+_ASIDE = re.compile(r"\"?(?:,? (?:who|whom|whose|which|where)\b|, an? | \((?!\d[\d.,]*\)))")
 """What begins so, after the reference, only tells more about it."""
 
 _ARTICLES = "a an the this that these those there it its it's he she they his her their i"
@@ -78,7 +81,13 @@ def restates(reply: str, question: str, gold: str) -> bool:
     """
     if len(reply) > _LONGEST or len(gold) > _LONGEST:
         return False
+    plain = bare(gold)
+    if _SIGNED.search(plain):
+        return False
     sentence, rest, said = _first_sentence(reply)
+    unit = MEASURED.fullmatch(plain)
+    if unit and unit[1] not in _LETTERS.findall(sentence):
+        return False
     wanted = _wanted(gold)
     first = _place(said, wanted)
     if first is None:

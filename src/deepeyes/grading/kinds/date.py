@@ -76,7 +76,7 @@ _WRITTEN = [
     rf"(?:the )?(?P<century>[0-9]{{1,2}})(?:st|nd|rd|th) (?:century|c\.?){_ERA}",
 ]
 _DATES = [re.compile(pattern) for pattern in _WRITTEN]
-_LEAD = re.compile(r"\A(?:on|in|le|el|il|am|den|im|em) ")
+_LEAD = re.compile(r"\A(?:(?:on )?the|on|in|le|el|il|am|den|im|em) ")
 _HINT = re.compile(
     r"[0-9点點時时]|noon|midnight|midday|o'clock"
     rf"|\b(?:{_any(_MONTH_OF | _WEEKDAY_OF)}|past|to|after|before)\b"

@@ -38,6 +38,8 @@ class _Number:
         return read_quantity(text, form.decimal_comma) if len(text) <= _LONGEST else None
 
     def same(self, given: Reading, expected: Reading, form: AnswerForm) -> bool | None:
+        if _is_scaled_by_letter(given, expected) or _is_scaled_by_letter(expected, given):
+            given, expected = given[:1], expected[:1]
         verdict: bool | None = False
         for one, other in product(given, expected):
             same = _same(one, other, form)
@@ -83,6 +85,11 @@ def _same(given: Quantity, expected: Quantity, form: AnswerForm) -> bool | None:
     if agree and expected.noun and not given.noun and (expected.spelled or expected.sort):
         return True if form.kind is AnswerKind.number else None
     return agree
+
+
+def _is_scaled_by_letter(scaled: Reading, bare: Reading) -> bool:
+    """Whether one is first of all "4K" or "5M", whose letter is no unit that a bare number leaves out."""
+    return len(scaled) > 1 and scaled[0].scale != 1 and len(bare) == 1 and not (bare[0].unit or bare[0].noun)
 
 
 def _scaled_alike(one: Quantity, other: Quantity) -> bool:

@@ -66,6 +66,7 @@ _BY_THE_WAY = re.compile(
     r"|total|long|tall|high|wide|deep|thick|old|of age|each|only|exactly)$",
     re.IGNORECASE,
 )
+_DECADE = re.compile(r"[12][0-9]{2}0'?s")
 _HYPHEN = re.compile(r"\A ?-(?=[a-zA-Z]{2})")
 _NOUN = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,2}")
 _NO_NOUN = frozenset(
@@ -137,7 +138,7 @@ def _quantities(text: str, decimal_comma: bool, depth: int = 0) -> list[Quantity
             currency = money[0].strip()
             text = text[money.end() :]
     numeral = read_numeral(text, decimal_comma)
-    if numeral is None:
+    if numeral is None or _DECADE.fullmatch(text):
         return []
     value = numeral.value * sign
     if numeral.ordinal:
@@ -169,7 +170,9 @@ def _scaled(plain: Quantity, rest: str, money: bool) -> list[tuple[Quantity, str
             after = after[again.end() :]
         if not found["letter"]:
             return [(scaled, after)]
-        readings.insert(0 if money or found["letter"] in "kMB" else 1, (scaled, after))
+        glued = rest[0] != " "
+        first = money or found["letter"] in "kMB" or (glued and found["letter"] in "KT")
+        readings.insert(0 if first else 1, (scaled, after))
     return readings
 
 

@@ -68,6 +68,7 @@ _PREFIXES = {
     **{"k": ("kilo", "1000"), "M": ("mega", "1000000"), "G": ("giga", "1000000000")},
     **{"T": ("tera", "1000000000000")},
 }
+_LARGE = frozenset("kMGT")
 _LENGTH, _AREA, _VOLUME = {"length": 1}, {"length": 2}, {"length": 3}
 _MASS, _SECONDS, _MONTHS, _SPEED = {"mass": 1}, {"time": 1}, {"month": 1}, {"length": 1, "time": -1}
 _PRESSURE = {"mass": 1, "length": -1, "time": -2}
@@ -91,6 +92,7 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("fluid_ounce fl_oz fl._oz.", "473176473/16000000000000", _VOLUME),
     ("tablespoon tbsp", "473176473/32000000000000", _VOLUME),
     ("teaspoon tsp", "157725491/32000000000000", _VOLUME),
+    ("molar M", "1000", {"length": -3, "substance": 1}),
     ("kilo", "1", _MASS),
     ("tonne metric_ton t ton 吨", "1000", _MASS),
     ("short_ton ton", "45359237/50000", _MASS),
@@ -182,8 +184,10 @@ def _table() -> dict[str, tuple[Unit, ...]]:
             symbols = [f"{short}{symbol}"]
             if symbol == "L":
                 symbols.append(f"{short}l")
-            if short + symbol == "kB":
-                symbols.append("KB")
+            if symbol == "B" and short in _LARGE:
+                symbols += [f"{short}b".lower(), *(["KB"] if short == "k" else [])]
+            if symbol == "bit" and short in _LARGE:
+                symbols.append(f"{short}b")
             if (short or symbol not in {"F", "C", "T"}) and short + symbol != "dB":
                 add(symbols, unit)
             add([f"{long}{word}" for word in words.split()], unit)

@@ -41,6 +41,10 @@ _RELATIONS = frozenset("=<>≤≥≠≈≡∼∈")
 _SIGNS_OF_FORMULAS = frozenset("^=<>≤≥√∛π∞∪∅")
 _NAME_WITH_NUMBER = re.compile(r"a-?0")
 _LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
+_NUMBER_AND_LETTER = "0-a"
+_OPEN = re.compile(r"\s*\$?\d+(?:,\d+|(?:-\d+)+)\$?\.?\s*")
+"""Two numbers or a decimal comma; a difference, a range, or a number in groups."""
+_SETS = frozenset({"ℝ", "{}", "⦃⦄"})
 _NAME = re.compile(r"_(?:\w|\{\w{1,4}\})|\([a-z](?:,[a-z])*\)")
 
 
@@ -66,7 +70,7 @@ def reading(text: str) -> Reading | None:
         answer = _both_signs(pieces, parser)
         if unit:
             answer = _in_unit(answer, unit)
-        return Reading(answer, parser.is_certain)
+        return Reading(answer, parser.is_certain and not _OPEN.fullmatch(text))
     except (Unreadable, RecursionError, OverflowError, ZeroDivisionError):
         return None
 
@@ -77,13 +81,17 @@ def _is_formula(pieces: list[Token], is_latex: bool) -> bool:
         piece.text in CONSTANTS and piece.text not in ("i", "e") for piece in pieces
     ):
         return True
+    said = "".join(piece.text for piece in pieces)
+    if said in _SETS:
+        return True
     if all(piece.kind in ("word", "text") for piece in pieces):
         return False
     if is_latex or any(piece.text in _SIGNS_OF_FORMULAS or piece.text in FUNCTIONS for piece in pieces):
         return True
     kinds = "".join({"number": "0", "word": "a", "text": "a"}.get(piece.kind, piece.text) for piece in pieces)
-    # "B-52" and "H2O" are names, "3S + 2" is not.
-    is_name = _NAME_WITH_NUMBER.search(kinds) is not None and any(piece.text.isupper() for piece in pieces)
+    # "B-52", "H2O" and "3-D" are names, "3S + 2" is not.
+    is_name = _NAME_WITH_NUMBER.search(kinds) is not None or kinds == _NUMBER_AND_LETTER
+    is_name = is_name and any(piece.text.isupper() for piece in pieces)
     return ("0" in kinds and not is_name) or _LETTERS_ALONE.fullmatch(kinds) is not None
 
 
