@@ -149,7 +149,7 @@ def _plain_fraction(found: re.Match[str]) -> str:
 _PLAIN = re.compile(r"-?[A-Za-z0-9]+(?:[ .][A-Za-z0-9]+)*")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _ORDINAL = re.compile(r"(?<=[0-9])\^\{?(st|nd|rd|th)\b\}?")
-_FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
+_FENCES = ("***", "**", "*", "__", "```", "``", "`", '"', "'", "$$", "$", "_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
 _LEADING = re.compile(r"\A(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
@@ -268,7 +268,7 @@ def _canonical(text: str) -> str:
     if stated := _PREFIX.match(text):
         text = bare(text[stated.end() :]) or text
     text = _ARTICLE.sub("", text)
-    text = _TIMES.sub("x", _HYPHEN.sub(" ", text))
+    text = _TIMES.sub("x", _HYPHEN.sub(" ", text)).replace("->", "→")
     text = _NUMBER_OF.get(text, text)
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "").replace("'", "")

@@ -90,7 +90,8 @@ def restates(reply: str, question: str, gold: str) -> bool:
         return False
     wanted = _wanted(gold)
     first = _place(said, wanted)
-    if first is None:
+    if first is None or len(said) == len(wanted):
+        # What is nothing but the reference between other marks ("3-", "!123") is no sentence.
         return False
     asked = _stems(question[:_LONGEST])
     if all(_known(word, asked) for word in wanted):

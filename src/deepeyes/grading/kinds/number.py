@@ -28,6 +28,7 @@ from deepeyes.grading.kinds.units import (
 )
 
 _LONGEST = 1200
+_MAY_BE_ONE_DEGREE = frozenset(("degree", "°C", "°F"))
 
 
 class _Number:
@@ -126,7 +127,7 @@ def _same_measure(given: Quantity, expected: Quantity, form: AnswerForm) -> bool
         return _agree(given.value, expected, form, given.places)
     if mine.dimensions != theirs.dimensions:
         kinds = {mine.dimensions, theirs.dimensions}
-        if kinds == {ANGLE, TEMPERATURE}:
+        if kinds == {ANGLE, TEMPERATURE} and _MAY_BE_ONE_DEGREE.issuperset((mine.name, theirs.name)):
             return given.value == expected.value
         return None if kinds == {TIME, CALENDAR} else False
     agree = _agree((mine.base(given.value) - theirs.offset) / theirs.factor, expected, form, None)

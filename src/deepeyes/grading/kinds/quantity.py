@@ -42,7 +42,8 @@ _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.([0-9]{1,17}))?")
 _LEAD = re.compile(r"(?:(?:the|a total of|in total|exactly|only|just|all|=) ?\b|= ?)+", re.IGNORECASE)
 _SIGN = re.compile(r"\+(?=[^ ])|- ?(?=[0-9.$€£¥₹])|(?:minus|negative) ", re.IGNORECASE)
 _MONEY = re.compile(
-    r"(?:US ?\$|USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|KRW|RUB|Rs\.?|[$€£¥₹₩₽]) ?(?=[-0-9.])|\$ ?(?=[-0-9.])"
+    r"(?:(?:US|AU|CA|NZ|HK|NT|MX|[ACSR]) ?\$|(?:US|AU|CA|NZ|HK|SG)D|EUR|GBP|JPY|CNY|RMB|INR|CHF|KRW|RUB"
+    r"|SEK|NOK|DKK|PLN|BRL|MXN|Rs\.?|[$€£¥₹₩₽₺฿₱₪₫]) ?(?=[-0-9.])"
 )
 _SCALE = re.compile(
     r" ?(?:(?:hundred|thousand|million|billion|trillion|mio|mln|mn|bn|tn|dozen|lakh|lac|crore)s?\b\.?"
@@ -135,7 +136,7 @@ def _quantities(text: str, decimal_comma: bool, depth: int = 0) -> list[Quantity
             sign = 1 if mark[0] == "+" else -sign
             text = text[mark.end() :]
         if not currency and (money := _MONEY.match(text)):
-            currency = money[0].strip()
+            currency = money[0].replace(" ", "")
             text = text[money.end() :]
     numeral = read_numeral(text, decimal_comma)
     if numeral is None or _DECADE.fullmatch(text):

@@ -145,6 +145,8 @@ class _Comparison:
         kinds = {one.kind, other.kind}
         if kinds == {"ratio"}:
             return self._proportional(one, other)
+        if "ratio" in kinds:
+            return None
         if len(one.items) != len(other.items):
             return False if len(kinds) == 1 or kinds == {"set", "list"} else None
         if kinds in ({"tuple"}, {"bracket"}) or (kinds == {"list"} and self.ordered):
