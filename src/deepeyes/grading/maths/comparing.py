@@ -124,6 +124,9 @@ class _Comparison:
             # "2 more" is not 2, and 3 cm is not 3:1.
             return None
         found = self.compared(one.value, other)
+        if found is False and isinstance(one.value, Number) and isinstance(other, Number):
+            # 60 months may be the 5 that was asked for in years: what numbers say, `number` knows better.
+            return None
         if one.unit == "%":
             # 60 % may be meant as 60 or as 0.6.
             return (
