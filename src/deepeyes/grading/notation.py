@@ -235,7 +235,7 @@ _NUMBER_OF = {word: str(number) for number, word in enumerate(_WORDS)}
 _PREFIX = re.compile(r"^(?:the )?(?:final )?answer(?: is|:| =)\s*")
 _ARTICLE = re.compile(r"^(?:an?|the) (?=\S)")
 _HYPHEN = re.compile(r"(?<=[^\W\d]{2})-(?=[^\W\d])|(?<=[^\W\d])-(?=[^\W\d]{2})")
-_TIMES = re.compile(r"(?<=[0-9]) ?[×xX✕] ?(?=[0-9])")
+_TIMES = re.compile(r"(?<=[0-9]) ?[×x] ?(?=[0-9])")
 _THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?")
 _DECIMAL = re.compile(r"(-?)((?:0|[1-9][0-9]*)?)\.([0-9]+)")
 _FORMULA = re.compile(r"(?<![\w^{}\\])(?:[A-Z][a-z]?(?:_[0-9]+)?)+(?!\w)")
@@ -268,7 +268,10 @@ def _canonical(text: str) -> str:
     if stated := _PREFIX.match(text):
         text = bare(text[stated.end() :]) or text
     text = _ARTICLE.sub("", text)
-    text = _TIMES.sub("x", _HYPHEN.sub(" ", text)).replace("->", "→")
+    if "-" in text:
+        text = _HYPHEN.sub(" ", text).replace("->", "→")
+    if "×" in text or "x" in text:
+        text = _TIMES.sub("x", text)
     text = _NUMBER_OF.get(text, text)
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "").replace("'", "")

@@ -23,7 +23,7 @@ from deepeyes.grading.kinds.units import (
     RATIO,
     TEMPERATURE,
     TIME,
-    by_dimensions,
+    may_be,
     read_units,
 )
 
@@ -154,11 +154,10 @@ def _measure_against_bare(
         return (
             None if agree is not False or _agree(one.value, target, form, one.places) is not False else False
         )
-    if agree is False and measured is given:
-        value = measured.unit.base(measured.value)
-        if any(unit.base(other.value) == value for unit in by_dimensions().get(measured.unit.dimensions, ())):
-            return None
-    return agree
+    if agree is not False or measured is not given:
+        return agree
+    value = measured.unit.base(measured.value)
+    return None if may_be(other.value, value, measured.unit.dimensions) else False
 
 
 def _agree(given: Number, expected: Quantity, form: AnswerForm, places: int | None) -> bool | None:

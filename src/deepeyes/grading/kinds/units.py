@@ -245,13 +245,21 @@ def _table() -> dict[str, tuple[Unit, ...]]:
 
 
 @cache
-def by_dimensions() -> dict[Dimensions, tuple[Unit, ...]]:
-    """All units that measure the same."""
-    found: dict[Dimensions, list[Unit]] = {}
+def _scales() -> dict[Dimensions, frozenset[tuple[Fraction, Fraction]]]:
+    """Offset and factor of all units that measure the same."""
+    found: dict[Dimensions, set[tuple[Fraction, Fraction]]] = {}
     for units in _table().values():
         for unit in units:
-            found.setdefault(unit.dimensions, []).append(unit)
-    return {dimensions: tuple(units) for dimensions, units in found.items()}
+            found.setdefault(unit.dimensions, set()).add((unit.offset, unit.factor))
+    return {dimensions: frozenset(scales) for dimensions, scales in found.items()}
+
+
+def may_be(bare: int | Fraction, value: Fraction, dimensions: Dimensions) -> bool:
+    """Whether a `bare` number, in a unit that it leaves out, is this `value` in base units."""
+    scales = _scales().get(dimensions, frozenset())
+    if dimensions == TEMPERATURE:
+        return any(bare * factor + offset == value for offset, factor in scales)
+    return bare != 0 and (Fraction(0), value / bare) in scales
 
 
 _LATEX = {"\\Omega": "Ω", "\\mu ": "μ", "\\mu": "μ", "\\circ": "°", "\\%": "%", "\\$": "$"}
