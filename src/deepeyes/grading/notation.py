@@ -149,7 +149,7 @@ def _plain_fraction(found: re.Match[str]) -> str:
 _PLAIN = re.compile(r"-?[A-Za-z0-9]+(?:[ .][A-Za-z0-9]+)*")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _ORDINAL = re.compile(r"(?<=[0-9])\^\{?(st|nd|rd|th)\b\}?")
-_FENCES = ("***", "**", "*", "__", "```", "``", "`", '"', "'", "$$", "$", "_")
+_FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
 _LEADING = re.compile(r"\A(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
@@ -235,6 +235,7 @@ _NUMBER_OF = {word: str(number) for number, word in enumerate(_WORDS)}
 _PREFIX = re.compile(r"^(?:the )?(?:final )?answer(?: is|:| =)\s*")
 _ARTICLE = re.compile(r"^(?:an?|the) (?=\S)")
 _HYPHEN = re.compile(r"(?<=[^\W\d]{2})-(?=[^\W\d])|(?<=[^\W\d])-(?=[^\W\d]{2})")
+_RANGE = re.compile(r"(?<=[0-9]) - (?=[0-9])")
 _TIMES = re.compile(r"(?<=[0-9]) ?[×x] ?(?=[0-9])")
 _THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?")
 _DECIMAL = re.compile(r"(-?)((?:0|[1-9][0-9]*)?)\.([0-9]+)")
@@ -269,7 +270,7 @@ def _canonical(text: str) -> str:
         text = bare(text[stated.end() :]) or text
     text = _ARTICLE.sub("", text)
     if "-" in text:
-        text = _HYPHEN.sub(" ", text).replace("->", "→")
+        text = _RANGE.sub("-", _HYPHEN.sub(" ", text).replace("->", "→"))
     if "×" in text or "x" in text:
         text = _TIMES.sub("x", text)
     text = _NUMBER_OF.get(text, text)

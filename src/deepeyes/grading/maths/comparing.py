@@ -124,7 +124,7 @@ class _Comparison:
             # "2 more" is not 2, and 3 cm is not 3:1.
             return None
         found = self.compared(one.value, other)
-        if found is False and isinstance(one.value, Number) and isinstance(other, Number):
+        if one.unit != "%" and found is False and isinstance(one.value, Number) and isinstance(other, Number):
             # 60 months may be the 5 that was asked for in years: what numbers say, `number` knows better.
             return None
         if one.unit == "%":
@@ -142,7 +142,10 @@ class _Comparison:
     def _is_no_share(self, percent: Answer, other: Answer) -> bool | None:
         if not isinstance(percent, Scalar):
             return None
-        return False if self.compared(ex.divide(percent, ex.number(100)), other) is False else None
+        part = ex.divide(percent, ex.number(100))
+        if isinstance(percent, Number) and isinstance(part, Number):
+            part = ex.number(part.value, (percent.places or 0) + 2)
+        return False if self.compared(part, other) is False else None
 
     def _items(self, one: Items, other: Items) -> bool | None:
         kinds = {one.kind, other.kind}
@@ -185,7 +188,8 @@ class _Comparison:
             (ex.multiply([a, d]), ex.multiply([b, c]))
             for (a, b), (c, d) in zip(_neighbours(one), _neighbours(other), strict=True)
         ]
-        return _all(self.compared(left, right) for left, right in crossed)
+        found = _all(self.compared(left, right) for left, right in crossed)
+        return None if found and _may_be_a_time(one) and _may_be_a_time(other) else found
 
     def _one_of_several(self, one: Items, other: Scalar) -> bool | None:
         if one.kind == "ratio":
@@ -281,6 +285,15 @@ def _in_thousands(one: Number, other: Number) -> bool:
         dotted.places == 3 and abs(dotted.value) >= 1 and dotted.value * 1000 == plain.value
         for dotted, plain in ((one, other), (other, one))
     )
+
+
+def _may_be_a_time(ratio: Items) -> bool:
+    """Whether it is written as hours and minutes are: 3:45 is not 1:15."""
+    match ratio.items:
+        case (Number(hour), Number(minute)):
+            return hour <= 24 and 10 <= minute < 60
+        case _:
+            return False
 
 
 def _neighbours(ratio: Items) -> list[tuple[Scalar, Scalar]]:

@@ -44,8 +44,8 @@ _LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
 _NUMBER_AND_LETTER = "0-a"
 _OPEN = re.compile(r"\d+[,·]\d+")
 """Two numbers, or one with a decimal comma."""
-_NO_ARITHMETIC = re.compile(r"\d+(?: ?[-–—−‐‑] ?\d+)+|[0-2]?\d:[0-5]\d")
-"""A range, a score or a number in groups, and a time of day: nobody leaves 5 - 6 for an answer."""
+_NO_ARITHMETIC = re.compile(r"\d+(?: ?[-–—−‐‑] ?\d+)+")
+"""A range, a score or a number in groups: nobody leaves 5 - 6 for an answer."""
 _TERMS = re.compile(r"-?[a-z](?:[-+*/^][a-z])+")
 _NO_FORMULAS = frozenset({"n/a", "w/o", "y/n", "c/o", "b/w"})
 _SETS = frozenset({"ℝ", "{}", "⦃⦄"})
@@ -77,9 +77,7 @@ def reading(text: str) -> Reading | None:
         answer = _both_signs(pieces, parser)
         if unit:
             answer = _in_unit(answer, unit)
-        may_be_points = isinstance(answer, Matrix) and plain.startswith("[")
-        is_open = may_be_points or _OPEN.fullmatch(plain) is not None
-        return Reading(answer, parser.is_certain and not is_open)
+        return Reading(answer, parser.is_certain and _OPEN.fullmatch(plain) is None)
     except (Unreadable, RecursionError, OverflowError, ZeroDivisionError):
         return None
 
