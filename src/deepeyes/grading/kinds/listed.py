@@ -9,7 +9,7 @@ mean the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -68,6 +68,8 @@ class _Listed:
             verdict = (
                 None if verdict and in_order is False and not form.ordered and not given.ordered else in_order
             )
+        elif verdict and _has_rows(expected) and _in_order(given.items, expected.items, form) is not True:
+            return None
         return None if verdict is False and not known else verdict
 
     def show(self, value: Listed) -> str:
@@ -136,7 +138,9 @@ def _item(text: str, decimal_comma: bool, depth: int) -> Item:
     ]
     if not readings and depth < _DEEPEST and text.strip()[:1] in _PAIRS:
         inner = _read(text, decimal_comma, depth + 1)
-        readings += [] if inner is None else [(LISTED, inner)]
+        if inner is not None:
+            # The numbers of a row or a point have their places.
+            readings.append((LISTED, replace(inner, ordered=inner.ordered or text.strip()[0] == "[")))
     return Item(canonical(text), tuple(readings))
 
 
@@ -153,6 +157,11 @@ def _same_item(given: Item, expected: Item, form: AnswerForm) -> bool | None:
                     return True
                 verdict = same if verdict is None else verdict
     return False if form.closed else verdict
+
+
+def _has_rows(listed: Listed) -> bool:
+    """Whether these may be the rows of a matrix, whose order counts, or points, whose order does not."""
+    return all(item.text.startswith("[") for item in listed.items)
 
 
 def _in_order(given: tuple[Item, ...], expected: tuple[Item, ...], form: AnswerForm) -> bool | None:

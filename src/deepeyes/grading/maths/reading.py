@@ -41,6 +41,14 @@ _RELATIONS = frozenset("=<>≤≥≠≈≡∼∈")
 _SIGNS_OF_FORMULAS = frozenset("^=<>≤≥√∛π∞∪∅")
 _NAME_WITH_NUMBER = re.compile(r"a-?0")
 _LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
+_NUMBER_AND_LETTER = "0-a"
+_OPEN = re.compile(r"\d+[,·]\d+")
+"""Two numbers, or one with a decimal comma."""
+_NO_ARITHMETIC = re.compile(r"\d+(?: ?[-–—−‐‑] ?\d+)+")
+"""A range, a score or a number in groups: nobody leaves 5 - 6 for an answer."""
+_TERMS = re.compile(r"-?[a-z](?:[-+*/^][a-z])+")
+_NO_FORMULAS = frozenset({"n/a", "w/o", "y/n", "c/o", "b/w"})
+_SETS = frozenset({"ℝ", "{}", "⦃⦄"})
 _NAME = re.compile(r"_(?:\w|\{\w{1,4}\})|\([a-z](?:,[a-z])*\)")
 
 
@@ -57,6 +65,9 @@ class Reading:
 
 def reading(text: str) -> Reading | None:
     """What `text` says, None if it is not mathematics."""
+    plain = text.strip(" $\n.")
+    if _NO_ARITHMETIC.fullmatch(plain):
+        return None
     try:
         pieces, is_latex = tokens(text)
         if not _is_formula(pieces, is_latex):
@@ -66,7 +77,7 @@ def reading(text: str) -> Reading | None:
         answer = _both_signs(pieces, parser)
         if unit:
             answer = _in_unit(answer, unit)
-        return Reading(answer, parser.is_certain)
+        return Reading(answer, parser.is_certain and _OPEN.fullmatch(plain) is None)
     except (Unreadable, RecursionError, OverflowError, ZeroDivisionError):
         return None
 
@@ -77,13 +88,19 @@ def _is_formula(pieces: list[Token], is_latex: bool) -> bool:
         piece.text in CONSTANTS and piece.text not in ("i", "e") for piece in pieces
     ):
         return True
+    said = "".join(piece.text for piece in pieces)
+    if said in _SETS:
+        return True
     if all(piece.kind in ("word", "text") for piece in pieces):
         return False
     if is_latex or any(piece.text in _SIGNS_OF_FORMULAS or piece.text in FUNCTIONS for piece in pieces):
         return True
     kinds = "".join({"number": "0", "word": "a", "text": "a"}.get(piece.kind, piece.text) for piece in pieces)
-    # "B-52" and "H2O" are names, "3S + 2" is not.
-    is_name = _NAME_WITH_NUMBER.search(kinds) is not None and any(piece.text.isupper() for piece in pieces)
+    if _TERMS.fullmatch(said):
+        return said not in _NO_FORMULAS
+    # "B-52", "H2O" and "3-D" are names, "3S + 2" is not.
+    is_name = _NAME_WITH_NUMBER.search(kinds) is not None or kinds == _NUMBER_AND_LETTER
+    is_name = is_name and any(piece.text.isupper() for piece in pieces)
     return ("0" in kinds and not is_name) or _LETTERS_ALONE.fullmatch(kinds) is not None
 
 
