@@ -376,8 +376,10 @@ class Formula(ABC):
                 Token("number", piece.text[1:], spaced=False),
             ]
         if self.kind() == "number":
+            if not (digit := self.peek()).isdecimal():
+                raise Unreadable
             self.at += 1
-            return ex.number(int(self.pieces[self.at - 1].text))
+            return ex.number(int(digit))
         return scalar(self.primary())
 
     def root(self) -> Scalar:
