@@ -59,7 +59,7 @@ def grade(task: Task, answer: str | None) -> Verdict:
     result = _of_reply(reference, answer, text, said, task.question)
     if isinstance(result, Comparison):
         return _verdict(reference, result)
-    given = said.statements[-1].text if said.statements else text
+    given = next((one.text for one in reversed(said.statements) if not one.denied), text)
     if result == _NOTHING and _may_be_meant(reference, given):
         result = _CANNOT_TELL
     return _without(reference, 0.0 if result == _REFUSED else None, result, given)
