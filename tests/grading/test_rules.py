@@ -701,6 +701,7 @@ def test_a_number_in_a_sentence_is_compared_as_one():
     ):
         said = verdict(reference, reply)
         assert (said.outcome, said.kind) == (Outcome.right, kind)
+    assert verdict("5", "red", closed=True).kind == "text"
     named = verdict("B", "The colour is red.", options=("blue", "red"))
     assert (named.outcome, named.kind) == (Outcome.right, "letter")
 

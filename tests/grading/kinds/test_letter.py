@@ -178,6 +178,7 @@ def test_a_label_with_the_number_of_another_option_names_both():
         ("So I got A in it.", FREE, ""),
         ("So it matches option E.", TEXTS, ""),
         ("So image E is like option A.", TEXTS, ""),
+        ("So image E is like the second image.", TEXTS, ""),
     ],
 )
 def test_options_that_a_sentence_speaks_of(sentence: str, form: AnswerForm, letters: str):

@@ -126,7 +126,7 @@ class _Letter:
         named = option_of(plain, options)
         if lone := _LONE.fullmatch(plain):
             letter = _listed(lone[1].upper(), options)
-            return Letters((letter or named, named or letter)) if letter or named else None
+            return Letters(filter(None, (letter, named))) or None
         if named:
             return Letters(named)
         if several := _SEVERAL.fullmatch(plain):
