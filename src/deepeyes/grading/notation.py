@@ -148,6 +148,7 @@ _PLAIN = re.compile(r"-?[A-Za-z0-9]+(?:[ .][A-Za-z0-9]+)*")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
 _ORDINAL = re.compile(r"(?<=[0-9])\^\{?(st|nd|rd|th)\b\}?")
 _FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
+_FENCE_BEGINS = frozenset("*`\"'$_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
 _LEADING = re.compile(r"(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
@@ -155,6 +156,7 @@ _SPACED_SIGN = re.compile(r"(?<=[0-9]) (?=[°%])")
 _SCRIPT = re.compile(r"<(sup|sub)>([-+]?\w{1,20})</\1>(?!\w)", re.IGNORECASE)
 _TAG = re.compile(r"</?(?:b|i|u|em|strong|code|span|mark|p|div|br ?/?)>", re.IGNORECASE)
 _MAX_LAYERS = 8
+_LONGEST_CACHED = 256
 
 
 def bare(text: str) -> str:
@@ -163,6 +165,11 @@ def bare(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
+    return _bare(text) if len(text) <= _LONGEST_CACHED else _bare.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)  # each kind looks at the same answer
+def _bare(text: str) -> str:
     text = folded(text)
     if "\f" in text or "\x08" in text or "\t" in text:
         text = _LOST_ESCAPE.sub(lambda found: _ESCAPED[found[0]], text)
@@ -210,7 +217,7 @@ def _peeled(text: str) -> str:
         inside = trimmed[1:-1]
         if inside.strip() and _closing(trimmed, 0, "(", ")") == len(trimmed) - 1:
             return inside.strip()
-    for fence in _FENCES:
+    for fence in _FENCES if trimmed[:1] in _FENCE_BEGINS else ():
         if trimmed.startswith(fence) and trimmed.endswith(fence) and len(trimmed) > 2 * len(fence):
             inside = trimmed[len(fence) : -len(fence)]
             if fence not in inside and inside.strip(" ._"):
@@ -248,7 +255,6 @@ _SIGNS = {
 }
 _SIGN = re.compile(rf"\\({'|'.join(_SIGNS)})(?![a-zA-Z]) ?")
 _SEGMENT = re.compile(r"\\overline\{([A-Z]{2})\}")
-_LONGEST_CACHED = 256
 
 
 def canonical(text: str) -> str:

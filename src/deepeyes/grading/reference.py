@@ -20,7 +20,6 @@ from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER, options_of
 from deepeyes.grading.kinds.listed import LISTED, may_be_sequences
 from deepeyes.grading.kinds.maths import MATHS
-from deepeyes.grading.kinds.number import NUMBER
 from deepeyes.grading.kinds.registry import kinds_of, letters_in
 from deepeyes.grading.kinds.text import TEXT
 from deepeyes.grading.kinds.units import read_units
@@ -103,7 +102,7 @@ class Reference:
             if same is None:
                 continue
             result = Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
-            if kind is not MATHS or not _is_no_calculation(text, result, gold[0].kind):
+            if kind is not MATHS or not _is_no_calculation(text, result):
                 return result
         return None
 
@@ -124,11 +123,11 @@ _SENTENCE = re.compile(r"[A-Za-z]{2} (?:is|are|was) |[A-Za-z]{2} [a-z]{2,} [a-z]
 _LONGEST_WITH_WORDS = 200
 
 
-def _is_no_calculation(text: str, result: Comparison, asked: Kind) -> bool:
+def _is_no_calculation(text: str, result: Comparison) -> bool:
     """Whether algebra took a range, a score or a code for a calculation, or one number for two."""
     if result.same:
         return _is_joined(text) or _is_joined(result.expected)
-    return _RANGE.match(text) is not None or (asked is NUMBER and _WITH_COMMA.match(text) is not None)
+    return _RANGE.match(text) is not None or _WITH_COMMA.match(text) is not None
 
 
 def _is_joined(text: str) -> bool:
