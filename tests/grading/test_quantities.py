@@ -70,6 +70,11 @@ def test_the_number_at_the_beginning(text: str, number: str | None):
         ("The pot behind the 9 pears stands in the sun.", None),
         ("Its 9 pears hang in the sun.", None),
         ("There are about 12 pears.", None),
+        ("kg 5", "5 kg"),
+        ("Weight in kg: 5", "5 kg"),
+        ("There are more pears in 5", "5"),
+        ("Pears: 5", "5"),
+        ("kg 5 g", "5 g"),
         ("So the width x ≈ 12.", None),
     ],
 )

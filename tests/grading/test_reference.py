@@ -25,7 +25,8 @@ def names(reference: str, **form: object) -> list[str]:
         ("12", ["number", "maths", "text"]),
         ("1999", ["number", "date", "maths", "text"]),
         ("5 May 2020", ["date", "text"]),
-        ("[1, 2, 3, 4]", ["box", "list", "maths", "text"]),
+        ("[10, 20, 110, 220]", ["box", "list", "maths", "text"]),
+        ("[1, 2, 3, 4]", ["list", "maths", "text"]),
         ("x + 1", ["maths", "text"]),
         ("red, blue", ["list", "text"]),
         ("STOP", ["text"]),
@@ -64,6 +65,68 @@ def test_an_option_is_compared_by_letter_and_by_what_it_stands_for():
     for wrong in ("A", "red", "13 m"):
         assert (found := reference.compare(wrong)) and not found.same, wrong
     assert reference.compare("green") is None
+
+
+def compared(reference: str, text: str, **form: object) -> bool | None:
+    found = Reference((reference,), AnswerForm.model_validate(form)).compare(text)
+    return found.same if found else None
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("5-2-3-1-4", "5-4-3-2-1"),
+        ("2-1", "1-0"),
+        ("(2-1)", "(1-0)"),
+        ("1-800-556-1233", "1-800-555-1234"),
+        ("5-7 m", "3-5 m"),
+        ("$5-7 \\mathrm{m}$", "$3-5 \\mathrm{m}$"),
+        ("10-12\\%", "11-13\\%"),
+        ("-2 m", "3-5 m"),
+        ("1/2/3", "2/4/3"),
+        ("1/6", "1/2/3"),
+        ("1/2/3", "1/6"),
+        ("5", "(2-7)"),
+        ("5", "10-12\\%"),
+    ],
+)
+def test_joined_numbers_are_no_calculation(reference: str, text: str):
+    assert compared(reference, text) is None
+    assert compared(reference, reference) is True
+
+
+def test_a_difference_is_a_calculation_all_the_same():
+    assert compared("$8-6\\pi$", "-6\\pi + 8") is True
+    assert compared("$3-2x$", "-2x+3") is True
+    assert compared("5-7 m", "5 - 7 m") is True
+    assert compared("\\frac{\\sqrt{4}}{12}", "1/6") is True
+    assert compared("8", "\\sqrt{2}+8") is False
+
+
+def test_numbers_in_another_order_may_be_another_sequence():
+    for text in ("3,4,2,5,1", "3, 4, 2, 5 and 1", "{3,4,2,5,1}"):
+        assert compared("$3,4,2,1,5$", text) is None, text
+    assert compared("$3,4,2,1,5$", "3, 4, 2, 1 and 5") is True
+    assert compared("$3,4,2,1,5$", "3,4,2,1,6") is False
+    assert compared("3,4,2", "3,4,2,1") is False
+    assert compared("$\\{1,2\\}$", "{2, 1}") is True
+    assert compared("red, blue", "blue and red") is True
+    assert compared("3,4,2", "2,3,4", kind="list") is True
+    assert compared("3,4,2", "2,3,4", kind="list", ordered=True) is False
+
+
+def test_a_decimal_comma_is_one_only_where_it_is_declared():
+    for reference, text in (("4.8", "4,8"), ("1.5 m", "1,5 m"), ("34215", "3,4,2,1,5")):
+        assert compared(reference, text) is None, text
+    assert compared("4.8", "4,8", decimal_comma=True) is True
+    assert compared("1.5 m", "1,5 m", decimal_comma=True) is True
+    assert compared("5", "(4,8)") is False
+
+
+def test_a_proportion_may_be_written_with_to():
+    assert compared("$8: 5$", "8 to 5") is True
+    assert compared("$8: 5$", "5 to 8") is None
+    assert compared("$3x$", "2 to 5") is None
 
 
 def test_several_letters_in_a_reference_ask_for_all_of_them():

@@ -70,6 +70,8 @@ def test_the_question_with_the_reference_in_it_is_right(reply: str, question: st
         ("There are 3% cats on the sofa.", MANY, "3"),
         ("There are 3! cats on the sofa.", MANY, "3"),
         ("There are .3 cats on the sofa.", MANY, "3"),
+        ("A3", MANY, "3"),
+        ("The cats on the sofa are A3.", MANY, "3"),
         ("There are 3 million cats on the sofa.", MANY, "3"),
         ("The bridge opened before 1937.", WHEN, "1937"),
         ("The bridge opened in May 1937.", WHEN, "1937"),

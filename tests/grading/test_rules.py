@@ -694,6 +694,44 @@ def test_verdicts_say_what_was_compared_and_why():
     assert verdict("12", "The answer is 7. Wait, that is wrong.").reason == "takes its answer back"
 
 
+def test_a_number_in_a_sentence_is_compared_as_one():
+    for reference, reply, kind in (
+        ("5", "The answer is 5.", "number"),
+        ("$x+1$", "The answer is x+1", "maths"),
+    ):
+        said = verdict(reference, reply)
+        assert (said.outcome, said.kind) == (Outcome.right, kind)
+    assert verdict("5", "red", closed=True).kind == "text"
+    named = verdict("B", "The colour is red.", options=("blue", "red"))
+    assert (named.outcome, named.kind) == (Outcome.right, "letter")
+
+
+def test_what_was_answered_is_told_where_a_rule_cannot_tell():
+    open_ = verdict("Paris", "The answer is London.")
+    assert (open_.given, open_.reason) == ("London", "a rule cannot tell whether it means the same")
+    assert verdict("Paris", "London").reason == verdict("4.8", "4,8").reason == open_.reason
+    long = verdict("Paris", "A city,\nas they say. " * 20)
+    assert long.reason == "states no answer that can be compared"
+    assert len(long.given) == 200 and long.given.startswith("A city, as they say. A city")
+    assert verdict("A", "A and C", options=IMAGES).given == "A and C"
+    assert verdict("12", "The answer is 7. Wait, that is wrong.").given == "7"
+    assert verdict("12", "I don't know.").given == "I don't know."
+    assert verdict("12", " ").given == ""
+    assert verdict("B", "The word is A cat").reason == "states no answer that can be compared"
+
+
+def test_the_word_i_is_no_letter_and_what_is_got_is():
+    five = ("1", "2", "3", "4", "5")
+    looked = "After looking at the image I counted carefully and got A."
+    assert (outcome("A", looked, *five), outcome("B", looked, *five)) == ("right", "wrong")
+    for reply in ("It is I.", "The answer is I.", "The answer is F.", "I, for one, would say so"):
+        assert outcome("B", reply, *five) == "unsure", reply
+    assert outcome("B", "I think it is a car.", "car", "dog") == "wrong"
+    assert outcome("B", "I think it is a car.") == "unsure"
+    assert outcome("5 g", "kg 5") == outcome("1", "A1") == outcome("1980", "1980s") == "unsure"
+    assert outcome("5 kg", "kg 5") == "right"
+
+
 def test_without_a_reference_there_is_nothing_to_grade():
     for reference in ("", " \n", "\u00ad"):
         with pytest.raises(InputError, match="no reference answer"):

@@ -12,6 +12,7 @@ fraction stays one ("1½" is "1 1/2", never "11/2"), and "5!", "5'", ".5", "C#",
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
@@ -50,12 +51,15 @@ _TICK = re.compile(r"(?<=[^\W\d_])`(?=[^\W\d_])")
 _RAISED = re.compile(rf"([{_SUPER}]+)([0-9]?)|([{_SUB}]+)([0-9]?)")
 _VULGAR = re.compile(r"([0-9]?)([¼½¾⅐-⅞↉])(?=([0-9¼½¾⅐-⅞↉])?)")
 _RING = re.compile(r"(?<=[0-9^{])[º∘]|(?<=[0-9] )∘")
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}[0-9]{0,2}|#[0-9]{1,6}|#[xX][0-9a-fA-F]{1,5});")
 _MARKS = re.compile(r"[®™℠]")
 _FOREIGN_DIGIT = re.compile(r"[^\W0-9a-zA-Z_]")
 
 
 def folded(text: str) -> str:
     """The text with one character for all that look and mean alike; case, words and markup are kept."""
+    if "&" in text and ";" in text:
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     if "`" in text:
         text = _TICK.sub("'", text)
     if text.isascii():
@@ -142,12 +146,17 @@ def _plain_fraction(found: re.Match[str]) -> str:
 
 _PLAIN = re.compile(r"-?[A-Za-z0-9]+(?:[ .][A-Za-z0-9]+)*")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]*[^*\s])\*\*(?![\w*])")
+_ORDINAL = re.compile(r"(?<=[0-9])\^\{?(st|nd|rd|th)\b\}?")
 _FENCES = ("***", "**", "*", "```", "``", "`", '"', "'", "$$", "$", "_")
+_FENCE_BEGINS = frozenset("*`\"'$_")
 _BOX = re.compile(rf"\\(?:boxed|fbox)\s?\{{|{_FONT}")
 _EXCLAIMED = re.compile(r"[^\W\d_]{2}[!?]+$")
 _LEADING = re.compile(r"(?:[ ,;:]*[ ;:]|,+(?!\d))(?=[\w$\\*\"'(\[{.-])")
 _SPACED_SIGN = re.compile(r"(?<=[0-9]) (?=[°%])")
+_SCRIPT = re.compile(r"<(sup|sub)>([-+]?\w{1,20})</\1>(?!\w)", re.IGNORECASE)
+_TAG = re.compile(r"</?(?:b|i|u|em|strong|code|span|mark|p|div|br ?/?)>", re.IGNORECASE)
 _MAX_LAYERS = 8
+_LONGEST_CACHED = 256
 
 
 def bare(text: str) -> str:
@@ -156,9 +165,16 @@ def bare(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
+    return _bare(text) if len(text) <= _LONGEST_CACHED else _bare.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)  # each kind looks at the same answer
+def _bare(text: str) -> str:
     text = folded(text)
     if "\f" in text or "\x08" in text or "\t" in text:
         text = _LOST_ESCAPE.sub(lambda found: _ESCAPED[found[0]], text)
+    if "<" in text and ">" in text:
+        text = _TAG.sub("", _SCRIPT.sub(_raised_tag, text)) or text
     whole = text = " ".join(text.split())
     for _ in range(_MAX_LAYERS):
         peeled = _peeled(text)
@@ -168,9 +184,16 @@ def bare(text: str) -> str:
     if "\\" in text or "$" in text or "{" in text:
         text = " ".join(_without_maths_markup(text).split())
         text = _peeled(_peeled(text))
+    if "^" in text:
+        text = _ORDINAL.sub(r"\1", text)
     if "**" in text:
         text = _BOLD.sub(r"\1", text)
     return _SPACED_SIGN.sub("", text) or whole
+
+
+def _raised_tag(found: re.Match[str]) -> str:
+    """HTML's small digits as "^2" and "_2"."""
+    return f"{'^' if found[1].lower() == 'sup' else '_'}{found[2]}"
 
 
 def _peeled(text: str) -> str:
@@ -194,7 +217,7 @@ def _peeled(text: str) -> str:
         inside = trimmed[1:-1]
         if inside.strip() and _closing(trimmed, 0, "(", ")") == len(trimmed) - 1:
             return inside.strip()
-    for fence in _FENCES:
+    for fence in _FENCES if trimmed[:1] in _FENCE_BEGINS else ():
         if trimmed.startswith(fence) and trimmed.endswith(fence) and len(trimmed) > 2 * len(fence):
             inside = trimmed[len(fence) : -len(fence)]
             if fence not in inside and inside.strip(" ._"):
@@ -217,11 +240,21 @@ _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _NUMBER_OF = {word: str(number) for number, word in enumerate(_WORDS)}
 _PREFIX = re.compile(r"^(?:the )?(?:final )?answer(?: is|:| =)\s*")
 _ARTICLE = re.compile(r"(?:an?|the) (?=\S)")
-_HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
+_HYPHEN = re.compile(r"(?<=[^\W\d]{2})-(?=[^\W\d])|(?<=[^\W\d])-(?=[^\W\d]{2})")
+_RANGE = re.compile(r"(?<=[0-9]) - (?=[0-9])")
+_TIMES = re.compile(r"(?<=[0-9]) ?[×x] ?(?=[0-9])")
 _THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?")
 _DECIMAL = re.compile(r"(-?)((?:0|[1-9][0-9]*)?)\.([0-9]+)")
 _FORMULA = re.compile(r"(?<![\w^{}\\])(?:[A-Z][a-z]?(?:_[0-9]+)?)+(?!\w)")
-_LONGEST_CACHED = 256
+_SIGNS = {
+    **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ"},
+    **{"mu": "μ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "omega": "ω", "Delta": "Δ"},
+    **{"Sigma": "Σ", "Omega": "Ω", "angle": "∠", "triangle": "△", "parallel": "∥", "perp": "⊥", "to": "→"},
+    **{"rightarrow": "→", "infty": "∞", "pm": "±", "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥"},
+    **{"neq": "≠", "ne": "≠"},
+}
+_SIGN = re.compile(rf"\\({'|'.join(_SIGNS)})(?![a-zA-Z]) ?")
+_SEGMENT = re.compile(r"\\overline\{([A-Z]{2})\}")
 
 
 def canonical(text: str) -> str:
@@ -231,6 +264,8 @@ def canonical(text: str) -> str:
 
 def _canonical(text: str) -> str:
     text = bare(text)
+    if "\\" in text:
+        text = _SEGMENT.sub(r"\1", _SIGN.sub(lambda found: _SIGNS[found[1]], text))
     if "_" in text:
         text = _FORMULA.sub(lambda found: found[0].replace("_", ""), text)
     text = text.casefold()
@@ -241,7 +276,9 @@ def _canonical(text: str) -> str:
     if article := _ARTICLE.match(text):
         text = text[article.end() :]
     if "-" in text:
-        text = _HYPHEN.sub(" ", text)
+        text = _RANGE.sub("-", _HYPHEN.sub(" ", text).replace("->", "→"))
+    if "×" in text or "x" in text:
+        text = _TIMES.sub("x", text)
     text = _NUMBER_OF.get(text, text)
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "").replace("'", "")

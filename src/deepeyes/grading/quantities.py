@@ -10,6 +10,7 @@ import re
 
 from deepeyes.core.answers import AnswerForm
 from deepeyes.grading.kinds.number import NUMBER
+from deepeyes.grading.kinds.units import read_units
 from deepeyes.grading.notation import bare
 from deepeyes.grading.reply import about_right, shortened
 
@@ -58,6 +59,7 @@ _ABOUT = re.compile(
     r"(?:\b(?:approximately|approx\.?|about|around|roughly|nearly|almost|circa)\s|[≈~]|\\approx)\W{0,3}\d",
     re.IGNORECASE,
 )
+_UNIT_BEFORE = re.compile(r"\b(?!(?:in|an)\b)([^\W\d_]{1,12})[:=]? $")
 _MORE = re.compile(rf"(?:,|\b(?:and|or|plus|but))\s(?:[a-z]+\s){{0,2}}?(?:\d|{_WORDED})", re.IGNORECASE)
 _EQUALS = re.compile(r"[=≈]")
 _LONGEST_IMPLYING = 200
@@ -100,11 +102,19 @@ def only(sentence: str, form: AnswerForm) -> str | None:
     if len(sentence) > _LONGEST_IMPLYING:
         return None
     numbers = {
-        leading(sentence[found.start() :], form)
+        _with_unit_before(sentence, found.start(), leading(sentence[found.start() :], form))
         for found in _ANYWHERE.finditer(sentence)
         if not _OTHERWISE.search(sentence, max(0, found.start() - 12), found.start())
     }
     return numbers.pop() if len(numbers) == 1 else None
+
+
+def _with_unit_before(sentence: str, start: int, number: str | None) -> str | None:
+    """A bare number with the unit that stands in front of it: "kg 5" is 5 kg."""
+    before = _UNIT_BEFORE.search(sentence, max(0, start - 20), start)
+    if number is None or before is None or not number.replace(".", "").isdigit():
+        return number
+    return f"{number} {before[1]}" if read_units(before[1]) else number
 
 
 def _is_dated(lowered: str) -> bool:

@@ -18,9 +18,12 @@ from deepeyes.core.verdict import Decider
 from deepeyes.grading.golds import alternatives
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER, options_of
+from deepeyes.grading.kinds.listed import LISTED, may_be_sequences
 from deepeyes.grading.kinds.maths import MATHS
 from deepeyes.grading.kinds.registry import kinds_of, letters_in
 from deepeyes.grading.kinds.text import TEXT
+from deepeyes.grading.kinds.units import read_units
+from deepeyes.grading.notation import bare
 from deepeyes.grading.refusals import is_refusal
 
 
@@ -59,6 +62,9 @@ class Reference:
         """Right if the bare answer `text` is one of the references, wrong if it is known to be none."""
         if text in self.texts:
             return Comparison(True, self.kind.name, self.kind.by, text, text)
+        if " to " in text and self.kind is MATHS and (ratio := _PROPORTION.fullmatch(text)):
+            as_ratio = self.compare(f"{ratio[1]}:{ratio[2]}")
+            return as_ratio if as_ratio and as_ratio.same else None
         different: Comparison | None = None
         known = True
         for gold in self.golds:
@@ -91,19 +97,43 @@ class Reference:
             if given is None:
                 continue
             same = kind.same(given, expected, self.form)
-            if same or (same is False and not (kind is MATHS and _RANGE.match(text))):
-                return Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
+            if kind is LISTED and same and self.form.kind is None and may_be_sequences(given, expected):
+                return None
+            if same is None:
+                continue
+            result = Comparison(same, kind.name, kind.by, kind.show(given), kind.show(expected))
+            if kind is not MATHS or not _is_no_calculation(text, result):
+                return result
         return None
 
 
 _RANGE = re.compile(r"\W{0,3}\d[\d.,]*\s?[-–—]\s?\d")
-"""What computer algebra would take for a difference."""
+_JOINED = re.compile(
+    r"\W{0,3}\d[\d.,]*+(?:(?:\s?[-–—]\s?\d[\d.,]*+){1,99}|(?:\s?/\s?\d[\d.,]*+){2,99})"
+    r"[)\]}]{0,3} ?(.{0,40}?)[)\]}]{0,3}"
+)
+_WITH_COMMA = re.compile(r"[^\w(\[{]{0,3}\d+,\d")
+"""A decimal comma, or digits that were asked for in a row."""
+_PROPORTION = re.compile(r"(\d[\d.]*) to (\d[\d.]*)")
 _MORE_WORDS = 200
 """Characters beyond twice those of a reference or option with which a text cannot be one of them."""
 _NEAR = re.compile(r"~\s?\d")
 """What it would take for a number behind a blank, as in LaTeX."""
 _SENTENCE = re.compile(r"[A-Za-z]{2} (?:is|are|was) |[A-Za-z]{2} [a-z]{2,} [a-z]{2,} [a-z]{2}")
 _LONGEST_WITH_WORDS = 200
+
+
+def _is_no_calculation(text: str, result: Comparison) -> bool:
+    """Whether algebra took a range, a score or a code for a calculation, or one number for two."""
+    if result.same:
+        return _is_joined(text) or _is_joined(result.expected)
+    return _RANGE.match(text) is not None or _WITH_COMMA.match(text) is not None
+
+
+def _is_joined(text: str) -> bool:
+    """Whether `text` is numbers joined by hyphens or by several slashes, and at most a unit."""
+    joined = _JOINED.fullmatch(bare(text))
+    return joined is not None and (not joined[1] or bool(read_units(joined[1])))
 
 
 def _is_no_formula(text: str) -> bool:

@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from deepeyes.grading.kinds.text import DIGITS, without_accents
+from deepeyes.grading.kinds.text import DIGITS, MEASURED, without_accents
 from deepeyes.grading.notation import bare, folded
 
 _LONGEST = 1_000
@@ -21,14 +21,20 @@ _LONGEST = 1_000
 _DOTTED = re.compile(r"(?<![^\W_])([^\W\d_])\. ?(?=[^\W\d_](?![^\W_]))")
 _WORD = re.compile(
     r"(?:(?<![\w.)])[-+])?(?:(?<!\d)\.)?\d+(?:[.,:/-]\d+)*[^\W\d_]*[!'\"]?"  # with all that changes it
-    r"|[^\W\d_]+(?:'[^\W\d_]+)?"
+    r"|(?<![\w)])-(?=[^\W\d_](?!\w))"
+    r"|[^\W\d_]+(?:\d\w*|'[^\W\d_]+)?"
     r"|[^\w\s.,;:?!\"'()\[\]*-]"
 )
+_SIGNED = re.compile(r"[()\[\]{}*]|(?<!\w)-(?!\.?\d)|-(?!\w)")
+"""What changes a reference and is no part of its words: brackets, a minus before a name."""
+_LETTERS = re.compile(r"[a-zA-Z]+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ENDING = re.compile(r"(?<=\w{3})(?:'s|ing|ed|en|es|[sedn])$")
 _SENTENCE_END = re.compile(r"(?:(?<=[^\W_]{2}[.!?])|(?<=[\"')][.!?])|(?<=[.!?][\"')]))\s+(?![a-z])|\n+")
 _ASIDE = re.compile(r"\"?(?:,? (?:who|whom|whose|which|where)\b|, an? | \()")
 """What begins so, after the reference, only tells more about it."""
+
+_NUMBER_ASIDE = re.compile(r" \(\d[\d.,]*\)")
 
 _ARTICLES = "a an the this that these those there it its it's he she they his her their i"
 _PREPOSITIONS = "of in on at to by for from with as and &"
@@ -78,17 +84,28 @@ def restates(reply: str, question: str, gold: str) -> bool:
     """
     if len(reply) > _LONGEST or len(gold) > _LONGEST:
         return False
+    plain = bare(gold)
+    if _SIGNED.search(plain):
+        return False
     sentence, rest, said = _first_sentence(reply)
+    unit = MEASURED.fullmatch(plain)
+    if unit and unit[1] not in _LETTERS.findall(sentence):
+        return False
     wanted = _wanted(gold)
     first = _place(said, wanted)
-    if first is None:
+    if first is None or (
+        len(said) == len(wanted) and any(len(word.key) < 3 or word.counts for word in wanted)
+    ):
+        # A number or a symbol between other marks ("3-", "!123") is another one, and no sentence.
         return False
     asked = _stems(question[:_LONGEST])
     if all(_known(word, asked) for word in wanted):
         return False
     last = first + len(wanted)
-    if _ASIDE.match(sentence, said[last - 1].end):
-        rest = f"{sentence[said[last - 1].end :]} {rest}"
+    end = said[last - 1].end
+    is_number = any(word.counts for word in wanted)
+    if _ASIDE.match(sentence, end) and not (is_number and _NUMBER_ASIDE.match(sentence, end)):
+        rest = f"{sentence[end:]} {rest}"
         said = said[:last]
     if _TURNS.search(rest.casefold()):
         return False

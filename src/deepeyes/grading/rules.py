@@ -33,11 +33,13 @@ _ANOTHER = re.compile(r"\b(?:and|or|but)\b[^.]{0,40}?(?:\b[A-J]\b|\d)")
 _SHORT = 60
 _MOST_STATEMENTS = 12
 _NO_ANSWER, _REFUSED = "no answer", "refused"
-_NOTHING, _SEVERAL, _TAKEN_BACK = (
+_NOTHING, _CANNOT_TELL, _SEVERAL, _TAKEN_BACK = (
     "states no answer that can be compared",
+    "a rule cannot tell whether it means the same",
     "states two answers",
     "takes its answer back",
 )
+_LONGEST_GIVEN = 200
 
 
 def grade(task: Task, answer: str | None) -> Verdict:
@@ -47,22 +49,38 @@ def grade(task: Task, answer: str | None) -> Verdict:
     """
     reference = reference_of(task)
     if answer is None or not answer.strip():
-        return _without(reference, 0.0, _NO_ANSWER)
-    result = reference.compare(answer)
-    if result is None:
-        several = reference.is_several(answer)
-        result = _SEVERAL if several else _of_reply(reference, answer, task.question)
+        return _without(reference, 0.0, _NO_ANSWER, "")
+    if result := reference.compare(answer):
+        return _verdict(reference, result)
+    if reference.is_several(answer):
+        return _without(reference, None, _SEVERAL, answer)
+    text = without_thoughts(answer)
+    said = stated(text)
+    result = _of_reply(reference, answer, text, said, task.question)
     if isinstance(result, Comparison):
-        return _verdict(result)
-    return _without(reference, 0.0 if result == _REFUSED else None, result)
+        return _verdict(reference, result)
+    given = next((one.text for one in reversed(said.statements) if not one.denied), text)
+    if result == _NOTHING and _may_be_meant(reference, given):
+        result = _CANNOT_TELL
+    return _without(reference, 0.0 if result == _REFUSED else None, result, given)
 
 
-def _of_reply(reference: Reference, reply: str, question: str) -> Comparison | str:
-    """What the clearest statements of `reply` come to, or why they come to nothing."""
-    text = without_thoughts(reply)
+def _may_be_meant(reference: Reference, given: str) -> bool:
+    """Whether `given` is other words than those asked for, or a number in another notation."""
+    if len(given) > _SHORT:
+        return False
+    return reference.kind.name in _WORDS or (
+        not reference.kinds.isdisjoint(_NUMERIC) and any(map(str.isdigit, given))
+    )
+
+
+def _of_reply(reference: Reference, reply: str, text: str, said: Stated, question: str) -> Comparison | str:
+    """What the clearest statements of `reply` come to, or why they come to nothing; `text` is the reply
+    without its thoughts, and `said` what it states.
+    """
     if len(text) < len(reply) and (result := reference.compare(text)):
         return result
-    result = _of_statements(reference, stated(text))
+    result = _of_statements(reference, said)
     if isinstance(result, Comparison):
         return result
     if is_refusal(text):
@@ -202,24 +220,27 @@ def _of_sentences(reference: Reference, ending: Ending) -> Comparison | str | No
     return result if result and (result.same or result.kind not in _WORDS) else None
 
 
-def _verdict(result: Comparison) -> Verdict:
+def _verdict(reference: Reference, result: Comparison) -> Verdict:
+    """The verdict on an answer that was compared; the same words as a number's are that number."""
     reason = f"is {result.expected}" if result.same else f"is {result.given}, expected {result.expected}"
+    as_words = result.same and result.kind is AnswerKind.text
     return Verdict(
         score=1.0 if result.same else 0.0,
         reason=reason,
         by=result.by,
-        kind=result.kind,
+        kind=reference.kind.name if as_words else result.kind,
         given=result.given,
         expected=result.expected,
     )
 
 
-def _without(reference: Reference, score: float | None, reason: str) -> Verdict:
-    """A verdict on a reply of which nothing was compared."""
+def _without(reference: Reference, score: float | None, reason: str, given: str) -> Verdict:
+    """A verdict on a reply whose answer, the beginning of `given`, could not be compared."""
     return Verdict(
         score=score,
         reason=reason,
         by=reference.kind.by,
         kind=reference.kind.name,
+        given=" ".join(given[: 2 * _LONGEST_GIVEN].split())[:_LONGEST_GIVEN],
         expected=reference.expected,
     )

@@ -115,6 +115,22 @@ def test_a_letter_of_no_option_is_of_another_list():
     assert LETTER.same(frozenset("C"), frozenset("A"), three) is False
 
 
+def test_a_letter_of_no_option_is_not_read():
+    three = AnswerForm(options=("red", "blue", "green"))
+    for text in ("D", "(D)", "D. yellow", "Option D: yellow"):
+        assert LETTER.read(text, three) is None, text
+    assert LETTER.read("C. green", three) == frozenset("C")
+    assert LETTER.read("BD", three.model_copy(update={"several": True})) is None
+    assert LETTER.read("BC", three.model_copy(update={"several": True})) == frozenset("BC")
+    assert LETTER.read("D) blue", three) == frozenset("B")
+
+
+def test_the_word_i_names_no_option():
+    assert read("I, for one, see nothing") is None
+    assert read("I. the ninth") == "I"
+    assert read("B, the second") == "B"
+
+
 def test_what_is_written_with_a_label_counts_at_any_length():
     long = "the one that stands " * 12
     form = AnswerForm(options=(long, "the other"))
@@ -153,6 +169,16 @@ def test_a_label_with_the_number_of_another_option_names_both():
         ("The second image is like the third image.", TEXTS, "AB"),
         ("There are 10 of them and no more.", NUMBERS, ""),
         ("There are no more of them.", AnswerForm(options=("Yes", "No")), ""),
+        ("In the image I saw, it must be C.", FREE, "C"),
+        ("So the answer must be I.", FREE, ""),
+        ("So it matches option I.", FREE, "I"),
+        ("So it must be A, which is red.", FREE, "A"),
+        ("So it should be B since the others are dark.", FREE, "B"),
+        ("So I counted them and got A.", FREE, "A"),
+        ("So I got A in it.", FREE, ""),
+        ("So it matches option E.", TEXTS, ""),
+        ("So image E is like option A.", TEXTS, ""),
+        ("So image E is like the second image.", TEXTS, ""),
     ],
 )
 def test_options_that_a_sentence_speaks_of(sentence: str, form: AnswerForm, letters: str):

@@ -168,7 +168,7 @@ NO_MATHEMATICS = [
     "January", r"$\text{January}$", "red", "n/a", "N/A", "A/C", "he/she", "B", "x", "$x$", "(A)", r"\text{B}",
     "I", "", " ", "5 a day", "3 men", "007", "2024-05-06", "B-52", "H2O", "3rd", "Room 12", "the answer is 5",
     "0.333...", "5'", "{", r"\frac{1}{", r"\begin{pmatrix}1", "all of $P$, $Q$ and 2", "\ud800", "\x00",
-    r"\max x^2", r"\det A+1",
+    r"\max x^2", r"\det A+1", r"\sqrt.5", r"\frac1.5",
     "1.2.3", "1,2,", "=", "√", "(", "1 2", "\\", "$", "$$", "^", "2^", "9" * 401, "1" * 2000,
 ]  # fmt: skip
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from deepeyes.grading.kinds.units import by_dimensions, read_units
+from deepeyes.grading.kinds.units import may_be, read_units
 
 
 @pytest.mark.parametrize(
@@ -107,5 +107,13 @@ def test_other_words_are_no_units(text: str):
     assert read_units(text) == ()
 
 
-def test_units_of_one_kind_are_found_together():
-    assert {"km", "inch", "mile"} <= {unit.name for unit in by_dimensions()[("length", 1),]}
+@pytest.mark.parametrize(
+    ("bare", "unit", "value"), [(5, "km", 5000), (12, "inch", "0.3048"), (20, "°C", "293.15")]
+)
+def test_a_bare_number_may_be_in_any_unit_that_measures_the_same(bare: int, unit: str, value: int | str):
+    dimensions = read_units(unit)[0].dimensions
+
+    assert may_be(bare, Fraction(value), dimensions)
+    assert not may_be(bare, Fraction(value) + 1, dimensions)
+    assert not may_be(bare, Fraction(value), (("ratio", 1),))
+    assert not may_be(0, Fraction(value), dimensions)

@@ -21,6 +21,8 @@ _LONGEST = 2_000
 """Characters of a text that is looked into."""
 _LARGEST = 1e7
 """No image is larger."""
+_LEAST_SIDE = 8
+"""Pixels that each side has at least where nobody said that four numbers are a box: 2, 3, 5, 7 are none."""
 _SAME_UNITS = (0.8, 1.25)
 """Between these, one box as a multiple of the other speaks for a box beside it, not for other units."""
 
@@ -89,6 +91,15 @@ class _Box:
 
     def show(self, value: Box) -> str:
         return f"[{', '.join(f'{side:.10g}' for side in value)}]"
+
+
+def is_box_of_pixels(text: str, form: AnswerForm) -> bool:
+    """Whether `text`, of which nobody says that it is a box, is one rather than four numbers or a matrix."""
+    box = BOX.read(text, form)
+    if box is None or len(_NUMBER.findall(text)) != 4:
+        return False
+    least = 0.0 if _in_shares(box) else _LEAST_SIDE
+    return min(box.right - box.left, box.bottom - box.top) >= least
 
 
 def _named(text: str, numbers: list[re.Match[str]]) -> Box | None:

@@ -60,11 +60,13 @@ _ERA = r"(?: ?(?P<after>b\.?c\.?(?:e\.?)?|a\.?d\.?|c\.?e\.?))?"
 _WRITTEN = [
     rf"{_DAY}[ -]?(?:of |de |d')?{_MONTH}(?:,? ?(?:of |de |del )?|-)"
     rf"(?P<year>[0-9]{{1,4}}|'[0-9]{{2}})?{_ERA}",
-    rf"{_MONTH}[ -]?{_DAY}(?:,? |, ?|-)?(?P<year>(?<=[ ,-])[0-9]{{3,4}}|(?<=[ ,])'[0-9]{{2}})?{_ERA}",
+    rf"{_MONTH}[ -]?(?:the )?{_DAY}(?:,? |, ?|-)?"
+    rf"(?P<year>(?<=[ ,-])[0-9]{{3,4}}|(?<=[ ,])'[0-9]{{2}})?{_ERA}",
     rf"{_MONTH}(?:,? (?:of |de |del )?|-)(?P<year>[0-9]{{3,4}}|'[0-9]{{2}}){_ERA}",
     rf"(?P<year>[0-9]{{4}}),? {_MONTH}(?: {_DAY})?",
     rf"{_MONTH}",
-    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})(?:[-/.](?P<day>[0-9]{1,2}))?",
+    r"(?P<year>[0-9]{4})(?P<sign>[-/.])(?P<month>[0-9]{1,2})(?P=sign)(?P<day>[0-9]{1,2})",
+    r"(?P<year>[0-9]{4})[-/](?P<month>[0-9]{1,2})",
     r"(?P<year>[0-9]{4})(?P<month>(?:0[1-9]|1[0-2]))(?P<day>[0-3][0-9])",
     r"(?P<first>[0-9]{1,2})(?P<sign>[-/.])(?P<other>[0-9]{1,2})(?P=sign)(?P<year>[0-9]{4}|[0-9]{2})",
     r"(?P<year>[0-9]{2,4}) ?[年년](?: ?(?P<month>[0-9]{1,2}) ?[月월](?: ?(?P<day>[0-9]{1,2}) ?[日号號일])?)?",
@@ -76,7 +78,7 @@ _WRITTEN = [
     rf"(?:the )?(?P<century>[0-9]{{1,2}})(?:st|nd|rd|th) (?:century|c\.?){_ERA}",
 ]
 _DATES = [re.compile(pattern) for pattern in _WRITTEN]
-_LEAD = re.compile(r"\A(?:on|in|le|el|il|am|den|im|em) ")
+_LEAD = re.compile(r"\A(?:(?:on )?the|on|in|le|el|il|am|den|im|em) ")
 _HINT = re.compile(
     r"[0-9点點時时]|noon|midnight|midday|o'clock"
     rf"|\b(?:{_any(_MONTH_OF | _WEEKDAY_OF)}|past|to|after|before)\b"

@@ -2,7 +2,8 @@
 
 What always holds: a letter is read only where it is written as one. "A dog", "I think so" and "A is wrong"
 name no option, two letters joined by "or" name none, and a letter beside the text of another option names
-none either. Options with the same text are the same option.
+none either; neither does the word "I" in a sentence, or a letter that no option has. Options with the same
+text are the same option.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _NOUN = (
 _LONE = re.compile(rf"{_NOUN}[^\w+-]{{0,6}}([A-Za-z])[^\w+#♯♭°'²³-]{{0,4}}", re.IGNORECASE)
 _LABELLED = re.compile(
     rf"{_NOUN}(?:[(\[【{{]\s?([A-Za-z])\s?[)\]】}}]"
-    r"|\*{0,2}([A-Za-z])(?=[).:\]*—]|[,、]\s*+(?!(?:and |or )?(?-i:[A-Z])\b)|\s[-=:>→]))"
+    r"|\*{0,2}(?!I,)([A-Za-z])(?=[).:\]*—]|[,、]\s*+(?!(?:and |or )?(?-i:[A-Z])\b)|\s[-=:>→]))"
     r"[\s).:,、\]*—=>→-]*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -61,8 +62,9 @@ _MENTION = re.compile(
     r"[(\[]\s?([A-Z])\s?[)\]]"
     r"|\*\*\(?([A-Z])\)?[.:]?\*\*|[\"'“‘]([A-Z])[\"'”’]|\\text\w{0,4}\{\(?([A-Z])\)?\}"
     r"|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Ii]mage|[Ff]igure|[Pp]icture|[Bb]ox|[Pp]oint|[Ss]tatement"
-    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=,)"
-    r"|(?:\b(?:is|be|are|likely|probably|definitely)|['’]s|[,:=]) ([A-Z])[.!\s]*$"
+    r"|[Gg]raph|[Dd]iagram|[Ss]et|选项?)\s?(?!I [a-z])([A-Z])\b|(?:\b(?:is|be|are)|[,:=]) ([B-HJ-Z])(?=,)"
+    r"|\b(?:is|be) ([A-HJ-Z])(?=,? (?:which|since|because)\b)"
+    r"|(?:\b(?:is|be|are|got|likely|probably|definitely)|['’]s|[,:=]) ([A-HJ-Z])[.!\s]*$"
     r"|\b(?:makes|making|leaves|leaving) ([A-Z]) (?:as )?(?:the|our)\b"
     r"|^(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? (?:it['’]s |it is )?([A-Z])\W*$"
     r"|(?:^|[,:;] )([A-Z]) (?:is|seems|looks|appears)(?: to be)?(?: the)? (?:best|most|closest|correct"
@@ -123,23 +125,23 @@ class _Letter:
         plain = _plain(text)
         named = option_of(plain, options)
         if lone := _LONE.fullmatch(plain):
-            letter = options.letters.get(lone[1].upper(), lone[1].upper())
-            return Letters((letter, named or letter))
+            letter = _listed(lone[1].upper(), options)
+            return Letters(filter(None, (letter, named))) or None
         if named:
             return Letters(named)
         if several := _SEVERAL.fullmatch(plain):
             return Letters(options.letters.get(one[0], one[0]) for one in _SINGLE.finditer(several[1]))
         if labelled := _LABELLED.fullmatch(plain):
             letter = (labelled[1] or labelled[2]).upper()
-            letter, rest = options.letters.get(letter, letter), labelled[3]
+            letter, rest = _listed(letter, options), labelled[3]
             texts = _texts_in(rest, options)
             if texts and letter not in texts:
                 if form.several:
                     return None
-                return Letters((letter, *texts)) if letter in options.letters else texts
-            return None if _NO_TEXT.match(rest) else Letters(letter)
+                return texts | Letters(letter or ())
+            return None if letter is None or _NO_TEXT.match(rest) else Letters(letter)
         if form.several and _RUN.fullmatch(plain) and len(set(plain)) == len(plain):
-            return Letters(plain)
+            return _all_of(plain, options)
         return None
 
     def same(self, given: Letters, expected: Letters, form: AnswerForm) -> bool | None:
@@ -154,6 +156,16 @@ class _Letter:
 
     def show(self, value: Iterable[str]) -> str:
         return ", ".join(sorted(value))
+
+
+def _listed(letter: str, options: _Options) -> str | None:
+    """The first letter with the same text; None for a letter of no option: it is of another list."""
+    return options.letters.get(letter) if options.letters else letter
+
+
+def _all_of(letters: Iterable[str], options: _Options) -> Letters | None:
+    listed = [_listed(letter, options) for letter in letters]
+    return None if None in listed else Letters(filter(None, listed))
 
 
 def _plain(text: str) -> str:
@@ -199,11 +211,13 @@ def mentioned(sentence: str, form: AnswerForm, concludes: bool = False) -> Lette
     options = options_of(form.options)
     mentions = _MENTION.finditer(sentence) if _LONE_CAPITAL.search(sentence) else ()
     labels = (found[found.lastindex or 0] for found in mentions)
-    by_label = {options.letters.get(letter, letter) for letter in labels}
+    by_label = _all_of(labels, options)
+    if by_label is None:
+        return Letters()
     by_text = _texts_in(sentence, options)
     if by_text:
         return by_text | by_label
-    return Letters(by_label) if concludes or _CONCLUDES.search(sentence) else Letters()
+    return by_label if concludes or _CONCLUDES.search(sentence) else Letters()
 
 
 def _texts_in(sentence: str, options: _Options) -> Letters:

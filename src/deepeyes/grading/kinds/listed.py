@@ -9,7 +9,7 @@ mean the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,8 @@ class Listed:
 
     items: tuple[Item, ...]
     ordered: bool = False
+    is_set: bool = field(default=False, compare=False)
+    """Whether it stands in braces, where order never counts."""
 
 
 MAX_ITEMS = 100
@@ -46,6 +48,7 @@ _LEAD = re.compile(r"\A(?:[a-z]\w{0,20} ?(?:=|∈|\\in) ?)(?=[\[({\\])", re.IGNO
 _PAIRS = {"[": "]", "{": "}", "(": ")", "<": ">"}
 _BULLET = re.compile(r"\A\s*(?:[-*•‣▪◦·–]|\(?[0-9]{1,3}[.)]|\(?[a-zA-Z][.)])\s+")
 _AND = re.compile(r",? (?:and|und|et) |(?<=\w\w) [ye] (?=\w\w)|,? & |[和与及]", re.IGNORECASE)
+_NUMBER = re.compile(r"-?[0-9][0-9.,/]*")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 
 
@@ -68,6 +71,8 @@ class _Listed:
             verdict = (
                 None if verdict and in_order is False and not form.ordered and not given.ordered else in_order
             )
+        elif verdict and _has_rows(expected) and _in_order(given.items, expected.items, form) is not True:
+            return None
         return None if verdict is False and not known else verdict
 
     def show(self, value: Listed) -> str:
@@ -92,7 +97,8 @@ def _read(text: str, decimal_comma: bool, depth: int = 0) -> Listed | None:
     parts = _parts(text[1:-1] if bracketed else text, decimal_comma)
     if not 1 <= len(parts) <= MAX_ITEMS or (len(parts) == 1 and not (bracketed and text[0] in "[{")):
         return None
-    return Listed(tuple(_item(part, decimal_comma, depth) for part in parts), bracketed and text[0] in "(<")
+    items = tuple(_item(part, decimal_comma, depth) for part in parts)
+    return Listed(items, bracketed and text[0] in "(<", bracketed and text[0] == "{")
 
 
 def _one(text: str, decimal_comma: bool) -> bool:
@@ -136,7 +142,9 @@ def _item(text: str, decimal_comma: bool, depth: int) -> Item:
     ]
     if not readings and depth < _DEEPEST and text.strip()[:1] in _PAIRS:
         inner = _read(text, decimal_comma, depth + 1)
-        readings += [] if inner is None else [(LISTED, inner)]
+        if inner is not None:
+            # The numbers of a row or a point have their places.
+            readings.append((LISTED, replace(inner, ordered=inner.ordered or text.strip()[0] == "[")))
     return Item(canonical(text), tuple(readings))
 
 
@@ -153,6 +161,20 @@ def _same_item(given: Item, expected: Item, form: AnswerForm) -> bool | None:
                     return True
                 verdict = same if verdict is None else verdict
     return False if form.closed else verdict
+
+
+def _has_rows(listed: Listed) -> bool:
+    """Whether these may be the rows of a matrix, whose order counts, or points, whose order does not."""
+    return all(item.text.startswith("[") for item in listed.items)
+
+
+def may_be_sequences(given: Listed, expected: Listed) -> bool:
+    """Whether both are bare numbers in different orders, and no braces say that order does not count."""
+    if expected.is_set or len(given.items) != len(expected.items):
+        return False
+    if not all(_NUMBER.fullmatch(item.text) for item in (*given.items, *expected.items)):
+        return False
+    return _in_order(given.items, expected.items, AnswerForm()) is not True
 
 
 def _in_order(given: tuple[Item, ...], expected: tuple[Item, ...], form: AnswerForm) -> bool | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
 from itertools import product
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
@@ -24,12 +23,12 @@ from deepeyes.grading.kinds.units import (
     RATIO,
     TEMPERATURE,
     TIME,
-    Dimensions,
-    by_dimensions,
+    may_be,
     read_units,
 )
 
 _LONGEST = 1200
+_MAY_BE_ONE_DEGREE = frozenset(("degree", "°C", "°F"))
 
 
 class _Number:
@@ -40,6 +39,8 @@ class _Number:
         return read_quantity(text, form.decimal_comma) if len(text) <= _LONGEST else None
 
     def same(self, given: Reading, expected: Reading, form: AnswerForm) -> bool | None:
+        if _is_scaled_by_letter(given, expected) or _is_scaled_by_letter(expected, given):
+            given, expected = given[:1], expected[:1]
         verdict: bool | None = False
         for one, other in product(given, expected):
             same = _same(one, other, form)
@@ -87,6 +88,11 @@ def _same(given: Quantity, expected: Quantity, form: AnswerForm) -> bool | None:
     return agree
 
 
+def _is_scaled_by_letter(scaled: Reading, bare: Reading) -> bool:
+    """Whether one is first of all "4K" or "5M", whose letter is no unit that a bare number leaves out."""
+    return len(scaled) > 1 and scaled[0].scale != 1 and len(bare) == 1 and not (bare[0].unit or bare[0].noun)
+
+
 def _scaled_alike(one: Quantity, other: Quantity) -> bool:
     """Whether one says "5 million" and the other a bare "5", which may be in millions."""
     plain, scaled = (one, other) if one.scale == 1 else (other, one)
@@ -121,7 +127,7 @@ def _same_measure(given: Quantity, expected: Quantity, form: AnswerForm) -> bool
         return _agree(given.value, expected, form, given.places)
     if mine.dimensions != theirs.dimensions:
         kinds = {mine.dimensions, theirs.dimensions}
-        if kinds == {ANGLE, TEMPERATURE}:
+        if kinds == {ANGLE, TEMPERATURE} and _MAY_BE_ONE_DEGREE.issuperset((mine.name, theirs.name)):
             return given.value == expected.value
         return None if kinds == {TIME, CALENDAR} else False
     agree = _agree((mine.base(given.value) - theirs.offset) / theirs.factor, expected, form, None)
@@ -148,16 +154,10 @@ def _measure_against_bare(
         return (
             None if agree is not False or _agree(one.value, target, form, one.places) is not False else False
         )
-    if agree is False and measured is given:
-        value = measured.unit.base(measured.value)
-        return None if value in _in_any_unit(other.value, measured.unit.dimensions) else False
-    return agree
-
-
-@lru_cache(maxsize=4096)  # references repeat
-def _in_any_unit(value: Number, dimensions: Dimensions) -> frozenset[Fraction]:
-    """What a bare value may come to, in base units of these dimensions."""
-    return frozenset(unit.base(value) for unit in by_dimensions().get(dimensions, ()))
+    if agree is not False or measured is not given:
+        return agree
+    value = measured.unit.base(measured.value)
+    return None if may_be(other.value, value, measured.unit.dimensions) else False
 
 
 def _agree(given: Number, expected: Quantity, form: AnswerForm, places: int | None) -> bool | None:

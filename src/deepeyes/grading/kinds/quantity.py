@@ -42,7 +42,8 @@ _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.([0-9]{1,17}))?")
 _LEAD = re.compile(r"(?:(?:the|a total of|in total|exactly|only|just|all|=) ?\b|= ?)+", re.IGNORECASE)
 _SIGN = re.compile(r"\+(?=[^ ])|- ?(?=[0-9.$€£¥₹])|(?:minus|negative) ", re.IGNORECASE)
 _MONEY = re.compile(
-    r"(?:US ?\$|USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|KRW|RUB|Rs\.?|[$€£¥₹₩₽]) ?(?=[-0-9.])|\$ ?(?=[-0-9.])"
+    r"(?:(?:US|AU|CA|NZ|HK|NT|MX|[ACSR]) ?\$|(?:US|AU|CA|NZ|HK|SG)D|EUR|GBP|JPY|CNY|RMB|INR|CHF|KRW|RUB"
+    r"|SEK|NOK|DKK|PLN|BRL|MXN|Rs\.?|[$€£¥₹₩₽₺฿₱₪₫]) ?(?=[-0-9.])"
 )
 _SCALE = re.compile(
     r" ?(?:(?:hundred|thousand|million|billion|trillion|mio|mln|mn|bn|tn|dozen|lakh|lac|crore)s?\b\.?"
@@ -66,6 +67,7 @@ _BY_THE_WAY = re.compile(
     r"|total|long|tall|high|wide|deep|thick|old|of age|each|only|exactly)$",
     re.IGNORECASE,
 )
+_DECADE = re.compile(r"[12][0-9]{2}0'?s")
 _HYPHEN = re.compile(r"\A ?-(?=[a-zA-Z]{2})")
 _NOUN = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,2}")
 _NO_NOUN = frozenset(
@@ -134,10 +136,10 @@ def _quantities(text: str, decimal_comma: bool, depth: int = 0) -> list[Quantity
             sign = 1 if mark[0] == "+" else -sign
             text = text[mark.end() :]
         if not currency and (money := _MONEY.match(text)):
-            currency = money[0].strip()
+            currency = money[0].replace(" ", "")
             text = text[money.end() :]
     numeral = read_numeral(text, decimal_comma)
-    if numeral is None:
+    if numeral is None or _DECADE.fullmatch(text):
         return []
     value = numeral.value * sign
     if numeral.ordinal:
@@ -169,7 +171,9 @@ def _scaled(plain: Quantity, rest: str, money: bool) -> list[tuple[Quantity, str
             after = after[again.end() :]
         if not found["letter"]:
             return [(scaled, after)]
-        readings.insert(0 if money or found["letter"] in "kMB" else 1, (scaled, after))
+        glued = rest[0] != " "
+        first = money or found["letter"] in "kMB" or (glued and found["letter"] in "KT")
+        readings.insert(0 if first else 1, (scaled, after))
     return readings
 
 

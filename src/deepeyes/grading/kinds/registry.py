@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
-from deepeyes.grading.kinds.box import BOX
+from deepeyes.grading.kinds.box import BOX, is_box_of_pixels
 from deepeyes.grading.kinds.date import DATE
 from deepeyes.grading.kinds.kind import Kind
 from deepeyes.grading.kinds.letter import LETTER
@@ -27,7 +27,7 @@ KINDS: dict[AnswerKind, Kind] = {
 _LETTERS = re.compile(r"\(?[A-Z]\)?|\([a-z]\)|[A-J](?:, ?[A-J])+|\([A-J]\)(?:,? ?\([A-J]\))+")
 _RUN = re.compile(r"A?B?C?D?E?F?G?")
 _YES_NO = frozenset(("yes", "no", "true", "false"))
-_SEPARATED = re.compile(r"[,;、\n]| and ")
+_SEPARATED = re.compile(r"[,;、\n和与及]| and ")
 _ENCLOSED = re.compile(r"[\[{].*[\]}]", re.DOTALL)
 
 
@@ -71,7 +71,7 @@ def _inferred(reference: str, form: AnswerForm) -> Iterator[Kind]:
         yield YES_NO
     yield NUMBER
     yield DATE
-    if _ENCLOSED.fullmatch(reference):
+    if _ENCLOSED.fullmatch(reference) and is_box_of_pixels(reference, form):
         yield BOX
     if _SEPARATED.search(reference):
         yield LISTED

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.verdict import Decider
 from deepeyes.grading.kinds.kind import Kind
+from deepeyes.grading.kinds.units import read_units
 from deepeyes.grading.notation import bare, canonical
 
 _LONGEST = 2_000
@@ -44,6 +45,8 @@ _BETWEEN = re.compile(
     rf"|(?<={_L}{{2}} )-(?= {_L}{{2}})|(?<={_L}{{4}})-(?=\d)|(?<=\d)-(?={_L}{{4}})"
 )
 """Marks that divide words and say nothing: never those of a number, a formula or a short code."""
+MEASURED = re.compile(r"-?[0-9][0-9.,]* ?([a-zA-Z]{1,3})")
+"""A number and a symbol, whose case is content where another case is another unit: "5 MB" and "5 Mb"."""
 _WORD = re.compile(r"[^\W_]{2}")
 _EXPLANATION = re.compile(
     r"(?!or\b|not\b|and\b|un|if\b|formerly\b|except)(?:[^()\d]{2,100}|[^()\d]{0,100}[12]\d{3}[^()\d]{0,100})\)"
@@ -100,8 +103,10 @@ def _holds(text: str, words: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _read(text: str) -> Words:
-    exact = canonical(text)
     raw = bare(text)
+    found = MEASURED.fullmatch(raw)
+    is_unit = found is not None and read_units(found[1]) != read_units(found[1].lower())
+    exact = raw if is_unit else canonical(text)
     plain = _plain(exact, raw)
     return Words(exact, plain, frozenset((plain, *_also(plain, exact, raw))))
 

@@ -56,6 +56,14 @@ _METRIC = {
     "C": ("coulomb", "1", {"time": 1, "current": 1}),
     "T": ("tesla", "1", {"mass": 1, "time": -2, "current": -1}),
     "Hz": ("hertz", "1", {"time": -1}),
+    "H": ("henry henrie", "1", {"mass": 1, "length": 2, "time": -2, "current": -2}),
+    "Bq": ("becquerel", "1", {"decay": 1}),
+    "Sv": ("sievert", "1", {"dose": 1}),
+    "Gy": ("gray", "1", {"absorbed": 1}),
+    "lm": ("lumen", "1", {"light": 1}),
+    "lx": ("lux", "1", {"light": 1, "length": -2}),
+    "cd": ("candela", "1", {"candela": 1}),
+    "bps": ("bit_per_second", "1/8", {"data": 1, "time": -1}),
     "eV": ("electronvolt", "1", {"electronvolt": 1}),
     "cal": ("calorie", "1", {"calorie": 1}),
     "mol": ("mole", "1", {"substance": 1}),
@@ -63,11 +71,13 @@ _METRIC = {
     "bit": ("bit", "1/8", {"data": 1}),
 }
 _PREFIXES = {
+    **{"f": ("femto", "1/1000000000000000"), "p": ("pico", "1/1000000000000")},
     **{"n": ("nano", "1/1000000000"), "μ": ("micro", "1/1000000"), "u": ("micro", "1/1000000")},
     **{"m": ("milli", "1/1000"), "c": ("centi", "1/100"), "d": ("deci", "1/10"), "h": ("hecto", "100")},
     **{"k": ("kilo", "1000"), "M": ("mega", "1000000"), "G": ("giga", "1000000000")},
-    **{"T": ("tera", "1000000000000")},
+    **{"T": ("tera", "1000000000000"), "P": ("peta", "1000000000000000")},
 }
+_LARGE = frozenset("kMGT")
 _LENGTH, _AREA, _VOLUME = {"length": 1}, {"length": 2}, {"length": 3}
 _MASS, _SECONDS, _MONTHS, _SPEED = {"mass": 1}, {"time": 1}, {"month": 1}, {"length": 1, "time": -1}
 _PRESSURE = {"mass": 1, "length": -1, "time": -2}
@@ -78,6 +88,10 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("mile mi", "201168/125", _LENGTH),
     ("nautical_mile nmi", "1852", _LENGTH),
     ("light_year light-year ly", "9460730472580800", _LENGTH),
+    ("astronomical_unit au", "149597870700", _LENGTH),
+    ("parsec pc", "30856775814913673", _LENGTH),
+    ("furlong", "25146/125", _LENGTH),
+    ("fathom", "1143/625", _LENGTH),
     ("angstrom å", "1/10000000000", _LENGTH),
     ("hectare ha", "10000", _AREA),
     ("acre", "316160658/78125", _AREA),
@@ -91,26 +105,38 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("fluid_ounce fl_oz fl._oz.", "473176473/16000000000000", _VOLUME),
     ("tablespoon tbsp", "473176473/32000000000000", _VOLUME),
     ("teaspoon tsp", "157725491/32000000000000", _VOLUME),
+    ("molar M", "1000", {"length": -3, "substance": 1}),
     ("kilo", "1", _MASS),
     ("tonne metric_ton t ton 吨", "1000", _MASS),
     ("short_ton ton", "45359237/50000", _MASS),
     ("pound lb lbs", "45359237/100000000", _MASS),
     ("ounce oz", "45359237/1600000000", _MASS),
     ("fluid_ounce oz ounce", "473176473/16000000000000", _VOLUME),
+    ("carat", "1/5000", _MASS),
     ("stone", "317514659/50000000", _MASS),
     ("minute min mins minuto minuten 分钟 m '", "60", _SECONDS),
     ('s "', "1", _SECONDS),
-    ("hour hr hrs h heure hora stunde stunden 小时", "3600", _SECONDS),
+    ("hour hr hrs h H heure hora stunde stunden 小时", "3600", _SECONDS),
     ("day d jour día tag tage 天", "86400", _SECONDS),
     ("week wk 周", "604800", _SECONDS),
     ("month mo 个月", "1", _MONTHS),
     ("year yr yrs y an año jahr jahre 年 岁", "12", _MONTHS),
+    ("fortnight", "1209600", _SECONDS),
     ("decade", "120", _MONTHS),
     ("century centuries", "1200", _MONTHS),
+    ("millennium millennia", "12000", _MONTHS),
     ("mph", "1397/3125", _SPEED),
     ("kmh kph kmph", "5/18", _SPEED),
     ("knot kt kn", "463/900", _SPEED),
     ("bar", "100000", _PRESSURE),
+    ("mmhg torr", "101325/760", _PRESSURE),
+    ("psi pounds_per_square_inch pound_per_square_inch", "44482216152605/6451600000", _PRESSURE),
+    ("horsepower hp bhp", "74569987158227022/100000000000000", {"mass": 1, "length": 2, "time": -3}),
+    ("btu", "1055", {"btu": 1}),
+    ("ppm", "1/1000000", {"ratio": 1}),
+    ("ppb", "1/1000000000", {"ratio": 1}),
+    ("fps", "1", {"frame": 1, "time": -1}),
+    ("dpi ppi", "1", {"dot": 1, "length": -1}),
     ("atm", "101325", _PRESSURE),
     ("degree deg ° grad 度", "1", {"angle": 1}),
     ("arcminute arcmin '", "1/60", {"angle": 1}),
@@ -133,6 +159,23 @@ _OTHERS: list[tuple[str, str, dict[str, int]]] = [
     ("inr rupee ₹ rs rs.", "1", {"INR": 1}),
     ("chf franc swiss_franc", "1", {"CHF": 1}),
     ("krw won ₩", "1", {"KRW": 1}),
+    ("aud a$ au$ australian_dollar", "1", {"AUD": 1}),
+    ("cad c$ ca$ canadian_dollar", "1", {"CAD": 1}),
+    ("nzd nz$ new_zealand_dollar", "1", {"NZD": 1}),
+    ("hkd hk$ hong_kong_dollar", "1", {"HKD": 1}),
+    ("sgd s$ singapore_dollar", "1", {"SGD": 1}),
+    ("twd nt$ new_taiwan_dollar", "1", {"TWD": 1}),
+    ("brl r$ reais", "1", {"BRL": 1}),
+    ("mxn mx$ mexican_peso", "1", {"MXN": 1}),
+    ("sek swedish_krona", "1", {"SEK": 1}),
+    ("nok norwegian_krone", "1", {"NOK": 1}),
+    ("dkk danish_krone", "1", {"DKK": 1}),
+    ("pln zł zloty", "1", {"PLN": 1}),
+    ("₺ turkish_lira lira", "1", {"TRY": 1}),
+    ("thb ฿ baht", "1", {"THB": 1}),
+    ("php ₱", "1", {"PHP": 1}),
+    ("ils ₪ shekel", "1", {"ILS": 1}),
+    ("vnd ₫ dong", "1", {"VND": 1}),
     ("rub rouble ruble ₽", "1", {"RUB": 1}),
 ]
 _CHINESE = {
@@ -182,9 +225,11 @@ def _table() -> dict[str, tuple[Unit, ...]]:
             symbols = [f"{short}{symbol}"]
             if symbol == "L":
                 symbols.append(f"{short}l")
-            if short + symbol == "kB":
-                symbols.append("KB")
-            if (short or symbol not in {"F", "C", "T"}) and short + symbol != "dB":
+            if symbol == "B" and short in _LARGE:
+                symbols += [f"{short}b".lower(), *(["KB"] if short == "k" else [])]
+            if symbol == "bit" and short in _LARGE:
+                symbols.append(f"{short}b")
+            if (short or symbol not in {"F", "C", "T"}) and short + symbol not in {"dB", "pm"}:
                 add(symbols, unit)
             add([f"{long}{word}" for word in words.split()], unit)
     for names, factor, powers in _OTHERS:
@@ -200,19 +245,27 @@ def _table() -> dict[str, tuple[Unit, ...]]:
 
 
 @cache
-def by_dimensions() -> dict[Dimensions, tuple[Unit, ...]]:
-    """All units that measure the same."""
-    found: dict[Dimensions, list[Unit]] = {}
+def _scales() -> dict[Dimensions, frozenset[tuple[Fraction, Fraction]]]:
+    """Offset and factor of all units that measure the same."""
+    found: dict[Dimensions, set[tuple[Fraction, Fraction]]] = {}
     for units in _table().values():
         for unit in units:
-            found.setdefault(unit.dimensions, []).append(unit)
-    return {dimensions: tuple(units) for dimensions, units in found.items()}
+            found.setdefault(unit.dimensions, set()).add((unit.offset, unit.factor))
+    return {dimensions: frozenset(scales) for dimensions, scales in found.items()}
+
+
+def may_be(bare: int | Fraction, value: Fraction, dimensions: Dimensions) -> bool:
+    """Whether a `bare` number, in a unit that it leaves out, is this `value` in base units."""
+    scales = _scales().get(dimensions, frozenset())
+    if dimensions == TEMPERATURE:
+        return any(bare * factor + offset == value for offset, factor in scales)
+    return bare != 0 and (Fraction(0), value / bare) in scales
 
 
 _LATEX = {"\\Omega": "Ω", "\\mu ": "μ", "\\mu": "μ", "\\circ": "°", "\\%": "%", "\\$": "$"}
 _FACTOR = re.compile(
     r"(?:(?P<ahead>square|sq\.?|cubic|cu\.?) ?)?"
-    r"(?:(?P<name>°? ?[^\W\d_]+\.?)(?P<glued>[23])?|(?P<sign>[°'\"%‰$€£¥₹₩₽¢]|us\$|US\$))"
+    r"(?:(?P<name>°? ?[^\W\d_]+\.?)(?P<glued>[23])?|(?P<sign>[°'\"%‰$€£¥₹₩₽¢₺฿₱₪₫]|[A-Za-z]{1,2}\$))"
     r"(?: ?\^ ?\{?\(?(?P<power>-?[1-9])\)?\}?|(?P<behind> squared| cubed))?(?![\w^])"
 )
 _AHEAD = {"s": 2, "c": 3}

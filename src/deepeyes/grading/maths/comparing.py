@@ -31,6 +31,8 @@ from deepeyes.grading.maths.structure import (
 )
 from deepeyes.grading.maths.written import written
 
+_MOST_UNPROVEN = 2
+_HIGHEST_ROOT = 100
 _INFINITE = (INFINITY, WHOLE_LINE.left)
 
 
@@ -39,12 +41,28 @@ def same_answer(one: Answer, other: Answer, *, ordered: bool | None = None) -> b
 
     `ordered`: whether the order of a list counts; None where nobody said.
     """
-    return _Comparison(ordered).compared(one, other)
+    return _Comparison(ordered, _Algebra()).compared(one, other)
+
+
+class _Algebra:
+    """Computer algebra for one comparison: what it cannot prove takes long, and it may fail only so often."""
+
+    def __init__(self) -> None:
+        self._unproven = 0
+
+    def proves(self, one: Scalar, other: Scalar) -> bool | None:
+        """True where it does, None where it does not."""
+        if self._unproven == _MOST_UNPROVEN or not (_is_simple(one) and _is_simple(other)):
+            return None
+        found = proves_equal(*sorted(written(one, other)))
+        self._unproven += not found
+        return found or None
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     ordered: bool | None
+    algebra: _Algebra
 
     def compared(self, one: Answer, other: Answer) -> bool | None:
         if one == other:
@@ -57,7 +75,7 @@ class _Comparison:
             case Assigned(name, left), Assigned(other_name, right):
                 return self.compared(left, right) if name == other_name else None
             case Assigned(name, left), Relation("=", right) if isinstance(left, Scalar):
-                return _equations(ex.add([Symbol(name), ex.negative(left)]), right)
+                return self._equations(ex.add([Symbol(name), ex.negative(left)]), right)
             case Relation(), Assigned():
                 return self.compared(other, one)
             case Assigned(_, left), _:
@@ -65,7 +83,7 @@ class _Comparison:
             case _, Assigned(_, right):
                 return self.compared(one, right)
             case Relation("=", left), Relation("=", right):
-                return _equations(left, right)
+                return self._equations(left, right)
             case Matrix(left), Matrix(right):
                 if [len(row) for row in left] != [len(row) for row in right]:
                     return False
@@ -95,7 +113,7 @@ class _Comparison:
             case _, Items() if isinstance(one, Scalar):
                 return self._one_of_several(other, one)
             case _ if isinstance(one, Scalar) and isinstance(other, Scalar):
-                return _scalars(one, other)
+                return self._scalars(one, other)
             case _:
                 return None
 
@@ -106,6 +124,9 @@ class _Comparison:
             # "2 more" is not 2, and 3 cm is not 3:1.
             return None
         found = self.compared(one.value, other)
+        if one.unit != "%" and found is False and isinstance(one.value, Number) and isinstance(other, Number):
+            # 60 months may be the 5 that was asked for in years: what numbers say, `number` knows better.
+            return None
         if one.unit == "%":
             # 60 % may be meant as 60 or as 0.6.
             return (
@@ -121,12 +142,17 @@ class _Comparison:
     def _is_no_share(self, percent: Answer, other: Answer) -> bool | None:
         if not isinstance(percent, Scalar):
             return None
-        return False if self.compared(ex.divide(percent, ex.number(100)), other) is False else None
+        part = ex.divide(percent, ex.number(100))
+        if isinstance(percent, Number) and isinstance(part, Number):
+            part = ex.number(part.value, (percent.places or 0) + 2)
+        return False if self.compared(part, other) is False else None
 
     def _items(self, one: Items, other: Items) -> bool | None:
         kinds = {one.kind, other.kind}
         if kinds == {"ratio"}:
             return self._proportional(one, other)
+        if "ratio" in kinds:
+            return None
         if len(one.items) != len(other.items):
             return False if len(kinds) == 1 or kinds == {"set", "list"} else None
         if kinds in ({"tuple"}, {"bracket"}) or (kinds == {"list"} and self.ordered):
@@ -162,7 +188,8 @@ class _Comparison:
             (ex.multiply([a, d]), ex.multiply([b, c]))
             for (a, b), (c, d) in zip(_neighbours(one), _neighbours(other), strict=True)
         ]
-        return _all(self.compared(left, right) for left, right in crossed)
+        found = _all(self.compared(left, right) for left, right in crossed)
+        return None if found and _may_be_a_time(one) and _may_be_a_time(other) else found
 
     def _one_of_several(self, one: Items, other: Scalar) -> bool | None:
         if one.kind == "ratio":
@@ -181,38 +208,58 @@ class _Comparison:
             return False
         return _all([self.compared(one.left, other.left), self.compared(one.right, other.right)])
 
+    def _scalars(self, one: Scalar, other: Scalar) -> bool | None:
+        names = symbols(one)
+        if names != symbols(other):
+            return None
+        if one in _INFINITE or other in _INFINITE:
+            return False if value(one) or value(other) or (one in _INFINITE and other in _INFINITE) else None
+        if isinstance(one, Number) and isinstance(other, Number):
+            may_agree = rounds(one, other) or rounds(other, one) or _in_thousands(one, other)
+            return None if may_agree else False
+        agree = sampled(one, other, names)
+        if agree is False:
+            return None if rounds(one, other) or rounds(other, one) else False
+        if agree is None:
+            # Of what has no value, algebra proves nothing in a time that anybody would wait.
+            return None
+        return self.algebra.proves(one, other)
 
-def _scalars(one: Scalar, other: Scalar) -> bool | None:
-    names = symbols(one)
-    if names != symbols(other):
-        return None
-    if one in _INFINITE or other in _INFINITE:
-        return False if value(one) or value(other) or (one in _INFINITE and other in _INFINITE) else None
-    if isinstance(one, Number) and isinstance(other, Number):
-        return None if rounds(one, other) or rounds(other, one) else False
-    if sampled(one, other, names) is False:
-        return None if rounds(one, other) or rounds(other, one) else False
-    return proves_equal(*sorted(written(one, other))) or None
+    def _equations(self, left: Scalar, right: Scalar) -> bool | None:
+        """Two differences that are zero together: one is a multiple of the other."""
+        if left == ex.negative(right):
+            return True
+        if symbols(left) != symbols(right):
+            return None
+        share = ex.divide(left, right)
+        points = [
+            value(
+                share, {name: 0.37 + 0.61 * turn + 0.23 * at for at, name in enumerate(sorted(symbols(left)))}
+            )
+            for turn in range(3)
+        ]
+        known = [point for point in points if point is not None]
+        if len(known) < 2 or any(apart(known[0], point) for point in known[1:]):
+            return None
+        factor = ex.number(Fraction(known[0].number.real).limit_denominator(1_000))
+        if factor == ex.ZERO:
+            return None
+        return self.algebra.proves(left, ex.multiply([factor, right]))
 
 
-def _equations(left: Scalar, right: Scalar) -> bool | None:
-    """Two differences that are zero together: one is a multiple of the other."""
-    if left == ex.negative(right):
-        return True
-    if symbols(left) != symbols(right):
-        return None
-    share = ex.divide(left, right)
-    points = [
-        value(share, {name: 0.37 + 0.61 * turn + 0.23 * at for at, name in enumerate(sorted(symbols(left)))})
-        for turn in range(3)
-    ]
-    known = [point for point in points if point is not None]
-    if len(known) < 2 or any(apart(known[0], point) for point in known[1:]):
-        return None
-    factor = ex.number(Fraction(known[0].number.real).limit_denominator(1_000))
-    if factor == ex.ZERO:
-        return None
-    return proves_equal(*sorted(written(left, ex.multiply([factor, right])))) or None
+def _is_simple(term: Scalar) -> bool:
+    """Whether no root is of an order that algebra would take for ever to work with: 2^0.123456789."""
+    match term:
+        case ex.Power(base, exponent):
+            return _is_simple(base) and (
+                exponent.value.denominator <= _HIGHEST_ROOT
+                if isinstance(exponent, Number)
+                else _is_simple(exponent)
+            )
+        case ex.Sum(parts) | ex.Product(parts) | ex.Function(_, parts):
+            return all(map(_is_simple, parts))
+        case _:
+            return True
 
 
 def rounds(decimal: Scalar, exact: Scalar) -> bool:
@@ -230,6 +277,23 @@ def rounds(decimal: Scalar, exact: Scalar) -> bool:
     unit = Fraction(1, 10 ** (decimal.places or 0))
     is_cut = abs(distance) < unit and distance * decimal.value > 0
     return is_cut or abs(distance) <= unit / 2
+
+
+def _in_thousands(one: Number, other: Number) -> bool:
+    """Whether they are equal once "1.200" is taken for twelve hundred, as much of Europe writes it."""
+    return any(
+        dotted.places == 3 and abs(dotted.value) >= 1 and dotted.value * 1000 == plain.value
+        for dotted, plain in ((one, other), (other, one))
+    )
+
+
+def _may_be_a_time(ratio: Items) -> bool:
+    """Whether it is written as hours and minutes are: 3:45 is not 1:15."""
+    match ratio.items:
+        case (Number(hour), Number(minute)):
+            return hour <= 24 and 10 <= minute < 60
+        case _:
+            return False
 
 
 def _neighbours(ratio: Items) -> list[tuple[Scalar, Scalar]]:

@@ -19,6 +19,8 @@ from deepeyes.grading.maths.tokens import Token, Unreadable
 DEEPEST = 40
 SEPARATORS = frozenset({"and", "or", ",", "∧", "∨"})
 _MOST_DIGITS = 400
+_MOST_SIGNS = 4
+"""Powers, factorials and degree signs after one value."""
 _PADDED = re.compile(r"0\d")
 """A number never begins with a nought before other digits: 007 is a name, 05 a month."""
 _REPEATED = re.compile(r"(\d*\.\d*)\((\d+)\)")
@@ -150,7 +152,9 @@ class Formula(ABC):
 
     def factor(self) -> Answer:
         base = self.primary()
-        while isinstance(base, Scalar):
+        for _ in range(_MOST_SIGNS):
+            if not isinstance(base, Scalar):
+                break
             if self.take("!"):
                 base = _factorial(base)
             elif self.take("°"):
@@ -212,8 +216,6 @@ class Formula(ABC):
                 return ex.INFINITY
             case "mark", "∅":
                 return Items("set", ())
-            case "mark", "ℝ":
-                return WHOLE_LINE
             case "mark", "(" | "[" | "{" | "⦃" | "⟨" | "]":
                 return self.bracketed(text)
             case "mark", "|":
@@ -276,7 +278,8 @@ class Formula(ABC):
                     return _binomial(above, below)
                 case _:
                     raise Unreadable
-        if text in ("ℝ", "R") and self.at > 1 and self.pieces[self.at - 2].text == "∈":
+        after_in = self.at > 1 and self.pieces[self.at - 2].text == "∈"
+        if text == "ℝ" or (text == "R" and after_in):
             return WHOLE_LINE
         if len(text) == 1 or lower in _GREEK:
             return self.symbol(text)
@@ -373,8 +376,10 @@ class Formula(ABC):
                 Token("number", piece.text[1:], spaced=False),
             ]
         if self.kind() == "number":
+            if not (digit := self.peek()).isdecimal():
+                raise Unreadable
             self.at += 1
-            return ex.number(int(self.pieces[self.at - 1].text))
+            return ex.number(int(digit))
         return scalar(self.primary())
 
     def root(self) -> Scalar:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from deepeyes.grading.kinds.units import read_units
 from deepeyes.grading.maths import expression as ex
+from deepeyes.grading.maths.building import as_set, bounded, in_brackets, matrix_of, relation_of, together
 from deepeyes.grading.maths.expression import Scalar
 from deepeyes.grading.maths.formula import (
     CONSTANTS,
@@ -29,9 +30,7 @@ from deepeyes.grading.maths.structure import (
     Items,
     Matrix,
     Quantity,
-    Relation,
     Union,
-    as_interval,
 )
 from deepeyes.grading.maths.tokens import Token, Unreadable, tokens
 
@@ -41,6 +40,14 @@ _RELATIONS = frozenset("=<>≤≥≠≈≡∼∈")
 _SIGNS_OF_FORMULAS = frozenset("^=<>≤≥√∛π∞∪∅")
 _NAME_WITH_NUMBER = re.compile(r"a-?0")
 _LETTERS_ALONE = re.compile(r"(?=.*\()(?=.*[-+*/^])(?:[-+*/^()]|a)+")
+_NUMBER_AND_LETTER = "0-a"
+_OPEN = re.compile(r"\d+[,·]\d+")
+"""Two numbers, or one with a decimal comma."""
+_NO_ARITHMETIC = re.compile(r"\d+(?: ?[-–—−‐‑] ?\d+)+")
+"""A range, a score or a number in groups: nobody leaves 5 - 6 for an answer."""
+_TERMS = re.compile(r"-?[a-z](?:[-+*/^][a-z])+")
+_NO_FORMULAS = frozenset({"n/a", "w/o", "y/n", "c/o", "b/w"})
+_SETS = frozenset({"ℝ", "{}", "⦃⦄"})
 _NAME = re.compile(r"_(?:\w|\{\w{1,4}\})|\([a-z](?:,[a-z])*\)")
 
 
@@ -57,6 +64,9 @@ class Reading:
 
 def reading(text: str) -> Reading | None:
     """What `text` says, None if it is not mathematics."""
+    plain = text.strip(" $\n.")
+    if _NO_ARITHMETIC.fullmatch(plain):
+        return None
     try:
         pieces, is_latex = tokens(text)
         if not _is_formula(pieces, is_latex):
@@ -66,7 +76,7 @@ def reading(text: str) -> Reading | None:
         answer = _both_signs(pieces, parser)
         if unit:
             answer = _in_unit(answer, unit)
-        return Reading(answer, parser.is_certain)
+        return Reading(answer, parser.is_certain and _OPEN.fullmatch(plain) is None)
     except (Unreadable, RecursionError, OverflowError, ZeroDivisionError):
         return None
 
@@ -77,13 +87,19 @@ def _is_formula(pieces: list[Token], is_latex: bool) -> bool:
         piece.text in CONSTANTS and piece.text not in ("i", "e") for piece in pieces
     ):
         return True
+    said = "".join(piece.text for piece in pieces)
+    if said in _SETS:
+        return True
     if all(piece.kind in ("word", "text") for piece in pieces):
         return False
     if is_latex or any(piece.text in _SIGNS_OF_FORMULAS or piece.text in FUNCTIONS for piece in pieces):
         return True
     kinds = "".join({"number": "0", "word": "a", "text": "a"}.get(piece.kind, piece.text) for piece in pieces)
-    # "B-52" and "H2O" are names, "3S + 2" is not.
-    is_name = _NAME_WITH_NUMBER.search(kinds) is not None and any(piece.text.isupper() for piece in pieces)
+    if _TERMS.fullmatch(said):
+        return said not in _NO_FORMULAS
+    # "B-52", "H2O" and "3-D" are names, "3S + 2" is not.
+    is_name = _NAME_WITH_NUMBER.search(kinds) is not None or kinds == _NUMBER_AND_LETTER
+    is_name = is_name and any(piece.text.isupper() for piece in pieces)
     return ("0" in kinds and not is_name) or _LETTERS_ALONE.fullmatch(kinds) is not None
 
 
@@ -187,7 +203,7 @@ class _Answers(Formula):
         items, words = self.items(end)
         if len(items) == 1:
             return items[0]
-        return _together(items, words)
+        return together(items, words)
 
     def items(self, end: str) -> tuple[list[Answer], set[str]]:
         items = [self.item()]
@@ -241,19 +257,19 @@ class _Answers(Formula):
             sides = sides[: last + 1]
             if names[0] and len(sides) > 1:
                 if isinstance(sides[-1], Scalar) and names[0] in ex.symbols(sides[-1]):
-                    return _relation("=", sides)
+                    return relation_of("=", sides)
                 return Assigned(names[0], sides[-1])
             if names[-1] and len(sides) == 2:
                 return Assigned(names[-1], sides[0])
             if all(isinstance(side, Scalar) and not ex.symbols(side) for side in sides):
                 return sides[-1]
-            return _relation("=", sides)
+            return relation_of("=", sides)
         if kinds == {"∈"} and len(sides) == 2 and names[0]:
-            return Assigned(names[0], _as_set(sides[1]))
+            return Assigned(names[0], as_set(sides[1]))
         if kinds <= set("<>≤≥"):
             if len(sides) == 2 and not any(names):
-                return _relation("<" if relations[0] in "<>" else "≤", sides, is_less=relations[0] in "<≤")
-            return _bounded(sides, relations, names)
+                return relation_of("<" if relations[0] in "<>" else "≤", sides, is_less=relations[0] in "<≤")
+            return bounded(sides, relations, names)
         if relations == ["≠"] and names[0] and isinstance(sides[1], Scalar):
             below = Interval(WHOLE_LINE.left, sides[1], with_left=False, with_right=False)
             above = Interval(sides[1], WHOLE_LINE.right, with_left=False, with_right=False)
@@ -267,7 +283,7 @@ class _Answers(Formula):
         parts = [first]
         while self.take("∪"):
             parts.append(self.ratio())
-        return Union(tuple(_as_set(part) for part in parts))
+        return Union(tuple(as_set(part) for part in parts))
 
     def ratio(self) -> Answer:
         first = self.sum()
@@ -289,7 +305,7 @@ class _Answers(Formula):
             items.append(self.item())
         end = self.peek()
         self.at += 1
-        return _in_brackets(opening, end, closing, items)
+        return in_brackets(opening, end, closing, items)
 
     def matrix(self) -> Matrix:
         self.expect("{")
@@ -313,94 +329,4 @@ class _Answers(Formula):
         self.expect("{")
         self.at += 1
         self.expect("}")
-        return _matrix(rows)
-
-
-def _matrix(rows: list[list[Scalar]]) -> Matrix:
-    if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
-        raise Unreadable
-    return Matrix(tuple(tuple(row) for row in rows))
-
-
-def _relation(sign: str, sides: list[Answer], *, is_less: bool = True) -> Relation:
-    if len(sides) != 2:
-        raise Unreadable
-    left, right = (scalar(side) for side in (sides if is_less else sides[::-1]))
-    return Relation(sign, ex.add([left, ex.negative(right)]))
-
-
-def _bounded(sides: list[Answer], relations: list[str], names: list[str]) -> Answer:
-    """``x > 3`` and ``1 < x ≤ 2`` as intervals of the variable."""
-    if len(sides) > 3 or not all(isinstance(side, Scalar) for side in sides):
-        raise Unreadable
-    if any(relation in ">≥" for relation in relations):
-        if any(relation in "<≤" for relation in relations):
-            raise Unreadable
-        sides, names = sides[::-1], names[::-1]
-        relations = [{">": "<", "≥": "≤"}[relation] for relation in relations[::-1]]
-    closed = [relation == "≤" for relation in relations]
-    scalars = [scalar(side) for side in sides]
-    match scalars, names:
-        case [left, _, right], [_, name, _] if name:
-            return Assigned(name, Interval(left, right, closed[0], closed[1]))
-        case [_, right], [name, ""] if name:
-            return Assigned(name, Interval(WHOLE_LINE.left, right, with_left=False, with_right=closed[0]))
-        case [left, _], ["", name] if name:
-            return Assigned(name, Interval(left, ex.INFINITY, closed[0], with_right=False))
-        case _:
-            raise Unreadable
-
-
-def _together(items: list[Answer], words: set[str]) -> Answer:
-    """Several answers side by side; conditions on one variable are one condition."""
-    names = {item.name for item in items if isinstance(item, Assigned)}
-    is_one_condition = len(names) == 1 and not any(isinstance(item, Relation) for item in items)
-    if is_one_condition and isinstance(items[0], Assigned):
-        values = [item.value if isinstance(item, Assigned) else item for item in items]
-        name = names.pop()
-        if all(isinstance(value, Interval | Union) for value in values):
-            if "or" in words or "∨" in words:
-                return Assigned(name, Union(tuple(values)))
-            match values:
-                case [Interval(left, ex.INFINITY, closed, _), Interval(low, right, _, end)] if (
-                    low == WHOLE_LINE.left
-                ):
-                    return Assigned(name, Interval(left, right, closed, end))
-                case [Interval(low, right, _, end), Interval(left, ex.INFINITY, closed, _)] if (
-                    low == WHOLE_LINE.left
-                ):
-                    return Assigned(name, Interval(left, right, closed, end))
-                case _:
-                    raise Unreadable
-        return Assigned(name, Items("set", tuple(values)))
-    return Items("set" if words & {"and", "or", "∧", "∨"} else "list", tuple(items))
-
-
-def _as_set(part: Answer) -> Answer:
-    if isinstance(part, Items) and part.kind == "set":
-        return part
-    interval = as_interval(part)
-    if interval is None:
-        raise Unreadable
-    return interval
-
-
-def _in_brackets(opening: str, end: str, closing: str, items: list[Answer]) -> Answer:
-    pair = [item for item in items if isinstance(item, Scalar)] if len(items) == 2 else []
-    if end != closing or opening == "]":
-        if len(pair) == 2 and opening in "([]" and end in ")][" and end:
-            return Interval(pair[0], pair[1], opening == "[", end == "]")
-        raise Unreadable
-    if opening == "(" and len(items) == 1:
-        return items[0]
-    if len(pair) == 2 and opening in "([" and (pair[0] == WHOLE_LINE.left or pair[1] == ex.INFINITY):
-        return Interval(pair[0], pair[1], opening == "[", with_right=False)
-    if opening == "{" and len(items) == 1:
-        return items[0]
-    if opening == "[" and len(items) == 1 and isinstance(items[0], Scalar):
-        return items[0]
-    rows = [item.items for item in items if isinstance(item, Items) and item.kind == "bracket"]
-    if opening == "[" and len(rows) == len(items):
-        return _matrix([[scalar(cell) for cell in row] for row in rows])
-    kind = {"(": "tuple", "⟨": "tuple", "[": "bracket"}.get(opening, "set")
-    return Items(kind, tuple(items))
+        return matrix_of(rows)

@@ -43,6 +43,7 @@ _DEGREE = re.compile(
 )
 _REPEATING = re.compile(r"(?<=\.)(\d*)\\(?:overline|bar|dot)\s*(?:\{(\d{1,20})\}|(\d))")
 _LINE_END = re.compile(r"(?>\\ *+(?:\[\d{1,3}ex\]|indent)? *+)++(?=\$*\Z)")
+_REALS = re.compile(r"\\mathbb\s*(?:\{\s*R\s*\}|R(?![A-Za-z]))|\\R(?![A-Za-z])")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACE = re.compile(r"[{}]")
 _EMPTY_ROOT = re.compile(r"\\sqrt *\{ *\}")
@@ -86,6 +87,7 @@ def tokens(text: str) -> tuple[list[Token], bool]:
     text = _unboxed(text if text.endswith("..") else text.rstrip(".。"))
     is_latex = "\\" in text or (text.startswith("$") and text.endswith("$"))
     if is_latex:
+        text = _REALS.sub("ℝ", text)
         text = _LINE_END.sub("", _EMPTY_ROOT.sub("√", text))
         text = text.replace("\\$", "\\dollar ").replace("\\!", "").replace("\\,", " ")
         text = _REPEATING.sub(r"\1(\2\3)", text)
