@@ -836,3 +836,14 @@ def test_long_replies_end_in_bounded_time(kind: AnswerKind | None):
         for size in (400, 1_900, 50_000):
             grade(task, unit * (size // len(unit)))
         assert time.process_time() - start < 1, unit
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer"),
+    [
+        *(("5", "1,5"), ("5", "±5"), ("5", "≥5"), ("5", "3-"), ("12", "12‰"), ("12", "12 ‰"), ("12", "12±")),
+        *(("12", "%12"), ("123", "!123"), ("0", r"\log 0"), ("5", '5" 6')),
+    ],
+)
+def test_no_number_is_taken_out_of_signs(reference: str, answer: str):
+    assert not grade(Task(id="t", question="?", answer=reference), answer).is_right

@@ -23,7 +23,7 @@ _GOES_ON = re.compile(
     r"\s\d|\.\d|,\s?\d|\s(?:less|more|fewer|greater) than \d|"
     r"\s?(?:[/*^×÷+!:_<>=√π(\[]|[-–—] ?[\d($€£¥]|x ?\d|\\[a-z]|(?:to|or|and|by|times|plus|minus) [-\d(])"
 )
-_ATTACHED = re.compile(r"[\w'’°%]|\s?%")
+_ATTACHED = re.compile(r"[\w'’\"′″°±]|\s?[%‰]")
 _WORDS = re.compile(r" ?(?:percent\w*|[%°′″][CF]?|[^\W\d_][\w²³^/·]*)(?: (?:per )?[^\W\d_][\w²³^/·]*)?")
 _ONE_WORD = re.compile(r" ?(?:[%°′″][CF]?|[^\W\d_][\w²³^/·]*)")
 _ANYWHERE = re.compile(rf"(?<![\w.^_/\\{{}}#§-])(?<!\d[,:×*+–] )({_NUMBER})(?!\w|\.\d|,\d)")
@@ -62,6 +62,8 @@ _ABOUT = re.compile(
 _UNIT_BEFORE = re.compile(r"\b(?!(?:in|an)\b)([^\W\d_]{1,12})[:=]? $")
 _MORE = re.compile(rf"(?:,|\b(?:and|or|plus|but))\s(?:[a-z]+\s){{0,2}}?(?:\d|{_WORDED})", re.IGNORECASE)
 _EQUALS = re.compile(r"[=≈]")
+_SAYING = re.compile(r"(?<![\\\w])[^\W\d_]{2,}|[^\W\d_]:|#+ |[≈~]|\\approx")
+"""A word, a label or a mark: "≥5", "!123" and "\\log 0" say nothing, and their signs may mean anything."""
 _LONGEST_IMPLYING = 200
 
 
@@ -90,6 +92,7 @@ def only(sentence: str, form: AnswerForm) -> str | None:
     bold = {number for part in _BOLD.findall(sentence) if (number := leading(part, form))}
     if bold:
         return bold.pop() if len(bold) == 1 else None
+    says = _SAYING.search(sentence) is not None
     sentence = shortened(bare(sentence), form, words=True)[-1]
     if ("=" in sentence or "≈" in sentence) and (last := leading(_EQUALS.split(sentence)[-1].strip(), form)):
         return last
@@ -99,7 +102,7 @@ def only(sentence: str, form: AnswerForm) -> str | None:
         number, end = stated.popitem()
         start = sentence.lower().find(number.lower(), end)
         return None if stated or _MORE.search(sentence, start) else number
-    if len(sentence) > _LONGEST_IMPLYING:
+    if len(sentence) > _LONGEST_IMPLYING or not says:
         return None
     numbers = {
         _with_unit_before(sentence, found.start(), leading(sentence[found.start() :], form))
