@@ -21,11 +21,13 @@ OPTIONS = {
 ASKED: dict[str, Any] = {name[2:].replace("-", "_"): value for name, value in OPTIONS.items()}
 FLAGS = [word for pair in OPTIONS.items() for word in pair] + ["--stop", "X", "--stop", "two words"]
 STOP = ["</code>", "</tool_call>", "</answer>"]
-WORLD = ("--family", "direct", "--split", "validation", "--n", 1, "--tools", "off")
+TAGS = ("--dialect", "deepeyes_v2")
+"""A dialect with stop strings of its own."""
+WORLD = ("--family", "direct", "--split", "validation", "--n", 1, "--tools", "off", *TAGS)
 
 
 def test_ask_hands_them_to_the_model_and_keeps_them(cli, picture: Path, server: Server) -> None:
-    ran = cli("ask", picture, "What?", "--model", server.model, "--no-tools", *FLAGS, "--trace", "t")
+    ran = cli("ask", picture, "What?", "--model", server.model, "--no-tools", *TAGS, *FLAGS, "--trace", "t")
     assert (ran.code, ran.out, ran.err) == (0, "red\n", "")
     (body,) = server.bodies
     assert {name: body[name] for name in ASKED} == ASKED
@@ -35,7 +37,7 @@ def test_ask_hands_them_to_the_model_and_keeps_them(cli, picture: Path, server: 
 
 
 def test_without_them_nothing_of_the_kind_is_sent(cli, picture: Path, server: Server) -> None:
-    assert cli("ask", picture, "What?", "--model", server.model, "--no-tools").code == 0
+    assert cli("ask", picture, "What?", "--model", server.model, "--no-tools", *TAGS).code == 0
     (body,) = server.bodies
     assert (body["temperature"], body["seed"], body["stop"]) == (0, 0, STOP)
     assert not {"top_p", "top_k", "min_p", "repetition_penalty"} & body.keys()
@@ -64,6 +66,7 @@ def test_eval_run_takes_them_as_settings(cli, server: Server) -> None:
         "families": '["direct"]',
         "split": "validation",
         "tools": "false",
+        "dialect": '"deepeyes_v2"',
         "model": f'"{server.model}"',
         "sampling.top_p": 0.9,
         "sampling.stop": '["X"]',
