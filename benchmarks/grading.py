@@ -17,8 +17,8 @@ object is printed:
   the reply, by rule, model or draw; `replies` is the same for whole replies, `left` of which the rule leaves
   to a model or to chance. `right_by_rule`, `right_by_grade` and `unsure_by_grade` set the rule beside ours.
 - `speed`: verdicts a second of answers that were not seen before, on one core: of wall clock, and of the time
-  that the processor gave (`*_cpu`), which a busy machine changes less; `maths`: pairs a second, of wall
-  clock.
+  that the processor gave (`*_cpu`), which a busy machine changes less; `references_cpu` is how many
+  references are read a second, once each; `maths`: pairs a second, of wall clock.
 
 Verdicts of a benchmark are its rule's, not the truth: an extractor that fails calls a right answer wrong.
 """
@@ -46,6 +46,7 @@ from deepeyes.core.errors import DeepEyesError, InputError
 from deepeyes.core.task import Task
 from deepeyes.core.text import one_line
 from deepeyes.core.verdict import Verdict
+from deepeyes.grading.reference import reference_of
 from deepeyes.grading.rules import grade
 from deepeyes.grading.scorers.registry import scorer_named
 
@@ -199,7 +200,9 @@ def _figures(results: Sequence[Graded], by_model: bool) -> dict[str, Any]:
 
 
 def _speed(rows: dict[str, list[VerdictRow]]) -> dict[str, Any]:
-    """Verdicts a second of answers to letter and number questions, each graded once."""
+    """Verdicts a second of answers to letter and number questions, each graded once, after the references
+    were read: whoever samples a question several times reads its reference once.
+    """
     chosen = [
         row
         for name in ("mmmu_pro", "blink", "mathvista", "logicvista")
@@ -211,7 +214,11 @@ def _speed(rows: dict[str, list[VerdictRow]]) -> dict[str, Any]:
         "bare": [(row.task, row.extraction) for row in chosen],
         "replies": [(row.task, row.response) for row in chosen],
     }
-    speed: dict[str, Any] = {"n": len(chosen)}
+    start = time.process_time()
+    for row in chosen:
+        reference_of(row.task)
+    references = len({row.task.id for row in chosen}) / (time.process_time() - start)
+    speed: dict[str, Any] = {"n": len(chosen), "references_cpu": round(references, 1)}
     for name, of in pairs.items():
         start = time.process_time()
         speed[name] = _a_second(of)
