@@ -86,7 +86,11 @@ def a_sign_alone() -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize("draw", [page, screenshot, bars, a_sign_alone])
+def a_crop() -> Image.Image:
+    return photo((220, 160))
+
+
+@pytest.mark.parametrize("draw", [page, screenshot, bars, a_sign_alone, a_crop])
 def test_what_is_drawn_or_small_is_sent_exactly(draw: Any) -> None:
     image = draw()
     part = part_of(image)

@@ -23,8 +23,10 @@ from PIL import Image
 from deepeyes.core.lru import LruCache
 from deepeyes.core.messages import ImagePart
 
-SMALL = 48_000
-"""Bytes up to which PNG is taken whatever JPEG would come to."""
+SMALL = 150_000
+"""Bytes up to which PNG is taken whatever JPEG would come to: crops, and all that a small model is shown, are
+exact.
+"""
 WORTH = 3.0
 """How many times smaller than PNG a JPEG has to be."""
 AIM = 0.225
