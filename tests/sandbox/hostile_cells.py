@@ -87,8 +87,16 @@ _TIME = [
     HostileCell(
         "alarm storm",
         "import signal, time\nsignal.signal(signal.SIGALRM, lambda *a: None)\n"
-        "signal.setitimer(signal.ITIMER_REAL, 1e-5, 1e-5)\ntime.sleep(0.3)\nprint('over')",
+        "signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)\ntime.sleep(0.3)\nprint('over')",
         "over",
+    ),
+    # Where a handler takes longer than the next alarm is away, as on a busy machine, it never gets any further.
+    HostileCell(
+        "alarm storm that starves itself",
+        "import signal, time\nsignal.signal(signal.SIGALRM, lambda *a: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1e-5, 1e-5)\ntime.sleep(0.3)\nprint('over')",
+        "^timeout|over",
+        5.0,
     ),
     HostileCell("await that never ends", "import asyncio\nawait asyncio.Event().wait()", "^timeout", 1.0),
     HostileCell(
