@@ -6,6 +6,8 @@ in text is the dialect's business, what it does is the loop's.
 
 from __future__ import annotations
 
+import ast
+import warnings
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,6 +77,15 @@ def code_of(action: Action | None) -> str | None:
             return code
         case _:
             return None
+
+
+def python_tree(code: str) -> ast.Module | None:
+    """Code as its syntax tree, read and never run; None where it is not Python."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what models write is not ours to warn of
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def call_of(action: CodeAction | CallAction) -> ToolCall:

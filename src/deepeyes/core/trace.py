@@ -15,14 +15,13 @@ import json
 import os
 import re
 import threading
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from deepeyes.core.actions import Action, code_of
+from deepeyes.core.actions import Action, code_of, python_tree
 from deepeyes.core.errors import InputError, StorageError, boundary
 from deepeyes.core.files import append_line, cut_torn_tail
 from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
@@ -94,13 +93,7 @@ class Turn(BaseModel):
     @property
     def syntax_tree(self) -> ast.Module | None:
         """Its code, read and never run; None where there is none or it is not Python."""
-        if self.code is None:
-            return None
-        try:
-            with warnings.catch_warnings(action="ignore"):  # what models write is not ours to warn of
-                return ast.parse(self.code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+        return None if self.code is None else python_tree(self.code)
 
 
 class Trace(BaseModel):

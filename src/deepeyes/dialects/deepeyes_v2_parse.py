@@ -15,9 +15,7 @@ The rules, in order:
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from typing import Any, cast
 
 from deepeyes.core.actions import (
@@ -27,6 +25,7 @@ from deepeyes.core.actions import (
     CodeAction,
     Malformed,
     ToolCall,
+    python_tree,
 )
 from deepeyes.core.text import read_json
 
@@ -95,7 +94,7 @@ def _code(thought: str, body: str) -> tuple[Action, str]:
         else:
             reason = "Inside <code> there must be one fenced block: ```python, the code, ```, then </code>."
         return Malformed(thought=thought, reason=reason), ""
-    if _SECOND_FENCE.search(fenced[1]) and not _is_python(fenced[1]):
+    if _SECOND_FENCE.search(fenced[1]) and python_tree(fenced[1]) is None:
         reason = "There is more than one fenced block inside <code>. Write one block with all the code."
         return Malformed(thought=thought, reason=reason), ""
     if not fenced[1].strip():
@@ -136,16 +135,6 @@ def holds_action(text: str) -> bool:
 def holds_tags(text: str) -> bool:
     """Whether a tag of the dialect stands in `text`, which is then no answer."""
     return _TAG.search(text) is not None
-
-
-def _is_python(code: str) -> bool:
-    """Whether it can be read as Python, fences in its strings included; nothing is run."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # what models write is not ours to warn of
-            ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _second_action(rest: str) -> bool:

@@ -132,12 +132,12 @@ def read_said(words: str, status: int) -> Refusal:
 
 def error_words(data: Any) -> str:
     """The words of an error object in any of the usual shapes; empty if it is none."""
-    fields = _fields(data)
+    fields = mapping(data)
     error = fields.get("error") or (fields if fields.get("object") == "error" else None)
     for holder in (error, fields.get("detail"), fields.get("message")):
         if isinstance(holder, str) and holder.strip():
             return tidy(holder, 500)
-        inner = _fields(holder)
+        inner = mapping(holder)
         words = inner.get("message") or inner.get("msg") or inner.get("detail")
         if isinstance(words, str) and words.strip():
             return tidy(words, 500)
@@ -148,7 +148,7 @@ def check_error(fields: Mapping[str, Any]) -> None:
     """Raises `ServerSaid` if `fields`, an answer or a part of one, tells of an error."""
     words = error_words(fields) if "error" in fields or fields.get("object") == "error" else ""
     if words:
-        error = _fields(fields.get("error")) or fields
+        error = mapping(fields.get("error")) or fields
         codes = (error.get("code"), error.get("status"), fields.get("status"))
         status = next((code for code in map(_status, codes) if code), 0)
         raise ServerSaid(words, status)
@@ -160,23 +160,23 @@ def _status(code: Any) -> int:
 
 
 def _named(data: Any) -> str:
-    error = _fields(_fields(data).get("error")) or _fields(data)
+    error = mapping(mapping(data).get("error")) or mapping(data)
     named = error.get("param") or _place(error)
     return named.rpartition(".")[2] if isinstance(named, str) else ""
 
 
 def _validation(data: Any) -> str:
     """The words of FastAPI's list of what is wrong, each with its place."""
-    problems = _fields(data).get("detail")
+    problems = mapping(data).get("detail")
     if not isinstance(problems, list):
         return ""
-    told = [_fields(one) for one in cast("list[Any]", problems)]
+    told = [mapping(one) for one in cast("list[Any]", problems)]
     return "; ".join(f"{one.get('loc', '')}: {one.get('msg', '')}" for one in told[:5] if one)
 
 
 def _place(error: Mapping[str, Any]) -> object:
     problems = error.get("detail")
-    first = _fields(cast("list[Any]", problems)[0]) if isinstance(problems, list) and problems else {}
+    first = mapping(cast("list[Any]", problems)[0]) if isinstance(problems, list) and problems else {}
     place = first.get("loc")
     return cast("list[Any]", place)[-1] if isinstance(place, list) and place else None
 
@@ -188,5 +188,6 @@ def _without_braces(text: str) -> str:
     return text
 
 
-def _fields(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object as it is; empty for any other value."""
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}

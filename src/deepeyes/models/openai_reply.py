@@ -21,7 +21,7 @@ from deepeyes.core.trace import Usage
 from deepeyes.dialects.deepeyes_v2_parse import ENDS
 from deepeyes.dialects.neutralise import neutralise
 from deepeyes.models.base import Completion
-from deepeyes.models.openai_refusal import check_error
+from deepeyes.models.openai_refusal import check_error, mapping
 
 _ENDS = {
     "length": "length max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length"
@@ -49,12 +49,12 @@ class Unreadable(Exception):
 
 def read_completion(data: Any, stop: Sequence[str] = ()) -> Completion:
     """A whole (not streamed) answer."""
-    fields = _mapping(data)
+    fields = mapping(data)
     choice = _first_choice(fields)
     if not isinstance(choice.get("message"), dict):
         raise Unreadable("a choice without a message")
     reply = Accumulator()
-    reply.add_message(_mapping(choice.get("message")))
+    reply.add_message(mapping(choice.get("message")))
     reply.add_end(choice)
     reply.add_logprobs(choice.get("logprobs"))
     reply.usage = _usage(fields.get("usage"))
@@ -125,7 +125,7 @@ class Accumulator:
 
     def add_event(self, event: Any) -> str:
         """Take one event of a stream; returns the new text."""
-        fields = _mapping(event)
+        fields = mapping(event)
         if fields.get("usage"):
             self.usage = _usage(fields["usage"])
         if not fields.get("choices"):
@@ -133,11 +133,11 @@ class Accumulator:
             return ""
         choice = _first_choice(fields)
         before = len(self.text)
-        delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
+        delta = mapping(choice.get("delta")) or mapping(choice.get("message"))
         self._add_words(delta)
         for number, piece in enumerate(_list(delta.get("tool_calls"))):
-            self._add_piece(_mapping(piece), number)
-        if legacy := _mapping(delta.get("function_call")):
+            self._add_piece(mapping(piece), number)
+        if legacy := mapping(delta.get("function_call")):
             self._add_piece({"function": legacy}, 0)
         self.add_logprobs(choice.get("logprobs"))
         self.add_end(choice)
@@ -146,8 +146,8 @@ class Accumulator:
     def add_message(self, message: Mapping[str, Any]) -> None:
         """Take a whole message."""
         self._add_words(message)
-        calls = [_mapping(call) for call in _list(message.get("tool_calls"))]
-        legacy = _mapping(message.get("function_call"))
+        calls = [mapping(call) for call in _list(message.get("tool_calls"))]
+        legacy = mapping(message.get("function_call"))
         self.calls += [_call(call) for call in (calls or ([{"function": legacy}] if legacy else []))]
 
     def add_end(self, choice: Mapping[str, Any]) -> None:
@@ -155,8 +155,8 @@ class Accumulator:
         self.stopped_by = stopped_by(choice) or self.stopped_by
 
     def add_logprobs(self, logprobs: Any) -> None:
-        for token in _list(_mapping(logprobs).get("content")):
-            value = _mapping(token).get("logprob")
+        for token in _list(mapping(logprobs).get("content")):
+            value = mapping(token).get("logprob")
             if isinstance(value, int | float):
                 self.logprobs.append(float(value))
 
@@ -221,7 +221,7 @@ def _is_another(known: RawToolCall, new: RawToolCall) -> bool:
 
 
 def _call(call: Mapping[str, Any]) -> RawToolCall:
-    function = _mapping(call.get("function")) or call
+    function = mapping(call.get("function")) or call
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
     return RawToolCall(id=_string(call.get("id")), name=_string(function.get("name")), arguments=text)
@@ -241,7 +241,7 @@ def stopped_by(choice: Mapping[str, Any]) -> object:
 
 def _end(name: Any) -> str:
     """What a server's name for the end of a reply means; empty while it goes on."""
-    name = _mapping(name).get("type", name)
+    name = mapping(name).get("type", name)
     if not isinstance(name, str) or not name:
         return ""
     end = _END_OF.get(name.strip().lower(), "stop")
@@ -261,7 +261,7 @@ def _words(content: Any, depth: int = 4) -> tuple[str, str]:
         if isinstance(part, str):
             text += part
             continue
-        fields = _mapping(part)
+        fields = mapping(part)
         kind = _string(fields.get("type"))
         if kind in _THOUGHTS or fields.get("thought") is True:
             held = [fields.get(key) for key in ("thinking", "reasoning", "summary", "content", "text", kind)]
@@ -277,7 +277,7 @@ def _unread(content: Any) -> list[str]:
         return []
     kinds: list[str] = []
     for part in _list(content) if isinstance(content, list) else [content]:
-        fields = _mapping(part)
+        fields = mapping(part)
         kind = _string(fields.get("type"))
         if isinstance(part, str) or "text" in fields or kind in (*_THOUGHTS, "text") or any(_words([part])):
             continue
@@ -296,7 +296,7 @@ def _first_choice(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _usage(value: Any) -> Usage:
-    counts = _mapping(value)
+    counts = mapping(value)
     prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
     return Usage(
         prompt_tokens=prompt if isinstance(prompt, int) else 0,
@@ -310,10 +310,6 @@ def json_value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:
