@@ -76,7 +76,7 @@ def test_an_import_sideways_or_upwards_is_refused(tmp_path: Path) -> None:
     floors = layers()
     sideways = [pair for floor in floors for pair in permutations(floor, 2)]
     upwards = [(below[0], above[0]) for above, below in pairwise(floors)]
-    assert len(sideways) >= 12 and len(upwards) >= 11
+    assert len(sideways) >= 10 and len(upwards) >= 12
     copy = tmp_path / "src" / "deepeyes"
     keep = shutil.ignore_patterns("assets", "weights", "__pycache__")
     shutil.copytree(SOURCE, copy, ignore=keep)

@@ -38,3 +38,10 @@ def test_a_form_says_on_the_wire_only_what_was_declared() -> None:
     assert Task.model_validate_json(plain.model_dump_json()) == plain
     assert "answer_form" not in task.model_dump(exclude={"answer_form"})
     assert task.model_dump(include={"id"}) == {"id": "t"}
+
+
+def test_an_empty_group_and_no_tags_leave_no_trace_in_json() -> None:
+    bare = Task(id="a", question="q")
+    assert not {"group", "tags"} & bare.model_dump(mode="json").keys()
+    whole = Task(id="a", question="q", group="france", tags=("search", "reason"))
+    assert Task.model_validate_json(whole.model_dump_json()) == whole

@@ -15,7 +15,8 @@ from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, read_traces
 from deepeyes.eval.registry import BENCHMARKS, benchmark_named
-from deepeyes.eval.run import PLAN_FILE, run_plan
+from deepeyes.eval.run import FREE, run_plan
+from deepeyes.eval.runs import PLAN_FILE
 from deepeyes.eval.world import WorldPlan
 from deepeyes.grading.grader import Grading
 from deepeyes.models.base import Completion
@@ -133,6 +134,9 @@ async def test_a_plan_that_asks_nothing_there_is_is_refused_before_it_leaves_any
     assert not (tmp_path / "run").exists()
 
 
+NOT_THE_AGENTS = ("benchmark", "seed", "grading", "most")
+
+
 def test_the_agent_is_opened_with_all_that_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[dict[str, Any]] = []
     monkeypatch.setattr(
@@ -140,7 +144,7 @@ def test_the_agent_is_opened_with_all_that_the_plan_says(monkeypatch: pytest.Mon
     )
     plan = SumsPlan.model_validate(CHANGED)
     plan.open(print)
-    wanted = {key: value for key, value in CHANGED.items() if key not in ("seed", "grading", "most")}
+    wanted = {key: value for key, value in CHANGED.items() if key not in NOT_THE_AGENTS}
     assert opened == [{**wanted, "sampling": plan.sampling, "tell": print}]
     assert plan.sampling == Sampling(temperature=0.1, seed=1)
 
@@ -168,6 +172,7 @@ async def test_the_plan_beside_the_results_is_the_plan(tmp_path: Path) -> None:
 
 
 CHANGED: dict[str, Any] = {
+    "benchmark": "differences",
     "seed": 1,
     "model": "nano-base",
     "tools": False,
@@ -181,7 +186,7 @@ CHANGED: dict[str, Any] = {
 
 
 def test_every_setting_is_among_those_that_may_not_change() -> None:
-    assert CHANGED.keys() == SumsPlan.model_fields.keys() - {"n"}
+    assert CHANGED.keys() == SumsPlan.model_fields.keys() - FREE
 
 
 @pytest.mark.parametrize("setting", CHANGED)
@@ -236,3 +241,13 @@ def test_the_world_wants_a_task_for_each_family() -> None:
     assert WorldPlan(families=families, n=2).checked().n == 2
     with pytest.raises(InputError, match="use --n 2 or more"):
         WorldPlan(families=families, n=1).checked()
+
+
+async def test_samples_may_grow_and_only_the_new_ones_are_asked(tmp_path: Path) -> None:
+    plan = SumsPlan(n=2, sampling=Sampling(temperature=1.0))
+    await run_plan(plan, answering("1"), tmp_path)
+    new: list[str] = []
+    more = plan.model_copy(update={"samples": 3})
+    traces = await run_plan(more, answering("1"), tmp_path, on_done=lambda trace: new.append(trace.id))
+    assert [trace.id for trace in traces] == [f"sum-{n}#{sample}" for n in (0, 1) for sample in range(3)]
+    assert sorted(new) == ["sum-0#1", "sum-0#2", "sum-1#1", "sum-1#2"]

@@ -42,13 +42,20 @@ class Task(BaseModel):
     """What the maker knows and the model does not, e.g. {"box": [x0, y0, x1, y1]} in pixels of the first
     image.
     """
+    group: Text = ""
+    """What it shares with other tasks, so that their results are not independent: the entity asked about, the
+    question of which it is a variant. Empty where it stands alone. Statistics resample whole groups.
+    """
+    tags: tuple[Text, ...] = ()
+    """Labels of which it has any number ("perception", "search"); tables have a row for each."""
     source: str = ""
     meta: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     @model_serializer(mode="wrap")
     def _compact(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A form says only what was declared, and is left out where that is nothing."""
+        """A form says only what was declared; empty forms, groups and tags are left out."""
         values: dict[str, Any] = whole(self)
+        values = {key: value for key, value in values.items() if value or key not in ("group", "tags")}
         form = values.get("answer_form")
         if isinstance(form, dict):
             declared = self.answer_form.model_dump(mode="json", exclude_defaults=True)

@@ -27,8 +27,12 @@ from deepeyes.harness.setup import Tell, open_agent
 class EvalPlan(Config, ABC):
     """The agent and the size of the run; subclasses add what is asked."""
 
+    benchmark: str = ""
+    """Its name in `registry`; each benchmark says its own."""
     n: int = Field(default=500, ge=1)
     """How many tasks at most."""
+    samples: int = Field(default=1, ge=1)
+    """Episodes a task; more than one needs a temperature above 0."""
     seed: int = 0
     """Of the tasks, where a benchmark draws them, and of the sampling unless that has its own."""
     model: str = "nano"

@@ -15,9 +15,11 @@ from deepeyes.core.errors import StorageError, boundary
 from deepeyes.core.task import Task
 from deepeyes.core.trace import TRACES_FILE, Trace, TraceWriter, read_traces, trace_id
 from deepeyes.eval.plan import EvalPlan
+from deepeyes.eval.runs import PLAN_FILE
 from deepeyes.grading.grader import open_grader
 
-PLAN_FILE = "plan.toml"
+FREE = ("n", "samples")
+"""Settings that may grow between two starts."""
 JUDGED_FILE = "judged.sqlite"
 """What judges said, where the plan names no other file."""
 
@@ -42,19 +44,20 @@ async def run_plan(
             with boundary(StorageError, f"clearing {folder}", "check the folder's permissions"):
                 for stale in (TRACES_FILE, PLAN_FILE):
                     (folder / stale).unlink(missing_ok=True)
-        claim(folder / PLAN_FILE, plan, free=("n",), remedy="choose another --trace")
+        claim(folder / PLAN_FILE, plan, free=FREE, remedy="choose another --trace")
         writer = TraceWriter(folder)
         drawn: list[str] = []
 
         def tasks() -> Iterator[Task]:
             for task in plan.tasks(writer.images):
-                drawn.append(trace_id(task.id))
+                drawn.extend(trace_id(task.id, sample) for sample in range(plan.samples))
                 yield task
 
         async with open_grader(plan.grading, cache=folder / JUDGED_FILE) as grade:
             await agent.run(
                 tasks(),
                 images=writer.images,
+                samples=plan.samples,
                 concurrency=concurrency,
                 writer=writer,
                 grade=grade,

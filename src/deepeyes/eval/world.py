@@ -27,6 +27,7 @@ def named(families: str) -> tuple[str, ...]:
 class WorldPlan(EvalPlan):
     """Tasks of the world's families, as many of each."""
 
+    benchmark: str = "world"
     families: tuple[str, ...] = ("tiny", "direct")
     """In a file or after --set a list, or names separated by commas."""
     split: str = "test"
