@@ -4,6 +4,7 @@ import base64
 import fcntl
 import json
 import os
+import re
 import resource
 import threading
 from collections.abc import Iterator
@@ -323,3 +324,11 @@ def test_what_awaits_its_verdict_is_what_was_answered_and_last_written_without_o
 def test_the_code_of_a_turn_does_not_depend_on_its_dialect(action: Action | None, code: str | None):
     turn = Turn(action=action)
     assert turn.code == code and (turn.syntax_tree is not None) == (code is not None)
+
+
+def test_rewards_banned_tokens_and_policies_are_kept_and_leave_no_trace_where_there_are_none() -> None:
+    bare = Trace(id="t#0", task=Task(id="t", question="q"), stop_reason=StopReason.answered, turns=(Turn(),))
+    assert not {'"rewards"', '"banned"', '"policy"'} & set(re.findall(r'"\w+"', bare.model_dump_json()))
+    turns = (Turn(policy=0), Turn(policy=7))
+    whole = bare.model_copy(update={"rewards": {"total": 0.5}, "banned": (3, 4), "turns": turns})
+    assert Trace.model_validate_json(whole.model_dump_json()) == whole

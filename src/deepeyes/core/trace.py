@@ -19,7 +19,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from deepeyes.core.actions import Action, code_of, python_tree
 from deepeyes.core.errors import InputError, StorageError, boundary
@@ -74,8 +82,16 @@ class Turn(BaseModel):
     logprobs: tuple[float, ...] | None = None
     loss_mask: tuple[int, ...] | None = None
     """As long as `token_ids`: 1 where the model chose the token."""
+    policy: int | None = None
+    """The version of the weights that wrote the reply, where they change while episodes run."""
     usage: Usage = Usage()
     model_seconds: float = 0.0
+
+    @model_serializer(mode="wrap")
+    def _compact(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """`policy` is left out where there is none."""
+        values: dict[str, Any] = whole(self)
+        return values if self.policy is not None else _without(values, "policy")
 
     @property
     def thought(self) -> str:
@@ -119,6 +135,12 @@ class Trace(BaseModel):
     stop_reason: StopReason
     answer: Text | None = None
     verdict: Verdict | None = None
+    rewards: dict[str, float] = Field(default_factory=dict[str, float])
+    """What it earned in reinforcement learning: by part, and `total`."""
+    banned: tuple[int, ...] = ()
+    """Token ids that could not be drawn in any reply, whatever `sampling` says: `logprobs` were taken under
+    the distribution without them.
+    """
     usage: Usage = Usage()
     started: str = ""
     """UTC, ISO 8601."""
@@ -127,6 +149,12 @@ class Trace(BaseModel):
     tool_seconds: float = 0.0
     notes: tuple[Text, ...] = ()
     """Things its reader should know: an animated image, an error of ours."""
+
+    @model_serializer(mode="wrap")
+    def _compact(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Rewards and banned tokens are left out where there are none."""
+        values: dict[str, Any] = whole(self)
+        return _without(values, *(key for key in ("rewards", "banned") if not values.get(key)))
 
     @model_validator(mode="before")
     @classmethod
@@ -217,6 +245,10 @@ class Trace(BaseModel):
 
 def _images(messages: Iterable[Message]) -> Iterator[ImagePart]:
     return (part for message in messages for part in message.images)
+
+
+def _without(values: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def trace_id(task_id: str, sample: int = 0) -> str:

@@ -1,0 +1,1 @@
+"""Reinforcement learning with images that tools return: rollouts, advantages, losses, and two trainers."""
