@@ -17,6 +17,7 @@ import shutil
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,11 @@ class LoadedImage:
     image: Image.Image
     notes: list[str] = field(default_factory=list[str])
 
+    @cached_property
+    def ref(self) -> ImageRef:
+        """The image's name; the hash of some megabytes, made once."""
+        return image_ref(to_rgb(self.image))
+
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image
 """Where an image may come from: a path, the bytes of a file, or pixels."""
@@ -210,9 +216,10 @@ class ImageStore:
         self._parent = parent
         self._memory: dict[str, Image.Image] = {}
 
-    def put(self, image: Image.Image) -> ImageRef:
+    def put(self, image: Image.Image, ref: ImageRef | None = None) -> ImageRef:
+        """Keep the image; `ref` is its name where that is known already."""
         rgb = to_rgb(image)
-        ref = image_ref(rgb)
+        ref = ref or image_ref(rgb)
         path = self.path(ref)
         if path is None:
             self._memory.setdefault(ref.sha256, rgb)

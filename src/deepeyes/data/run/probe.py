@@ -14,7 +14,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from deepeyes.agent.agent import Agent, Grade
+from deepeyes.agent.agent import Agent
+from deepeyes.agent.keeping import Grade
 from deepeyes.core.actions import ToolSpec
 from deepeyes.core.errors import InfrastructureError, InputError, boundary
 from deepeyes.core.files import write_atomic
