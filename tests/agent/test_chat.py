@@ -80,7 +80,15 @@ async def test_the_trace_of_a_later_question_is_whole_by_itself() -> None:
         second = await chat.ask("Are you sure?")
     lived = [(message.role, message.text) for message in second.messages()]
     assert lived[:-1] == [(message.role, message.text) for message in model.sent[-1]]
-    assert [role for role, _ in lived] == "system user assistant user assistant user assistant".split()
+    assert [role for role, _ in lived] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+    ]
     assert len(second.turns) == 1 and second.task.question == "Are you sure?" and second.answer == "red"
 
 

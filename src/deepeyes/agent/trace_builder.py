@@ -49,6 +49,7 @@ class TraceBuilder:
     turns: list[Turn] = field(default_factory=list[Turn])
     notes: list[str] = field(default_factory=list[str])
     answer: str | None = None
+    banned: tuple[int, ...] = ()
     mistakes: int = 0
     tool_images: int = 0
     pending: tuple[Message, ...] = ()
@@ -111,10 +112,12 @@ class TraceBuilder:
             token_ids=ids,
             logprobs=completion.logprobs,
             loss_mask=mask,
+            policy=completion.policy,
             usage=usage,
             model_seconds=seconds,
         )
         self.turns.append(turn)
+        self.banned = completion.banned
         self.pending = ()
 
     def _sent(self) -> tuple[Message, ...]:
@@ -160,6 +163,7 @@ class TraceBuilder:
             pending=_messages_without_pixels(self._sent()),
             stop_reason=stop_reason,
             answer=self.answer,
+            banned=self.banned,
             usage=sum((turn.usage for turn in self.turns), Usage()),
             started=self._started,
             seconds=time.perf_counter() - self._clock,

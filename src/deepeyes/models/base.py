@@ -39,6 +39,10 @@ class Completion:
     """1 where the model chose the token; None means everywhere."""
     prompt_ids: tuple[int, ...] | None = None
     """The tokens fed since the conversation's last reply."""
+    banned: tuple[int, ...] = ()
+    """Token ids that the model never draws, such as those that stand for images."""
+    policy: int | None = None
+    """The version of the weights that wrote the reply, of a model whose weights change."""
     usage: Usage = Usage()
     tool_calls: tuple[RawToolCall, ...] = ()
     notes: tuple[str, ...] = ()

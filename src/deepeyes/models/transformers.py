@@ -27,7 +27,7 @@ from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
-from deepeyes.models.transformers_generate import context, ends, generate, text_of
+from deepeyes.models.transformers_generate import context, ends, forbidden, generate, text_of
 
 _MAX_VIEW = 1280 * 28 * 28
 
@@ -194,6 +194,7 @@ class TransformersConversation:
             token_ids=tuple(tokens),
             logprobs=tuple(logprobs),
             prompt_ids=tuple(fed),
+            banned=tuple(forbidden(self.owner.model)),
             usage=Usage(prompt_tokens=len(fed), completion_tokens=len(tokens)),
         )
 

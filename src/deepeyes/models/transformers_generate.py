@@ -57,7 +57,7 @@ def generate(
             min_p=(sampling.min_p or None) if drawn else None,
             repetition_penalty=sampling.repetition_penalty,
             max_new_tokens=max_tokens,
-            suppress_tokens=_forbidden(model) or None,
+            suppress_tokens=forbidden(model) or None,
             stopping_criteria=[_Stopped(stopped, tokenizer, sampling, len(ids))],
             streamer=_streamer(tokenizer, hear) if hear else None,
             return_dict_in_generate=True,
@@ -104,7 +104,8 @@ def _streamer(tokenizer: Any, hear: Callable[[str], None]) -> Any:
     return Heard(tokenizer, skip_prompt=True, skip_special_tokens=True)
 
 
-def _forbidden(model: Any) -> list[int]:
+def forbidden(model: Any) -> list[int]:
+    """Ids of the tokens that stand for images, which cannot be drawn."""
     named = (getattr(model.config, name, None) for name in _SPECIAL_IDS)
     return sorted({token for token in named if isinstance(token, int)})
 

@@ -9,7 +9,7 @@ import asyncio
 import queue
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -64,6 +64,8 @@ class Spoken:
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
     finish: str
+    policy: int | None = None
+    """The version of the weights; None until they are changed."""
 
 
 class Engine:
@@ -85,7 +87,10 @@ class Engine:
         added = tokenizer.get_added_tokens_decoder()
         special = [token for token, about in added.items() if about.special]
         unused = range(tokenizer.get_vocab_size(), network.vocabulary)
-        self._banned = torch.tensor([*(token for token in special if token != self.end), *unused])
+        self.banned = tuple(sorted({*(token for token in special if token != self.end), *unused}))
+        """Tokens that are never drawn."""
+        self._banned = torch.tensor(self.banned)
+        self._policy: int | None = None
         self._met = torch.zeros(rows, network.vocabulary, dtype=torch.bool)
         """(rows, vocabulary): the tokens that a row's conversation holds, for the repetition penalty."""
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
@@ -94,6 +99,14 @@ class Engine:
     def held(self, row: int) -> int:
         """How many tokens `row` holds."""
         return int(self._held[row])
+
+    def learn(self, weights: Mapping[str, torch.Tensor], policy: int) -> None:
+        """Speak with other weights of the same shapes from now on; `policy` is their version.
+
+        Only while no request is waiting or speaking: what a row holds was read with the weights before.
+        """
+        self.network = Network(self.network.shape, weights)
+        self._policy = policy
 
     async def speak(self, request: Request) -> Spoken:
         """Queue a request; cancelling the wait stops its decoding."""
@@ -227,7 +240,7 @@ class Engine:
         else:
             return True
         said = self._text(request.tokens), tuple(request.tokens), tuple(request.logprobs)
-        _resolve(request, Spoken(*said, finish))
+        _resolve(request, Spoken(*said, finish, self._policy))
         return False
 
     def _text(self, tokens: Sequence[int]) -> str:

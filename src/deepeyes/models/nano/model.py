@@ -176,6 +176,8 @@ class NanoConversation:
             token_ids=spoken.tokens,
             logprobs=spoken.logprobs,
             prompt_ids=tuple(fed),
+            banned=engine.banned,
+            policy=spoken.policy,
             usage=Usage(prompt_tokens=len(fed), completion_tokens=len(spoken.tokens)),
         )
 

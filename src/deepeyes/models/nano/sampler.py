@@ -27,11 +27,11 @@ def distribution(logits: torch.Tensor, settings: Sequence[Sampling], met: torch.
     scores = logits / _column(one.temperature or 1.0 for one in settings)
     for row, one in enumerate(settings):
         if one.temperature > 0:
-            scores[row] = _truncated(scores[None, row], one)[0]
+            scores[row] = truncated(scores[None, row], one)[0]
     return torch.log_softmax(scores, -1)
 
 
-def _truncated(scores: torch.Tensor, one: Sampling) -> torch.Tensor:
+def truncated(scores: torch.Tensor, one: Sampling) -> torch.Tensor:
     """`scores` (1, vocabulary) with minus infinity for unlikely tokens; the likeliest always stays."""
     if not (one.top_k or one.top_p < 1 or one.min_p):
         return scores  # Transformers is not loaded for nothing
