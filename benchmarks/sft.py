@@ -47,11 +47,12 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from transformers import TrainerCallback
     from transformers.utils import logging
 
+    from deepeyes.train.loading import load_model, load_processor
     from deepeyes.train.sft.collate import Collator
     from deepeyes.train.sft.dataset import open_dataset
     from deepeyes.train.sft.encode import ConversationEncoder
     from deepeyes.train.sft.recipe import SftRecipe
-    from deepeyes.train.sft.trainer import load_model, load_processor, make_trainer, settings
+    from deepeyes.train.sft.trainer import make_trainer, settings, weights_dtype
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     logging.set_verbosity_error()
@@ -65,11 +66,11 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             f"pace.workers={options.workers}", "pace.save_every=100000",
         ],
     )  # fmt: skip
-    encoder = ConversationEncoder(load_processor(recipe))
+    encoder = ConversationEncoder(load_processor(recipe.model))
     dataset = open_dataset(
         [conversations(folder / "train.parquet", 4 * options.batch)], encoder, recipe.data, folder
     )
-    ours, bare = load_model(recipe), load_model(recipe)
+    ours, bare = (load_model(recipe.model, weights_dtype(recipe)) for _ in range(2))
     collator = Collator(encoder, ours, {"train": dataset.rows})
     rows = [dataset.tokens[number] for number in range(len(dataset.tokens))]
     batches = [collator(rows[at : at + options.batch]) for at in range(0, len(rows), options.batch)]

@@ -47,6 +47,8 @@ class TransformersModel:
         self.vision = vision
         self.turn_end = turn_end(processor)
         self.lock = asyncio.Lock()
+        self.policy: int | None = None
+        """The version of the weights, where somebody changes them."""
 
     @classmethod
     def load(
@@ -195,6 +197,7 @@ class TransformersConversation:
             logprobs=tuple(logprobs),
             prompt_ids=tuple(fed),
             banned=tuple(forbidden(self.owner.model)),
+            policy=self.owner.policy,
             usage=Usage(prompt_tokens=len(fed), completion_tokens=len(tokens)),
         )
 

@@ -32,9 +32,9 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def encoder(start: Path) -> ConversationEncoder:
+    from deepeyes.train.loading import load_processor
     from deepeyes.train.sft.encode import ConversationEncoder
     from deepeyes.train.sft.recipe import SftRecipe
-    from deepeyes.train.sft.trainer import load_processor
 
     recipe = SftRecipe.load(None, [f'model.path="{start}"', 'data.train=["x"]'])
-    return ConversationEncoder(load_processor(recipe))
+    return ConversationEncoder(load_processor(recipe.model))

@@ -29,7 +29,7 @@ from deepeyes.core.claim import hold, refuse_other
 from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, boundary
 from deepeyes.core.files import remove_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
-from deepeyes.models.nano.build import save_processor
+from deepeyes.train.loading import load_model, load_processor, source, write_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
 from deepeyes.train.sft.dataset import EncodedDataset, files_of, mark_of, open_dataset, write_rejects
@@ -37,11 +37,9 @@ from deepeyes.train.sft.encode import ConversationEncoder
 from deepeyes.train.sft.recipe import NOT_LEARNED, SftRecipe
 from deepeyes.train.sft.trainer import (
     half_precision,
-    load_model,
-    load_processor,
     make_trainer,
     settings,
-    source,
+    weights_dtype,
 )
 
 RECIPE, IDENTITY, FINISHED = "recipe.toml", "identity", "finished.json"
@@ -82,14 +80,14 @@ def _train(
 ) -> dict[str, Any]:
     """`train` in a folder that is this run's; `files` by split."""
     config = settings(recipe, out, state.num_processes, evaluates="validation" in files)
-    processor = load_processor(recipe)
+    processor = load_processor(recipe.model)
     encoder = ConversationEncoder(processor, recipe.model.max_pixels)
     with state.main_process_first():
         datasets = {
             split: open_dataset(some, encoder, recipe.data, out / "cache", recipe.pace.prepare)
             for split, some in files.items()
         }
-    model = load_model(recipe)
+    model = load_model(recipe.model, weights_dtype(recipe))
     rows = {
         split: dataset.tokens.add_column("split", [split] * len(dataset.tokens))
         for split, dataset in datasets.items()
@@ -186,7 +184,7 @@ def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> 
             model.config.use_cache = True
             model.save_pretrained(out, state_dict=state)
     if trainer.is_world_process_zero() and not recipe.adapters_alone:
-        save_processor(processor, out) if _nano(processor) else processor.save_pretrained(out)
+        write_processor(processor, out)
 
 
 def _merge(recipe: SftRecipe, out: Path, half: bool) -> None:
@@ -197,11 +195,6 @@ def _merge(recipe: SftRecipe, out: Path, half: bool) -> None:
     base: Any = AutoModelForImageTextToText.from_pretrained(source(recipe.model.path), dtype=kind)
     merged: Any = PeftModel.from_pretrained(base, out / "adapter").merge_and_unload()
     merged.save_pretrained(out)
-
-
-def _nano(processor: Any) -> bool:
-    """Whether its video part was left out; that is then written from the image part."""
-    return getattr(processor, "video_processor", None) is None and processor.image_processor.patch_size == 14
 
 
 def _summary(

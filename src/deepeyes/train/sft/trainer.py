@@ -13,60 +13,18 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
-from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.utils import logging
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from deepeyes.core.errors import ConfigError, ModelError, boundary
-from deepeyes.models.nano.model import NAMES, WEIGHTS
-from deepeyes.models.transformers import do_without_torchvision
+from deepeyes.core.errors import ConfigError, boundary
 from deepeyes.train.sft.curves import MetricsCallback
 from deepeyes.train.sft.recipe import SftRecipe
 
-_UNLOADABLE = (OSError, ValueError, ImportError, KeyError, RuntimeError)
-_REMEDY = "give nano, a folder, or a Hub id of an image-text-to-text model"
 
-
-def source(path: str) -> str:
-    """What the Auto classes load for a recipe's `model.path`."""
-    return str(WEIGHTS / NAMES[path]) if path in NAMES else path
-
-
-def load_processor(recipe: SftRecipe) -> Any:
-    """The model's processor, its images limited as the recipe says. Raises `ModelError`."""
-    do_without_torchvision()
-    with boundary(ModelError, f"loading {recipe.model.path}", _REMEDY, expected=_UNLOADABLE):
-        processor: Any = AutoProcessor.from_pretrained(source(recipe.model.path))
-    images = getattr(processor, "image_processor", None)
-    size = getattr(images, "size", None)
-    if recipe.model.max_pixels and images is not None and size:
-        low, high = size["shortest_edge"], min(size["longest_edge"], recipe.model.max_pixels)
-        if low > high:
-            raise ConfigError(
-                f"model.max_pixels = {high} is below the processor's least, {low}", "give a larger one"
-            )
-        images.size = {"shortest_edge": low, "longest_edge": high}
-    return processor
-
-
-def load_model(recipe: SftRecipe) -> Any:
-    """The weights: in float32 where all of them learn, as they are kept where only adapters do."""
-    logging.disable_progress_bar()
+def weights_dtype(recipe: SftRecipe) -> torch.dtype:
+    """In float32 where all weights learn, as they are kept where only adapters do."""
     half = recipe.lora.rank > 0 and half_precision(recipe)
-    with boundary(ModelError, f"loading {recipe.model.path}", _REMEDY, expected=_UNLOADABLE):
-        model: Any = AutoModelForImageTextToText.from_pretrained(
-            source(recipe.model.path),
-            dtype=torch.bfloat16 if half else torch.float32,
-            attn_implementation=recipe.model.attention,
-        )
-    model.config.use_cache = False
-    if recipe.model.freeze_vision:
-        tower = getattr(getattr(model, "model", None), "visual", None)
-        if tower is None:
-            raise ModelError(f"{type(model).__name__} has no vision tower model.visual", _REMEDY)
-        tower.requires_grad_(False)
-    return model
+    return torch.bfloat16 if half else torch.float32
 
 
 def half_precision(recipe: SftRecipe) -> bool:

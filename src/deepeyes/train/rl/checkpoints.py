@@ -1,0 +1,65 @@
+"""Where a killed run goes on: weights, optimizer, stream of tasks, and the curve up to there.
+
+What always holds: a checkpoint counts only once it is whole; the newest few are kept; the curve of a run that
+goes on has each step once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepeyes.core.files import append_line, remove_folder, replaced_folder, write_atomic
+from deepeyes.core.json_files import read_json_file
+
+CHECKPOINTS, CURVES = "checkpoints", "curves.jsonl"
+_NAME = re.compile(r"step-(\d+)")
+_AGAIN = "delete that folder: the run goes on from the one before"
+
+
+def save(out: Path, step: int, state: Mapping[str, Any], told: Mapping[str, Any], keep: int) -> None:
+    """`state` holds tensors (as `state_dict`s do), `told` what JSON can hold."""
+    with replaced_folder(out / CHECKPOINTS / f"step-{step:06d}") as part:
+        torch.save(dict(state), part / "state.pt")
+        write_atomic(part / "told.json", json.dumps({"step": step, **told}).encode())
+    for old in _all(out)[:-keep]:
+        remove_folder(old)
+
+
+def newest(out: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """(state, told) of the last checkpoint, or None."""
+    found = _all(out)
+    if not found:
+        return None
+    told = read_json_file(found[-1] / "told.json", _AGAIN)
+    return torch.load(found[-1] / "state.pt", weights_only=True, map_location="cpu"), told
+
+
+def _all(out: Path) -> list[Path]:
+    folders = [path for path in (out / CHECKPOINTS).glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(path for path in folders if (path / "told.json").exists())
+
+
+def curve(out: Path) -> list[dict[str, Any]]:
+    """All whole lines of the curve, in order of steps."""
+    path = out / CURVES
+    if not path.exists():
+        return []
+    lines = path.read_text("utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line.endswith("}")]
+
+
+def trim(out: Path, step: int) -> None:
+    """Forget what was told of steps from `step` on, which are done again."""
+    kept = [line for line in curve(out) if line["step"] < step]
+    write_atomic(out / CURVES, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+
+def tell(out: Path, numbers: Mapping[str, Any]) -> None:
+    """Add a step's numbers to the curve."""
+    append_line(out / CURVES, json.dumps(numbers).encode() + b"\n", sync=False)

@@ -1,0 +1,1 @@
+"""What plays episodes with the learner's weights, behind one interface (`base`)."""

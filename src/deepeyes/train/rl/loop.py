@@ -1,0 +1,244 @@
+"""Reinforcement learning, flat: play, reward, compare, update, and again.
+
+    OUT/recipe.toml       the resolved recipe
+    OUT/curves.jsonl      a line of numbers a step
+    OUT/episodes/         the episodes that the viewer shows, a folder a step
+    OUT/checkpoints/      where a killed run goes on
+    OUT/*.safetensors ... the model with its processor
+    OUT/finished.json     what came out; written last
+
+This is the own trainer: one process, one device, every line in sight. `backends/trl.py` is the other door, to
+any number of devices. What always holds: the same command goes on where a run was killed, and comes to the
+same curve on one CPU; a folder of another recipe, or in which another process is at work, is not touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from transformers import get_scheduler
+
+from deepeyes.core.claim import claim, hold
+from deepeyes.core.files import remove_folder, write_atomic
+from deepeyes.core.images import ImageStore
+from deepeyes.core.json_files import read_json_file
+from deepeyes.core.sampling import Sampling
+from deepeyes.grading.grader import open_grader
+from deepeyes.harness.setup import open_agent
+from deepeyes.train.batch import Collator
+from deepeyes.train.loading import load_model, load_processor, source, write_processor
+from deepeyes.train.rl.alarms import alarms
+from deepeyes.train.rl.checkpoints import CHECKPOINTS, curve, newest, save, tell, trim
+from deepeyes.train.rl.engines.base import Engine, open_engine
+from deepeyes.train.rl.episodes import EPISODES, keep_groups
+from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe
+from deepeyes.train.rl.rollouts import Player
+from deepeyes.train.rl.tasks import TaskStream
+from deepeyes.train.rl.update import Learner
+from deepeyes.train.rl.watch import behaviour, numbers_of
+
+RECIPE, FINISHED, JUDGED = "recipe.toml", "finished.json", "judged.sqlite"
+Tell = Callable[[dict[str, Any]], None]
+"""Told a step's numbers."""
+
+
+def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | None = None) -> dict[str, Any]:
+    """Train, or go on training; what `finished.json` holds.
+
+    Raises:
+        ConfigError: the recipe cannot work, or `out` holds a run of another one.
+        StorageError: another process is at work in `out`.
+        InfrastructureError: too many episodes of a step were lost to failures of ours.
+    """
+    recipe.checked()
+    with hold(out):
+        if fresh:
+            (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
+            (out / RECIPE).unlink(missing_ok=True)
+            remove_folder(out / CHECKPOINTS)
+            remove_folder(out / EPISODES)
+        claim(
+            out / RECIPE,
+            recipe,
+            free=NOT_LEARNED,
+            remedy="give another --out, or --fresh to begin again there",
+        )
+        if (out / FINISHED).exists():
+            return read_json_file(out / FINISHED, "delete it and run again")
+        return asyncio.run(_run(recipe, out, on_step))
+
+
+async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, Any]:
+    began, plan = time.monotonic(), recipe.optim
+    torch.manual_seed(plan.seed)
+    async with _open(recipe, out) as run:
+        start = run.restore(out)
+        trim(out, start)
+        for step in range(start, plan.steps):
+            # Play with the newest weights; every step has its own images.
+            images = ImageStore()
+            run.engine.learn(run.learner.model, step)
+            played = await run.player.step(step, plan.seed, run.stream, images)
+
+            # Learn from the groups that teach something.
+            since = time.perf_counter()
+            learned: dict[str, Any] = {}
+            if played.chosen:
+                learned = run.learner.learn(played.chosen, images)
+                run.averaged.update_parameters(run.learner.model)
+            numbers = {
+                "step": step,
+                **numbers_of(played),
+                **learned,
+                "seconds_learning": round(time.perf_counter() - since, 2),
+                "sources": run.stream.state()["mixed"],
+            }
+
+            # Measure, tell, and leave what a killed run goes on from.
+            keep_groups(out, step, played, images, recipe.watch.keep)
+            if recipe.watch.every and ((step + 1) % recipe.watch.every == 0 or step + 1 == plan.steps):
+                numbers |= await run.measure()
+            told = [*curve(out), numbers]
+            numbers["alarms"] = [f"{one.name} since step {one.since}: {one.what}" for one in alarms(told)]
+            tell(out, numbers)
+            if on_step is not None:
+                on_step(numbers)
+            if (step + 1) % recipe.pace.save_every == 0 or step + 1 == plan.steps:
+                run.save(out, step + 1)
+        best = run.best()
+        best.config.use_cache = True
+        best.save_pretrained(out)
+        write_processor(run.learner.collator.processor, out)
+    finished = _summary(recipe, out, time.monotonic() - began)
+    write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
+    return finished
+
+
+@dataclass
+class Run:
+    """Everything that is open while a run goes on."""
+
+    recipe: RlRecipe
+    engine: Engine
+    player: Player
+    learner: Learner
+    averaged: AveragedModel
+    stream: TaskStream
+
+    def best(self) -> Any:
+        """The model that is measured and left: averaged weights, if the recipe averages."""
+        return self.averaged.module if self.recipe.optim.average else self.learner.model
+
+    async def measure(self) -> dict[str, Any]:
+        """The fixed held-out set at temperature 1, by names that begin with `held_out/`."""
+        watch, images = self.recipe.watch, ImageStore()
+        families = watch.world or tuple(self.recipe.tasks.world)
+        if not families:
+            return {}
+        fixed = TaskStream(self.recipe.tasks.fixed(families, watch.split))
+        tasks = fixed.each(watch.n, images)
+        self.engine.learn(self.best(), -1)
+        dropped = Counter[str]()
+        groups = await self.player.play(tasks, self.recipe.tasks.seed, images, dropped, watch.samples)
+        numbers = behaviour([trace for group in groups for trace in group.traces])
+        return {
+            **{f"held_out/{name}": value for name, value in numbers.items()},
+            "held_out/lost": dropped.total(),
+        }
+
+    def restore(self, out: Path) -> int:
+        """Go on from the last checkpoint; the step to begin with."""
+        found = newest(out)
+        if found is None:
+            return 0
+        state, told = found
+        self.learner.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        self.learner.schedule.load_state_dict(state["schedule"])
+        self.stream.restore(told["stream"])
+        return int(told["step"])
+
+    def save(self, out: Path, step: int) -> None:
+        """Leave a checkpoint that begins with `step`."""
+        state = {
+            "model": self.learner.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
+            "schedule": self.learner.schedule.state_dict(),
+        }
+        save(out, step, state, {"stream": self.stream.state()}, self.recipe.pace.keep)
+
+
+@asynccontextmanager
+async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
+    """The learner, the engine that speaks with its weights, and the agent around it."""
+    plan, rollouts = recipe.optim, recipe.rollouts
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    processor = load_processor(recipe.model)
+    model = load_model(recipe.model, torch.float32).to(device)
+    model.eval()  # no dropout: what learns must say what sampled
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=plan.lr, betas=plan.betas, weight_decay=plan.weight_decay)
+    schedule = get_scheduler(
+        _SCHEDULES[plan.schedule],
+        optimizer,
+        num_warmup_steps=plan.warmup,
+        num_training_steps=plan.steps * plan.updates,
+    )
+    folder = Path(source(recipe.model.path))
+    engine = open_engine(rollouts.engine, folder, model, processor, rollouts.concurrency)
+    sampling: Sampling = rollouts.sampling
+    opening = open_agent(
+        engine.model,
+        search=rollouts.search,
+        dialect=rollouts.dialect,
+        limits=rollouts.limits,
+        sampling=sampling,
+    )
+    try:
+        async with opening as agent, open_grader(recipe.grading, cache=out / JUDGED) as grade:
+            yield Run(
+                recipe,
+                engine,
+                Player(agent, grade, rollouts, recipe.reward),
+                Learner(
+                    model,
+                    optimizer,
+                    schedule,
+                    Collator(model, processor),
+                    plan,
+                    recipe.pace.tokens,
+                    recipe.watch.signal,
+                ),
+                AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.average)),
+                TaskStream(recipe.tasks),
+            )
+    finally:
+        await engine.model.aclose()
+
+
+_SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+
+
+def _summary(recipe: RlRecipe, out: Path, seconds: float) -> dict[str, Any]:
+    lines = curve(out)
+    measured = [line for line in lines if "held_out/accuracy" in line]
+    return {
+        "title": recipe.title,
+        "steps": len(lines),
+        "reward": lines[-1]["reward"] if lines else None,
+        "held_out_accuracy": measured[-1]["held_out/accuracy"] if measured else None,
+        "alarms": lines[-1]["alarms"] if lines else [],
+        "seconds": round(seconds, 1),
+    }

@@ -1,0 +1,198 @@
+"""A recipe for reinforcement learning: what is asked, how it is played, what earns reward, how it is learned.
+
+What always holds: what is in `[pace]` and `[watch]` does not change what is learned, so a run may go on with
+other values there; a folder refuses to go on with any other change. `checked` finds what can be found before
+anything heavy is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from deepeyes.core.config import Config
+from deepeyes.core.errors import ConfigError
+from deepeyes.core.limits import Limits
+from deepeyes.core.sampling import Sampling, with_sampling
+from deepeyes.grading.grader import Grading
+from deepeyes.grading.reward import Reward
+from deepeyes.train.rl.advantages import Scale
+from deepeyes.train.rl.correction import Correction
+from deepeyes.train.rl.losses.registry import LossName
+from deepeyes.train.sft.recipe import AdapterConfig, ModelConfig, Reporter
+from deepeyes.world.families import FAMILIES
+from deepeyes.world.strings import SPLITS
+
+NOT_LEARNED = ("title", "pace", "watch")
+"""Sections that may change while a run goes on."""
+
+
+class TasksConfig(Config):
+    """What is asked: the world's families, or files of questions (as `deepeyes eval run` reads them)."""
+
+    world: dict[str, float] = Field(default_factory=dict[str, float])
+    """Family of the embedded world to its share of the groups."""
+    split: str = "train"
+    files: dict[str, float] = Field(default_factory=dict[str, float])
+    """File or folder of questions to its share; each is gone through in a shuffled order, again and again."""
+    by_signal: float = Field(default=0.0, ge=0, le=1)
+    """How far shares follow what was mixed lately: 0 keeps them, 1 asks each kind as often as its groups
+    teach.
+    """
+    seed: int = 0
+
+    def fixed(self, families: Sequence[str], split: str) -> TasksConfig:
+        """The same number of each family of another split, always the same ones."""
+        return TasksConfig(world=dict.fromkeys(families, 1.0), split=split, seed=self.seed)
+
+    @field_validator("world")
+    @classmethod
+    def _families(cls, shares: dict[str, float]) -> dict[str, float]:
+        unknown = [family for family in shares if family not in FAMILIES]
+        if unknown:
+            raise ValueError(f"the families are {', '.join(FAMILIES)}")
+        return shares
+
+    @field_validator("split")
+    @classmethod
+    def _split(cls, split: str) -> str:
+        if split not in SPLITS:
+            raise ValueError(f"the splits are {', '.join(SPLITS)}")
+        return split
+
+    @field_validator("world", "files")
+    @classmethod
+    def _positive(cls, shares: dict[str, float]) -> dict[str, float]:
+        if any(not 0 < share < float("inf") for share in shares.values()):
+            raise ValueError("a share should be above 0")
+        return shares
+
+
+class RolloutsConfig(Config):
+    """How episodes are played."""
+
+    groups: int = Field(default=32, ge=1)
+    """Groups that a step learns from."""
+    samples: int = Field(default=8, ge=2)
+    """Episodes a group: tries at one task."""
+    mixed_only: bool = True
+    """Learn from groups alone whose rewards differ, and play others in place of the rest (DAPO's dynamic
+    sampling).
+    """
+    most: float = Field(default=4.0, ge=1)
+    """Play at most so many times `groups` for a step; what is mixed by then is learned from."""
+    engine: Literal["auto", "nano", "transformers"] = "auto"
+    concurrency: int = Field(default=64, ge=1)
+    """Episodes in flight."""
+    tools: Literal["task", "all"] = "task"
+    """Offer Python and what a task says that it needs, or all that is open."""
+    search: tuple[str, ...] = ()
+    """What may be searched, as in `deepeyes ask --search`."""
+    dialect: str = ""
+    limits: Limits = Limits()
+    sampling: Sampling = Sampling(temperature=1.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _warm(cls, values: Any) -> Any:
+        return with_sampling(values, default=Sampling(temperature=1.0))
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _one_search(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class OptimConfig(Config):
+    """How weights follow rewards."""
+
+    steps: int = Field(default=60, ge=1)
+    updates: int = Field(default=1, ge=1)
+    """Optimizer steps on the groups of one step."""
+    loss: LossName = "dapo"
+    scale: Scale = "group"
+    """What advantages are divided by."""
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
+    clip_high: float = Field(default=0.3, gt=0)
+    correction: Correction = "none"
+    """For the difference between the sampler's log-probabilities and the trainer's."""
+    correction_low: float = Field(default=0.5, ge=0)
+    correction_high: float = Field(default=2.0, gt=0)
+    lr: float = Field(default=1e-6, gt=0)
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup: int = Field(default=0, ge=0)
+    """Updates over which the rate rises."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of a gradient."""
+    average: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the average that each step keeps: with one above 0, averaged weights are measured and left."""
+    seed: int = 0
+
+
+class WatchConfig(Config):
+    """What is looked at beside the training."""
+
+    every: int = Field(default=0, ge=0)
+    """Steps between measurements on the fixed set; 0 for none."""
+    world: tuple[str, ...] = ()
+    """Families of the fixed set; by default those that are trained on."""
+    split: str = "validation"
+    n: int = Field(default=160, ge=1)
+    samples: int = Field(default=2, ge=1)
+    """Episodes a question of the fixed set, at temperature 1."""
+    keep: int = Field(default=2, ge=0)
+    """Groups a step whose episodes are kept for the viewer."""
+    signal: bool = True
+    """Measure the cosine of half-batches' gradients, which takes the memory of one more gradient."""
+    report_to: Reporter = "none"
+
+
+class PaceConfig(Config):
+    """Speed and memory."""
+
+    tokens: int = Field(default=16_384, ge=1)
+    """Most tokens, padding included, of one forward pass."""
+    save_every: int = Field(default=5, ge=1)
+    keep: int = Field(default=2, ge=1)
+
+
+class RlRecipe(Config):
+    """One run."""
+
+    title: str = ""
+    backend: Literal["own", "trl"] = "own"
+    """The flat loop of this package on one device, or TRL's trainer on any number of them."""
+    model: ModelConfig
+    tasks: TasksConfig
+    rollouts: RolloutsConfig = RolloutsConfig()
+    reward: Reward = Reward()
+    grading: Grading = Grading()
+    optim: OptimConfig = OptimConfig()
+    lora: AdapterConfig = AdapterConfig()
+    pace: PaceConfig = PaceConfig()
+    watch: WatchConfig = WatchConfig()
+
+    def checked(self) -> Self:
+        """Itself; raises `ConfigError` for what cannot work."""
+        if not self.tasks.world and not self.tasks.files:
+            raise ConfigError("the recipe asks nothing", "name families under [tasks.world] or files")
+        if self.rollouts.sampling.temperature == 0:
+            raise ConfigError(
+                "at temperature 0 all episodes of a group are the same",
+                "set rollouts.sampling.temperature to 1",
+            )
+        if self.rollouts.sampling.repetition_penalty != 1:
+            raise ConfigError(
+                "a repetition penalty makes log-probabilities hang on the whole conversation",
+                "set rollouts.sampling.repetition_penalty to 1",
+            )
+        if self.backend == "own" and self.lora.rank:
+            raise ConfigError("the own loop trains whole models", 'set backend to "trl" for adapters')
+        if self.reward.long_from and self.reward.long_to <= self.reward.long_from:
+            raise ConfigError("reward.long_to is not above reward.long_from", "raise it")
+        self.grading.check_models()
+        return self

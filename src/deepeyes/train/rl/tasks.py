@@ -1,0 +1,89 @@
+"""The stream of tasks that a run asks: an endless, repeatable mixture of the world's families and files.
+
+What always holds: which tasks a step asks follows from the recipe, the number of the step and what earlier
+steps found, never from time; a world task is asked once; the state of a stream is a few numbers that a
+checkpoint keeps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from deepeyes.core.errors import InputError
+from deepeyes.core.images import ImageStore
+from deepeyes.core.task import Task
+from deepeyes.train.rl.recipe import TasksConfig
+from deepeyes.world.families import make_example
+from deepeyes.world.tasks import to_task
+
+_FLOOR = 0.05
+"""A kind whose groups are never mixed is still asked, in case that changes."""
+_MEMORY = 0.9
+"""Of the running share of mixed groups: what a new group does not replace."""
+
+
+@dataclass
+class TaskStream:
+    """Draws from sources by their shares; `files` are the questions of each file, read beforehand."""
+
+    plan: TasksConfig
+    files: dict[str, Sequence[Task]] = field(default_factory=dict[str, Sequence[Task]])
+    drawn: dict[str, int] = field(default_factory=dict[str, int])
+    """Source to how many of its tasks were asked."""
+    mixed: dict[str, float] = field(default_factory=dict[str, float])
+    """Source to the running share of its groups that taught something."""
+
+    def __post_init__(self) -> None:
+        empty = [name for name in self.plan.files if not self.files.get(name)]
+        if empty:
+            raise InputError(f"there is no question in {empty[0]}", "give a file of questions with answers")
+
+    def draw(self, step: int, count: int, images: ImageStore) -> list[Task]:
+        """The next `count` tasks, their images in `images`."""
+        shares = {**self.plan.world, **self.plan.files}
+        weights = [share * self._pull(source) for source, share in shares.items()]
+        rng = random.Random(f"rl/{self.plan.seed}/{step}/{sum(self.drawn.values())}")
+        return [self._next(source, images) for source in rng.choices([*shares], weights, k=count)]
+
+    def each(self, count: int, images: ImageStore) -> list[Task]:
+        """`count` tasks, of each source the same number."""
+        sources = [*self.plan.world, *self.plan.files]
+        return [self._next(sources[place % len(sources)], images) for place in range(count)]
+
+    def learn(self, groups: Iterable[tuple[Task, bool]]) -> None:
+        """Which tasks' groups were mixed."""
+        for task, mixed in groups:
+            source = self._source(task)
+            before = self.mixed.get(source, 0.5)
+            self.mixed[source] = _MEMORY * before + (1 - _MEMORY) * mixed
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """What a checkpoint keeps."""
+        return {"drawn": dict(self.drawn), "mixed": dict(self.mixed)}
+
+    def restore(self, state: dict[str, dict[str, float]]) -> None:
+        """Go on from what `state` returned."""
+        self.drawn = {source: int(number) for source, number in state["drawn"].items()}
+        self.mixed = dict(state["mixed"])
+
+    def _pull(self, source: str) -> float:
+        signal = self.mixed.get(source, 0.5) + _FLOOR
+        return (1 - self.plan.by_signal) + self.plan.by_signal * signal
+
+    def _next(self, source: str, images: ImageStore) -> Task:
+        number = self.drawn.get(source, 0)
+        self.drawn[source] = number + 1
+        if source in self.plan.world:
+            return to_task(make_example(source, self.plan.split, self.plan.seed, number), images)
+        tasks = self.files[source]
+        round_, place = divmod(number, len(tasks))
+        order = list(range(len(tasks)))
+        random.Random(f"rl/{self.plan.seed}/{source}/{round_}").shuffle(order)
+        task = tasks[order[place]]
+        again = {"id": f"{task.id}@{round_}"} if round_ else {}
+        return task.model_copy(update={"meta": {**task.meta, "source": source}, **again})
+
+    def _source(self, task: Task) -> str:
+        return task.family if task.family in self.plan.world else str(task.meta.get("source", ""))
