@@ -105,8 +105,8 @@ MEASURES: dict[str, Callable[[Trace], float]] = {
     "calls": lambda trace: len(trace.tool_turns),
     "seconds": lambda trace: trace.seconds,
 }
-"""What an episode costs. Tokens as counted by the model or its server, of which some count what they read once
-and others again in every turn; seconds are of wall clock and depend on how many episodes ran at once.
+"""What an episode costs. Tokens as counted by the model or its server: some count once what they read, others
+again in every turn. Seconds are of wall clock and depend on how many episodes ran at once.
 """
 
 

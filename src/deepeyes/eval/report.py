@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from deepeyes.analysis.crops import CropFinder, contains
+from deepeyes.analysis.faithfulness import crop_hit
 from deepeyes.analysis.misfit import replies_of
 from deepeyes.analysis.stats import median, share
 from deepeyes.analysis.summary import summarise
@@ -82,19 +82,6 @@ def by_our_rules(traces: Sequence[Trace]) -> dict[str, Any]:
         "accuracy_by_our_rules": _rounded(share(sum(one.is_right for one in verdicts), len(scored))),
         "unsure_by_our_rules": sum(one.is_unsure for one in verdicts),
     }
-
-
-def crop_hit(trace: Trace, images: ImageStore) -> bool | None:
-    """Whether a returned image contains the truth box; None if none of them could be placed."""
-    truth = trace.task.truth_box
-    returned = [part.ref for turn in trace.tool_turns if turn.observation for part in turn.observation.images]
-    if truth is None or not returned:
-        return False
-    finder = CropFinder(images.get(trace.task.images[0]))
-    places = [place for ref in returned if (place := finder.find(images.get(ref))) is not None]
-    if not places:
-        return None
-    return any(contains(place.box, truth, place.tolerance) for place in places)
 
 
 def _rounded(value: float | None, digits: int = 4) -> float | None:
