@@ -3,13 +3,13 @@ place, and from there on the model itself.
 
 What always holds: nothing recorded is executed again, neither code nor a search; the model meets the whole
 conversation with its first reply of its own, as messages, so this works with every model; after the record
-the tools are there as before but do nothing more, so what the model then says rests on what it was shown.
+the tools work for real, but for those that are spent, and but for the variables that code had made before.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,16 +25,12 @@ from deepeyes.models.base import ChatModel, Completion, Conversation, OnText, as
 from deepeyes.tools.base import Episode, ToolSet
 from deepeyes.tools.registry import TOOLS, tool_spec
 
-SPENT = "No further tool call is possible: answer from what you have seen."
+SPENT = "This tool cannot be called any more: go on with what you have seen."
 
 
-def replaying(
-    agent: Agent, turns: Sequence[Turn], tools: Sequence[str], results: Sequence[ToolResult]
-) -> Agent:
-    """`agent` with `tools` by name, whose episodes begin with the replies of `turns`; their calls bring back
-    `results`, in order.
-    """
-    return replace(agent, model=ReplayedModel(agent.model, turns), tools=ReplayedTools(tools, results))
+def replaying(agent: Agent, turns: Sequence[Turn], tools: ReplayedTools) -> Agent:
+    """`agent` with these tools, whose episodes begin with the replies of `turns`."""
+    return replace(agent, model=ReplayedModel(agent.model, turns), tools=tools)
 
 
 def as_result(seen: Observation, images: ImageStore) -> ToolResult:
@@ -148,18 +144,24 @@ class _Spent:
 
 
 class ReplayedTools(ToolSet):
-    """Those of one episode: calls bring back what is recorded, whatever they ask for; the ones after that
-    bring back that nothing more can be called.
+    """Those of one episode, by name: calls bring back `results`, in order and whatever they ask for; after
+    that those of `open_tools` that are in `live` work, and the others bring back that they are spent.
     """
 
-    def __init__(self, names: Sequence[str], results: Sequence[ToolResult]) -> None:
+    def __init__(
+        self, names: Sequence[str], results: Sequence[ToolResult], open_tools: ToolSet, live: Collection[str]
+    ) -> None:
         specs = [tool_spec(name) if name in TOOLS else _unknown(name) for name in names]
         super().__init__([_Spent(spec.name, spec.description, spec.parameters) for spec in specs])
         self._results = list(results)
+        self._open = open_tools.only(*live)
 
     async def run(self, call: ToolCall, episode: Episode) -> ToolResult:
         """See `ToolSet.run`."""
-        return self._results.pop(0) if self._results else await super().run(call, episode)
+        if self._results:
+            return self._results.pop(0)
+        tools = self._open if call.name in self._open.names else super()
+        return await tools.run(call, episode)
 
 
 def _unknown(name: str) -> ToolSpec:
