@@ -154,12 +154,18 @@ def _unlike(task: Task, other: Task) -> int:
 
 
 def _answers_otherwise(trace: Trace, other: Trace, tools: Sequence[str]) -> bool:
-    if not other.task.answer or not grade(trace.task, other.task.answer).is_wrong:
+    if not other.task.answer or _may_mean_the_same(trace.task, other.task):
         return False
     best = {seen.hits[0].url for tool in tools for seen in outputs_of(trace, tool) if seen.hits}
     outputs = [seen for tool in tools for seen in outputs_of(other, tool)]
     found = {hit.url for seen in outputs for hit in seen.hits or ()}
     return best.isdisjoint(found) and not any(holds_fact(seen.text, trace.task) for seen in outputs)
+
+
+def _may_mean_the_same(task: Task, other: Task) -> bool:
+    """Whether the other's answer is right here, or one of the two holds the other in words."""
+    held = holds_fact(other.answer, task) or holds_fact(task.answer, other)
+    return held or grade(task, other.answer).is_right
 
 
 def _own_images(seen: Observation) -> bool:

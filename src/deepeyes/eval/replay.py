@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deepeyes.agent.agent import Agent
-from deepeyes.core.actions import RawToolCall, ToolCall, ToolSpec
+from deepeyes.core.actions import Action, RawToolCall, ToolCall, ToolSpec
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.messages import Message
 from deepeyes.core.results import Hit, Observation, ToolResult
 from deepeyes.core.sampling import Sampling
-from deepeyes.core.text import encodable_json
 from deepeyes.core.trace import Turn
 from deepeyes.models.base import ChatModel, Completion, Conversation, OnText, assistant_message
 from deepeyes.tools.base import Episode, ToolSet
@@ -121,14 +120,19 @@ class ReplayedConversation:
 
 def _completion(turn: Turn) -> Completion:
     """A recorded reply as it came, without its tokens: those that follow are not fed behind them."""
-    calls = ()
-    if turn.action is not None and turn.action.kind == "call" and turn.action.call.id:
-        calls = (_raw(turn.action.call),)
-    return Completion(turn.text, turn.finish_reason, usage=turn.usage, tool_calls=calls)
+    return Completion(turn.text, turn.finish_reason, usage=turn.usage, tool_calls=_calls(turn.action))
 
 
-def _raw(call: ToolCall) -> RawToolCall:
-    return RawToolCall(id=call.id, name=call.name, arguments=json.dumps(encodable_json(call.arguments)))
+def _calls(action: Action | None) -> tuple[RawToolCall, ...]:
+    """The calls that came beside the text. Of those that could not be read only the ids are recorded: they
+    come as calls that cannot be read.
+    """
+    if action is not None and action.kind == "call" and action.call.id:
+        call = action.call
+        return (RawToolCall(id=call.id, name=call.name, arguments=json.dumps(call.arguments)),)
+    if action is not None and action.kind == "malformed":
+        return tuple(RawToolCall(id=one, name="unreadable", arguments="?") for one in action.call_ids)
+    return ()
 
 
 @dataclass(frozen=True)
