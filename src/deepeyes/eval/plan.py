@@ -8,7 +8,7 @@ change.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
+from deepeyes.core.trace import Trace
 from deepeyes.grading.grader import Grading
 from deepeyes.harness.setup import Tell, open_agent
 
@@ -65,6 +66,12 @@ class EvalPlan(Config, ABC):
     @abstractmethod
     def tasks(self, images: ImageStore) -> Iterator[Task]:
         """At most `n` tasks, always the same for the same plan; their images go to `images`."""
+
+    def numbers(self, traces: Sequence[Trace]) -> dict[str, Any]:
+        """What this benchmark itself tells of graded episodes beside their accuracy, flat: its official score,
+        the chance level. Every share `x` comes with `x_n` and `x_ci95`. Needs no data, only the traces.
+        """
+        return {}
 
     def open(self, tell: Tell) -> AbstractAsyncContextManager[Agent]:
         """The agent that is asked."""
