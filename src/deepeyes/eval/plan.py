@@ -68,8 +68,8 @@ class EvalPlan(Config, ABC):
         """At most `n` tasks, always the same for the same plan; their images go to `images`."""
 
     def numbers(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        """What this benchmark itself tells of graded episodes beside their accuracy, flat: its official score,
-        the chance level. Every share `x` comes with `x_n` and `x_ci95`. Needs no data, only the traces.
+        """What the benchmark itself tells of graded episodes beside their accuracy, flat: its official score,
+        the chance level. An estimate `x` comes with `x_n` and `x_ci95`. Only traces are needed, no data.
         """
         return {}
 

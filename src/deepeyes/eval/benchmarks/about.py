@@ -47,8 +47,8 @@ class About:
     images: tuple[str, ...] = ("image",)
     """Columns with images, joined in this order; `None` and empty ones are passed over."""
     scorer: str = ""
-    """The published rule, by its name in `grading/scorers`; empty where there is none, or none without a model:
-    then our own rules decide.
+    """The published rule, by its name in `grading/scorers`; empty where there is none, or none without a
+    model: then our own rules decide.
     """
     official: str = "accuracy"
     """What is published as its score, and who decides."""

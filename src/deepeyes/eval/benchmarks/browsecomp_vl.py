@@ -23,7 +23,7 @@ class BrowseCompVL(RowsPlan):
         images=("image_path|image|images",),
         official="accuracy by a judge against the first reference",
         searches=True,
-        note="it lies in the repository Alibaba-NLP/DeepResearch; --set split=bc_vl_level2 asks the other 200",
+        note="it lies in the repository DeepResearch; --set split=bc_vl_level2 asks the other 200",
     )
 
     def task(self, row: Fields) -> Task:

@@ -18,6 +18,7 @@ from deepeyes.eval.benchmarks.rows import RowsPlan
 
 _NONE = "If there is none, answer: Not Applicable."
 _AXIS = "Give the value without units or factors that stand elsewhere; of two such axes take the {} one."
+_UNEVEN = "If they are no numbers, do not all differ by the same, or there are none, answer: Not Applicable."
 _QUESTIONS = {
     1: f"Which title is written over the plot? A lone letter is no title. {_NONE}",
     2: f"How is the x-axis labelled? {_NONE}",
@@ -26,10 +27,8 @@ _QUESTIONS = {
     5: f"Which tick label of the x-axis is furthest to the right? {_AXIS.format('lower')}",
     6: f"Which tick label of the y-axis is lowest in the plot? {_AXIS.format('left')}",
     7: f"Which tick label of the y-axis is highest in the plot? {_AXIS.format('left')}",
-    8: f"By how much do neighbouring tick values of the x-axis differ? If they are no numbers or do not differ "
-    f"by the same, or there are none, answer: Not Applicable. {_AXIS.format('lower')}",
-    9: f"By how much do neighbouring tick values of the y-axis differ? If they are no numbers or do not differ "
-    f"by the same, or there are none, answer: Not Applicable. {_AXIS.format('left')}",
+    8: f"By how much do neighbouring tick values of the x-axis differ? {_UNEVEN} {_AXIS.format('lower')}",
+    9: f"By how much do neighbouring tick values of the y-axis differ? {_UNEVEN} {_AXIS.format('left')}",
     10: f"How many lines are drawn, without grid and helping lines? {_NONE}",
     11: "Do any of the lines cross, without grid and helping lines? Answer yes or no. If there are no lines, "
     "answer: Not Applicable.",

@@ -16,7 +16,7 @@ from deepeyes.data.stages.prepare.choices import split_choices
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import BY_LETTER, Fields, letter_form, right_letter
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import all_right, mean, results
+from deepeyes.eval.benchmarks.scores import accuracy, all_right
 
 _NUMBER, _LETTER = "float", "multiple choice"
 
@@ -33,14 +33,18 @@ class DynaMath(RowsPlan):
         optional=("answer_type", "subject", "level|knowledge_level"),
         images=("decoded_image|image",),
         official="accuracy, and worst case: the share of questions that are right in all ten variants",
-        note="our own rules decide: the published one (--set grading.scorer=dynamath) calls empty texts right",
+        note="our rules decide; the published one (--set grading.scorer=dynamath) calls empty texts right",
     )
 
     variants: int = 10
     """Of a question; the worst case is over all of them."""
 
     def task(self, row: Fields) -> Task:
-        question, answer, kind = row.text("question"), row.text("ground_truth|answer"), row.maybe("answer_type")
+        question, answer, kind = (
+            row.text("question"),
+            row.text("ground_truth|answer"),
+            row.maybe("answer_type"),
+        )
         options = split_choices(question)[1]
         form, asks = AnswerForm(), "Answer as briefly as possible."
         if kind == _LETTER or (not kind and options):
@@ -59,8 +63,4 @@ class DynaMath(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        scored = results(traces)
-        average = mean(
-            "average", [float(trace.is_right) for trace in scored], [trace.task.group for trace in scored]
-        )
-        return average | all_right("worst_case", traces, self.variants)
+        return accuracy("average", traces) | all_right("worst_case", traces, self.variants)

@@ -18,6 +18,8 @@ from deepeyes.data.sources.fields import choices, texts, value_at
 from deepeyes.data.stages.prepare.choices import texts_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_AROUND = " ().:"
+"""What stands around a letter."""
 
 
 class Fields:
@@ -80,8 +82,8 @@ class Fields:
 
 def with_options(question: str, options: Sequence[str]) -> str:
     """The question with its options, a line each; options that only repeat their letters are in the image."""
-    if tuple(options) == tuple(LETTERS[: len(options)]):
-        listed = f"The options {', '.join(options)} are in the image."
+    if [text.strip(_AROUND) for text in options] == list(LETTERS[: len(options)]):
+        listed = f"The options {', '.join(LETTERS[: len(options)])} are in the image."
     else:
         listed = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=False))
     return f"{question}\n{listed}\n{BY_LETTER}"
@@ -95,9 +97,11 @@ def letter_form(options: Sequence[str] = (), *, several: bool = False) -> Answer
 
 
 def right_letter(answer: str, options: Sequence[str]) -> str:
-    """The letter that `answer` is, in brackets or not. Raises `Unusable` if there is no such option."""
-    letter = answer.strip().strip("().:").strip().upper()
-    if len(letter) == 1 and letter in LETTERS[: len(options) or len(LETTERS)]:
+    """The letter that `answer` is or whose text it is. Raises `Unusable` if there is no such option."""
+    if not options:
+        raise Unusable("no_options", "no options are found, neither in their columns nor in the question")
+    letter = answer.strip(_AROUND).upper()
+    if len(letter) == 1 and letter in LETTERS[: len(options)]:
         return letter
     same = [place for place, text in enumerate(options) if text == answer.strip()]
     if len(same) == 1:

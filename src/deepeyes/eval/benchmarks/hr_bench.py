@@ -17,7 +17,7 @@ from deepeyes.core.trace import Trace
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, letter_form, right_letter, with_options
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import all_right, mean, results
+from deepeyes.eval.benchmarks.scores import accuracy, all_right
 
 _CYCLES = 4
 
@@ -32,7 +32,7 @@ class HRBench4K(RowsPlan):
         licence="other (none is given)",
         required=("question", "answer", "image", "A", "B", "C", "D"),
         optional=("index", "category", "cycle_category"),
-        official="mean accuracy over the four orders of the options; a model decides where no letter is found",
+        official="mean accuracy over the four orders of the options; a model reads what is no letter",
     )
 
     def task(self, row: Fields) -> Task:
@@ -49,13 +49,14 @@ class HRBench4K(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        scored = results(traces)
-        right = [float(trace.is_right) for trace in scored]
-        cyclic = mean("mean_over_cycles", right, [trace.task.group for trace in scored])
+        cyclic = accuracy("mean_over_cycles", traces)
         return cyclic | all_right("right_in_all_cycles", traces, _CYCLES)
 
 
 class HRBench8K(HRBench4K):
     about: ClassVar[About] = replace(
-        HRBench4K.about, name="hrbench_8k", title="HR-Bench 8K", hub=replace(HRBench4K.about.hub, split="hrbench_8k")
+        HRBench4K.about,
+        name="hrbench_8k",
+        title="HR-Bench 8K",
+        hub=replace(HRBench4K.about.hub, split="hrbench_8k"),
     )

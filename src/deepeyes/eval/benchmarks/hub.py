@@ -27,9 +27,7 @@ def open_hub(hub: Hub, root: Path | None = None) -> Table:
     elsewhere = f"where there is a network run `{hub.command()}`, then give --set source=DIR"
     try:
         with boundary(InputError, f"reaching {hub.id} on the hub", elsewhere, expected=Exception):
-            info: Any = client.HfApi().dataset_info(
-                hub.id, revision=hub.revision or None, timeout=_SECONDS
-            )
+            info: Any = client.HfApi().dataset_info(hub.id, revision=hub.revision or None, timeout=_SECONDS)
     except InputError as unreachable:
         if (kept := _kept(hub)) is None:
             raise _explained(hub, unreachable, elsewhere) from unreachable

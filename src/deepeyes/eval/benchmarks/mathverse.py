@@ -12,7 +12,7 @@ from deepeyes.data.stages.prepare.choices import split_choices
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, letter_form, right_letter
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import mean, results
+from deepeyes.eval.benchmarks.scores import accuracy
 
 _IN_IMAGE = "Solve the problem that is written in the image."
 
@@ -55,6 +55,4 @@ class MathVerse(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        scored = results(traces)
-        groups = [trace.task.group or trace.task.id for trace in scored]
-        return mean("mean_over_versions", [float(trace.is_right) for trace in scored], groups)
+        return accuracy("mean_over_versions", traces)

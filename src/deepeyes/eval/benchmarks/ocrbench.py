@@ -10,7 +10,7 @@ from deepeyes.core.trace import Trace
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import results, share
+from deepeyes.eval.benchmarks.scores import accuracy
 
 
 class OCRBench(RowsPlan):
@@ -40,10 +40,4 @@ class OCRBench(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        told = share("ocrbench_score", [trace.is_right for trace in results(traces)])
-        value = told["ocrbench_score"]
-        low, high = told["ocrbench_score_ci95"]
-        return told | {
-            "ocrbench_score": None if value is None else round(1000 * value, 1),
-            "ocrbench_score_ci95": [round(1000 * low, 1), round(1000 * high, 1)],
-        }
+        return accuracy("ocrbench_score", traces, times=1000)

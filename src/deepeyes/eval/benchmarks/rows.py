@@ -9,6 +9,7 @@ plan draws the same tasks, and a larger `n` only adds to them.
 from __future__ import annotations
 
 import logging
+import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ from deepeyes.harness.setup import Tell
 _LOG = logging.getLogger(__name__)
 
 _ALL = 1_000_000
+_IS_ID = re.compile(r"(?!.*\.(?:parquet|jsonl?|[tc]sv)$)\w[\w.-]*/[\w.-]+", re.ASCII)
+"""A name on the hub, which is no name of a file."""
 _LONGEST_INDEX = 64
 """Characters of an image cell that is the index of the row with the image."""
 
@@ -74,7 +77,7 @@ class RowsPlan(EvalPlan):
     skip: bool = False
     """Whether rows that cannot be used are left out and counted; otherwise they are an error."""
     protocol: Literal["paper", "open"] = "paper"
-    """`paper`: search is off except in search benchmarks, whatever `search` says. `open`: as `search` says."""
+    """`paper`: search is off except in search benchmarks, whatever `search` says. `open`: as that says."""
 
     _drawn: tuple[str, _Drawn] | None = PrivateAttr(default=None)
     _told: tuple[str, ...] = PrivateAttr(default=())
@@ -143,7 +146,7 @@ class RowsPlan(EvalPlan):
                 if number in wanted and not self.skip:
                     raise _refused(1, len(drawn.tasks), place, unusable) from unusable
                 if wanted.pop(number, None):
-                    _LOG.warning("%s is left out: %s", place, unusable)
+                    _LOG.warning("%s is left out: %s", place, unusable.detail)
                 continue
             for task in wanted.pop(number, ()):
                 yield task.model_copy(update={"images": refs})
@@ -182,16 +185,16 @@ class RowsPlan(EvalPlan):
         hub, root = self.about.hub, Path(self.images) if self.images else None
         split, config = self.split or hub.split, self.config or hub.config
         here = Path(self.source).expanduser()
-        is_id = self.source.count("/") == 1 and not self.source.startswith((".", "/", "~")) and not here.suffix
-        if self.source and (here.exists() or not is_id):
+        if self.source and (here.exists() or not _IS_ID.fullmatch(self.source)):
             return open_local(here, split, config, root)
         if self.source and self.source != hub.id:
             hub = replace(hub, id=self.source, revision="", files=())
-        return open_hub(replace(hub, split=split, config=config, revision=self.revision or hub.revision), root)
+        revision = self.revision or hub.revision
+        return open_hub(replace(hub, split=split, config=config, revision=revision), root)
 
     def _read(self, table: Table) -> _Drawn:
         """Every row looked at but for its images."""
-        name, seen = self.about.name, Counter[str]()
+        name, split, seen = self.about.name, self.split or self.about.hub.split, Counter[str]()
         tasks: list[tuple[int, Task]] = []
         refused: list[tuple[str, Unusable]] = []
         lenders: set[str] = set()
@@ -206,8 +209,8 @@ class RowsPlan(EvalPlan):
                         raise Unusable("empty", "the question or the answer is empty")
                     seen[task.id] += 1
                     own = task.id if seen[task.id] == 1 else f"{task.id}~{seen[task.id]}"
-                    update = {"id": f"{name}/{own}", "family": name, "split": self.split or self.about.hub.split}
-                    tasks.append((number, task.model_copy(update={"source": table.place, **update})))
+                    update = {"id": f"{name}/{own}", "family": name, "split": split, "source": table.place}
+                    tasks.append((number, task.model_copy(update=update)))
             except Unusable as unusable:
                 refused.append((place, unusable))
             else:
@@ -229,15 +232,17 @@ class RowsPlan(EvalPlan):
             notes.append(f"{len(twice)} ids come more than once ({twice[0]}); the later ones got ~2, ~3, ...")
         if refused:
             place, unusable = refused[0]
-            notes.append(f"{len(refused)} of {rows} rows are left out; the first is {place}: {unusable}")
+            notes.append(
+                f"{len(refused)} of {rows} rows are left out; the first is {place}: {unusable.detail}"
+            )
         if self.about.n and tasks != self.about.n:
-            notes.append(f"{self.about.title} is published with {self.about.n:,} questions, here are {tasks:,}")
+            notes.append(f"{self.about.title} has {self.about.n:,} questions as published, here {tasks:,}")
         return tuple(notes)
 
 
 def _refused(many: int, rows: int, place: str, first: Unusable) -> InputError:
-    which = f"{many} of {rows} rows cannot be used; the first is {place}" if many > 1 else f"{place} is no use"
-    return InputError(f"{which}: {first}", "mend the table, or leave such rows out with --set skip=true")
+    which = f"{many} of {rows} rows cannot be used; the first is {place}" if many > 1 else place
+    return InputError(f"{which}: {first.detail}", "mend it, or leave such rows out with --set skip=true")
 
 
 def _chosen(tasks: Sequence[tuple[int, Task]], n: int, seed: int) -> Sequence[tuple[int, Task]]:

@@ -1,8 +1,9 @@
 """Official scores that are more than an accuracy, as figures of graded episodes.
 
-What always holds: only episodes that are results count; every figure comes as three flat keys, its value, the
-number `_n` of what it is a mean of, and its 95 % interval `_ci95`; means resample whole groups. Whether an
-answer is right is read from the verdicts, except where a benchmark publishes a measure of words.
+What always holds: only episodes that are results count; every figure comes as three flat keys, its value,
+the number `_n` of what it is the mean of, and its 95 % interval `_ci95`, in which samples of a task and tasks
+of a group are not taken for independent. Whether an answer is right is read from the verdicts, except where a
+benchmark publishes a measure of words.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepeyes.analysis.stats import wilson
+from deepeyes.analysis.stats import cluster_mean
 from deepeyes.core.answers import AnswerKind
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 
 _DIGITS = 4
-_DRAWS = 2000
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -29,29 +29,31 @@ def results(traces: Sequence[Trace]) -> list[Trace]:
     return [trace for trace in traces if trace.stop_reason.is_result]
 
 
-def share(name: str, right: Sequence[bool]) -> dict[str, Any]:
-    """The share of independent successes, with its Wilson interval."""
-    many = len(right)
-    value = round(sum(right) / many, _DIGITS) if many else None
-    return _figure(name, value, many, wilson(sum(right), many))
+def belongs_to(trace: Trace) -> str:
+    """The group of its task; a task without one is its own."""
+    return trace.task.group or trace.task.id
 
 
-def mean(name: str, values: Sequence[float], groups: Sequence[str] = ()) -> dict[str, Any]:
-    """The mean of values from 0 to 1, with a percentile bootstrap interval over whole groups (each value is
-    its own where no groups are given); `_n` counts the groups.
-    """
-    import numpy as np
+def mean(name: str, values: Sequence[float], groups: Sequence[str], *, times: float = 1) -> dict[str, Any]:
+    """The mean of scores from 0 to 1, each of a group, told `times` as large."""
+    told = cluster_mean(values, groups)
+    sides = [round(times * side, _DIGITS) for side in (told.low, told.high)]
+    value = None if told.value is None else round(times * told.value, _DIGITS)
+    return {name: value, f"{name}_n": told.n, f"{name}_ci95": sides}
 
-    if not values:
-        return _figure(name, None, 0, (0.0, 1.0))
-    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    where = np.array([places[group] for group in groups] if groups else range(len(values)))
-    totals = np.bincount(where, weights=np.asarray(values, dtype=float))
-    sizes = np.bincount(where)
-    drawn = np.random.default_rng(0).integers(0, len(sizes), (_DRAWS, len(sizes)))
-    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return _figure(name, round(float(np.mean(values)), _DIGITS), len(sizes), (float(low), float(high)))
+
+def accuracy(name: str, traces: Sequence[Trace], *, times: float = 1) -> dict[str, Any]:
+    """The share of results that are right."""
+    scored = results(traces)
+    return mean(name, [float(trace.is_right) for trace in scored], list(map(belongs_to, scored)), times=times)
+
+
+def accuracies(traces: Sequence[Trace], tags: Sequence[str]) -> dict[str, Any]:
+    """The accuracy of the tasks with each tag, as `accuracy_TAG`."""
+    told = [
+        accuracy(f"accuracy_{tag}", [trace for trace in traces if tag in trace.task.tags]) for tag in tags
+    ]
+    return {key: value for one in told for key, value in one.items()}
 
 
 def chance(traces: Sequence[Trace]) -> dict[str, Any]:
@@ -74,44 +76,41 @@ def chance_of(task: Task) -> float:
     return 0.0 if not many else 1 / (2**many - 1) if form.several else 1 / many
 
 
-def by_kind(traces: Sequence[Trace], kind: Callable[[Trace], str]) -> dict[str, Any]:
-    """The accuracy of each kind, `accuracy_KIND`."""
-    kinds: dict[str, list[bool]] = {}
+def together(traces: Sequence[Trace]) -> Mapping[tuple[str, int], list[Trace]]:
+    """The results that belong together, by group and number of the sample."""
+    found: dict[tuple[str, int], list[Trace]] = {}
     for trace in results(traces):
-        kinds.setdefault(kind(trace), []).append(trace.is_right)
-    return {key: one for name, right in kinds.items() for key, one in share(f"accuracy_{name}", right).items()}
+        found.setdefault((belongs_to(trace), trace.sample), []).append(trace)
+    return found
 
 
 def all_right(name: str, traces: Sequence[Trace], size: int) -> dict[str, Any]:
     """The share of groups whose every task is right, of those groups with all their `size` tasks."""
-    groups = grouped(traces)
-    whole = [its for its in groups.values() if len({trace.task.id for trace in its}) >= size]
-    return share(name, [all(trace.is_right for trace in its) for its in whole])
-
-
-def grouped(traces: Sequence[Trace]) -> Mapping[str, list[Trace]]:
-    """The results by the group of their task; a task without one is its own."""
-    groups: dict[str, list[Trace]] = {}
-    for trace in results(traces):
-        groups.setdefault(trace.task.group or trace.task.id, []).append(trace)
-    return groups
+    whole = {key: its for key, its in together(traces).items() if len(its) >= size}
+    right = [float(all(trace.is_right for trace in its)) for its in whole.values()]
+    return mean(name, right, [group for group, _ in whole])
 
 
 def matches(traces: Sequence[Trace]) -> dict[str, Any]:
     """Exact match of normalised words (`exact_match`), and references contained in the answer
     (`contains_match`), as search benchmarks have it.
     """
-    golds = [(words(trace.answer or ""), _golds(trace.task)) for trace in results(traces)]
-    exact = [bool(given) and given in its for given, its in golds]
-    within = [any(f" {' '.join(gold)} " in f" {' '.join(given)} " for gold in its if gold) for given, its in golds]
-    return share("exact_match", exact) | share("contains_match", within)
+    scored = results(traces)
+    said = [(words(trace.answer or ""), _golds(trace.task)) for trace in scored]
+    exact = [float(bool(given) and given in golds) for given, golds in said]
+    within = [
+        float(any(f" {' '.join(gold)} " in f" {' '.join(given)} " for gold in golds if gold))
+        for given, golds in said
+    ]
+    groups = list(map(belongs_to, scored))
+    return mean("exact_match", exact, groups) | mean("contains_match", within, groups)
 
 
 def token_f1(traces: Sequence[Trace]) -> dict[str, Any]:
     """The mean over episodes of the best F1 of words with a reference."""
     scored = results(traces)
     values = [max(_f1(words(trace.answer or ""), gold) for gold in _golds(trace.task)) for trace in scored]
-    return mean("token_f1", values, [trace.task.group or trace.task.id for trace in scored])
+    return mean("token_f1", values, list(map(belongs_to, scored)))
 
 
 def words(text: str) -> list[str]:
@@ -126,7 +125,3 @@ def _golds(task: Task) -> list[list[str]]:
 def _f1(given: list[str], gold: list[str]) -> float:
     shared = (Counter(given) & Counter(gold)).total()
     return 2 * shared / (len(given) + len(gold)) if given and gold else 0.0
-
-
-def _figure(name: str, value: float | None, many: int, interval: tuple[float, float]) -> dict[str, Any]:
-    return {name: value, f"{name}_n": many, f"{name}_ci95": [round(side, _DIGITS) for side in interval]}

@@ -9,6 +9,8 @@ from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, letter_form, right_letter, with_options
 from deepeyes.eval.benchmarks.rows import RowsPlan
 
+_CHOICES = tuple(f"choice_{letter}|choice_{letter.lower()}|{letter}" for letter in "ABCD")
+
 
 class SeedBench2Plus(RowsPlan):
     about: ClassVar[About] = About(
@@ -18,15 +20,14 @@ class SeedBench2Plus(RowsPlan):
         hub=Hub("doolayer/SEED-Bench-2-Plus"),
         n=2277,
         licence="see its page",
-        required=("question", "image", "answer", "choice_A|choice_a|A", "choice_B|choice_b|B"),
-        optional=("choice_C|choice_c|C", "choice_D|choice_d|D", "question_image_type|category", "question_id|index"),
+        required=("question", "image", "answer", *_CHOICES[:2]),
+        optional=(*_CHOICES[2:], "question_image_type|category", "question_id|index"),
         scorer="seed_bench_2_plus",
         note="the published rule reads the first character of a reply",
     )
 
     def task(self, row: Fields) -> Task:
-        found = [row.maybe(f"choice_{letter}|choice_{letter.lower()}|{letter}") for letter in "ABCD"]
-        options = tuple(filter(None, found))
+        options = tuple(filter(None, map(row.maybe, _CHOICES)))
         return Task(
             id=row.maybe("question_id|index") or f"row-{row.number}",
             question=with_options(row.text("question"), options),

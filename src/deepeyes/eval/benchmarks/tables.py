@@ -82,7 +82,9 @@ def _holds_rows(file: Path, folder: Path) -> bool:
 
 
 def _speaks_of(path: Path, word: str) -> bool:
-    return bool(word) and re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", str(path)) is not None
+    return (
+        bool(word) and re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", str(path)) is not None
+    )
 
 
 def of_dataset(data: Any, place: str, root: Path) -> Table:

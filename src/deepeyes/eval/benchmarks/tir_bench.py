@@ -1,4 +1,4 @@
-"""TIR-Bench (arXiv:2511.01833): thirteen tasks that want images to be worked on: mazes, jigsaws, rotated text.
+"""TIR-Bench (arXiv:2511.01833): thirteen tasks that want images to be worked on, such as jigsaws and mazes.
 
 What always holds: partial credit, where the authors give it, is in `tir_score` alone; a verdict is right or
 wrong.
@@ -18,7 +18,7 @@ from deepeyes.data.stages.prepare.choices import split_choices
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, letter_form
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import mean, results
+from deepeyes.eval.benchmarks.scores import belongs_to, mean, results
 
 _CORRECTED = {"60.jpg": "mobi", "62.jpg": "aires"}
 """References of the task ocr that the authors' scoring replaces, by image."""
@@ -58,7 +58,8 @@ class TIRBench(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        return mean("tir_score", [partial_score(trace) for trace in results(traces)])
+        scored = results(traces)
+        return mean("tir_score", list(map(partial_score, scored)), list(map(belongs_to, scored)))
 
 
 def _form(kind: str, question: str, answer: str) -> AnswerForm:
@@ -83,14 +84,19 @@ def partial_score(trace: Trace) -> float:
         return float(task.answer in given)
     several = len(_NUMBER.findall(task.answer)) > 1
     if task.kind == "word_search" and several:
-        mine, theirs = _PAIR.search(given), _PAIR.search(task.answer)
-        return float(bool(mine and theirs and list(map(int, mine.groups())) == list(map(int, theirs.groups()))))
+        return float(_pair(given) == _pair(task.answer))
     if task.kind == "spot_difference" and several:
         mine, theirs = (set(map(int, _NUMBER.findall(text)[:999])) for text in (given, task.answer))
         return len(mine & theirs) / len(mine | theirs)
     if task.kind == "jigsaw":
         return _in_place(given, task.answer, int(task.meta.get("side", 0)) ** 2)
     return float(trace.is_right)
+
+
+def _pair(text: str) -> tuple[int, ...]:
+    """The first two numbers with a comma between them; nothing where there are none."""
+    found = _PAIR.search(text)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _in_place(given: str, answer: str, pieces: int) -> float:

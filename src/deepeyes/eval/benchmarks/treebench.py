@@ -11,7 +11,7 @@ from deepeyes.core.trace import Trace
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, boxes_in, letter_form, right_letter, with_options
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import mean, results
+from deepeyes.eval.benchmarks.scores import belongs_to, mean, results
 
 _BOX = re.compile(r"<box>\s*\[([\d.\s,]{7,80})\]\s*</box>")
 
@@ -45,7 +45,8 @@ class TreeBench(RowsPlan):
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
         located = [trace for trace in results(traces) if trace.task.truth.get("boxes")]
-        return mean("miou", [best_overlap(named_boxes(trace), trace.task.truth["boxes"]) for trace in located])
+        overlaps = [best_overlap(named_boxes(trace), trace.task.truth["boxes"]) for trace in located]
+        return mean("miou", overlaps, list(map(belongs_to, located)))
 
 
 def named_boxes(trace: Trace) -> list[list[float]]:

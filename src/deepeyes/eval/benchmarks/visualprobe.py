@@ -12,7 +12,7 @@ from deepeyes.data.sources.tags import name_images
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import mean, results
+from deepeyes.eval.benchmarks.scores import accuracy, results
 
 
 class VisualProbeHard(RowsPlan):
@@ -41,10 +41,8 @@ class VisualProbeHard(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        scored = results(traces)
-        right = [float(trace.is_right) for trace in scored]
-        samples = len({trace.sample for trace in scored})
-        return mean("mean_over_samples", right, [trace.task.id for trace in scored]) | {"samples": samples}
+        samples = len({trace.sample for trace in results(traces)})
+        return accuracy("mean_over_samples", traces) | {"samples": samples}
 
 
 class VisualProbeMedium(VisualProbeHard):

@@ -7,7 +7,6 @@ an annotation lies beside each image, and then the boxes of the things asked abo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from deepeyes.core.errors import InputError
@@ -17,6 +16,8 @@ from deepeyes.data.stages.prepare.choices import split_choices
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, letter_form, right_letter, with_options
 from deepeyes.eval.benchmarks.rows import RowsPlan
+
+_LONGEST_PATH = 300
 
 
 class VStar(RowsPlan):
@@ -53,8 +54,10 @@ class VStar(RowsPlan):
 def _annotated(row: Fields) -> list[list[float]]:
     """The boxes in the annotation beside the image, [left, top, width, height] there; none without one."""
     image = row.row.get("image")
-    beside = (row.root / image).with_suffix(".json") if isinstance(image, str) and len(image) < 300 else Path()
-    if beside == Path() or not beside.is_file():
+    if not isinstance(image, str) or len(image) > _LONGEST_PATH:
+        return []
+    beside = (row.root / image).with_suffix(".json")
+    if not beside.is_file():
         return []
     found: Any = read_json_file(beside, "mend it or take it away", InputError)
     boxes: Any = found.get("bbox") if isinstance(found, Mapping) else None

@@ -15,7 +15,7 @@ from deepeyes.core.trace import Trace
 from deepeyes.eval.benchmarks.about import About, Hub
 from deepeyes.eval.benchmarks.fields import Fields, letter_form, right_letter, with_options
 from deepeyes.eval.benchmarks.rows import RowsPlan
-from deepeyes.eval.benchmarks.scores import grouped, mean
+from deepeyes.eval.benchmarks.scores import mean, together
 
 _STEPS = {"2steps_multi": 2, "3steps_multi": 3}
 _NO_GENERALISATION = 0.5
@@ -48,10 +48,11 @@ class WeMath(RowsPlan):
         )
 
     def official(self, traces: Sequence[Trace]) -> dict[str, Any]:
-        problems = [found for its in grouped(traces).values() if (found := _whole(its))]
-        strict = [_score(whole, all(steps), steps) for whole, steps in problems]
-        loose = [_score(whole, any(steps), steps) for whole, steps in problems]
-        return mean("score_strict", strict) | mean("score_loose", loose)
+        problems = {key: found for key, its in together(traces).items() if (found := _whole(its))}
+        strict = [_score(whole, all(steps), steps) for whole, steps in problems.values()]
+        loose = [_score(whole, any(steps), steps) for whole, steps in problems.values()]
+        groups = [group for group, _ in problems]
+        return mean("score_strict", strict, groups) | mean("score_loose", loose, groups)
 
 
 def _whole(traces: Sequence[Trace]) -> tuple[bool, list[bool]] | None:
