@@ -31,9 +31,14 @@ def table_row(about: About) -> tuple[str, ...]:
 COLUMNS = ("name", "questions", "published at (split)", "licence", "rule", "search")
 
 
+def markdown() -> str:
+    """All of them as the table in the documentation."""
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *map(table_row, abouts())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def details(about: About) -> dict[str, str]:
     """All that is known of one."""
-    settings = f"deepeyes eval run {about.name} --set source=DIR"
     return {
         "name": about.name,
         "title": about.title,
@@ -45,7 +50,7 @@ def details(about: About) -> dict[str, str]:
         "further columns": ", ".join(_told(about.optional)),
         "to know": about.note,
         "to have it": about.hub.fetch(),
-        "run it with": settings,
+        "run it with": f"deepeyes eval run {about.name} --set source=DIR",
     }
 
 
