@@ -151,6 +151,7 @@ def test_parts_of_a_composite_image_keep_their_labels(tmp_path: Path) -> None:
 def test_a_letter_that_is_an_option_of_another_letter_is_a_letter(tmp_path: Path) -> None:
     task = only("hrbench_4k", tmp_path)  # whose option D is "B"
     assert task.answer == "B" and verdict("hrbench_4k", task, "B").is_right
+    assert only("hrbench_4k", tmp_path, answer="green").answer == "C", "the text of an option is its letter"
 
 
 def test_an_answer_that_no_option_is_is_refused(tmp_path: Path) -> None:

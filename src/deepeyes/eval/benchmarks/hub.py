@@ -25,8 +25,6 @@ def open_hub(hub: Hub, root: Path | None = None) -> Table:
         import datasets  # noqa: F401  # pyright: ignore[reportMissingImports]
         import huggingface_hub as client  # pyright: ignore[reportMissingImports]
     elsewhere = f"where there is a network {hub.fetch()}, then give --set source=DIR"
-    if not hub.id:
-        raise InputError("it is on no hub", f"{hub.fetch()}, then give --set source=DIR")
     try:
         with boundary(InputError, f"reaching {hub.id} on the hub", elsewhere, expected=Exception):
             info: Any = client.HfApi().dataset_info(hub.id, revision=hub.revision or None, timeout=_SECONDS)

@@ -23,14 +23,14 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import InputError
-from deepeyes.core.images import ImageRef, ImageStore
+from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Unusable
-from deepeyes.data.sources.images import read_images
 from deepeyes.eval.benchmarks.about import About
-from deepeyes.eval.benchmarks.fields import Fields, listed
+from deepeyes.eval.benchmarks.fields import Fields
 from deepeyes.eval.benchmarks.hub import open_hub
+from deepeyes.eval.benchmarks.row_images import RowImages, lender
 from deepeyes.eval.benchmarks.scores import chance
 from deepeyes.eval.benchmarks.tables import Table, open_local
 from deepeyes.eval.plan import EvalPlan
@@ -41,9 +41,6 @@ _LOG = logging.getLogger(__name__)
 _ALL = 1_000_000
 _IS_ID = re.compile(r"(?!.*\.(?:parquet|jsonl?|[tc]sv)$)\w[\w.-]*/[\w.-]+", re.ASCII)
 """A name on the hub, which is no name of a file."""
-_LONGEST_PATH = 300
-_LONGEST_INDEX = 64
-"""Characters of an image cell that is the index of the row with the image."""
 
 
 class _Asked(NamedTuple):
@@ -141,7 +138,7 @@ class RowsPlan(EvalPlan):
         wanted: dict[int, list[_Asked]] = {}
         for one in _chosen(drawn.asked, self.n, self.seed):
             wanted.setdefault(one.row, []).append(one)
-        reader = _Images(self.about, images)
+        reader = RowImages(self.about, images)
         for number, (root, (place, row)) in enumerate(drawn.table.rows(())):
             if not wanted:
                 return
@@ -197,6 +194,10 @@ class RowsPlan(EvalPlan):
         hub, root = self.about.hub, Path(self.images) if self.images else None
         split, config = self.split or hub.split, self.config or hub.config
         here = Path(self.source).expanduser()
+        if not self.source and not hub.id:
+            raise InputError(
+                f"{self.about.title} is on no hub", f"{hub.fetch()}, then give it with --set source=DIR"
+            )
         if self.source and (here.exists() or not _IS_ID.fullmatch(self.source)):
             return open_local(here, split, config, root)
         if self.source and self.source != hub.id:
@@ -231,7 +232,7 @@ class RowsPlan(EvalPlan):
             except Unusable as unusable:
                 refused.append((place, unusable))
             else:
-                lenders |= _lender(row)
+                lenders |= lender(row)
         if not rows:
             raise InputError(f"{table.place} holds no rows", f"give {self.about.title} as it is published")
         if refused and (not self.skip or not asked):
@@ -269,59 +270,3 @@ def _chosen(asked: Sequence[_Asked], n: int, seed: int) -> Sequence[_Asked]:
     drawn = {one.group: sha256(f"{seed}/{one.group}".encode()).digest() for one in asked}
     places = sorted(range(len(asked)), key=lambda place: (drawn[asked[place].group], place))[:n]
     return [asked[place] for place in sorted(places)]
-
-
-def _lender(row: Mapping[str, Any]) -> set[str]:
-    """The index of the row whose image this row names, as tables for VLMEvalKit do to save space."""
-    cell = row.get("image")
-    return {cell} if isinstance(cell, str) and "index" in row and cell.isdecimal() else set()
-
-
-class _Images:
-    """The images of rows, each decoded once in a row of equal ones."""
-
-    def __init__(self, about: About, store: ImageStore) -> None:
-        self._about = about
-        self._store = store
-        self._refs: dict[bytes, ImageRef] = {}
-        self._lent: dict[str, tuple[ImageRef, ...]] = {}
-
-    def read(self, row: Mapping[str, Any], root: Path, index: str) -> tuple[ImageRef, ...]:
-        """Their names, put into the store. Raises `Unusable`."""
-        cell = row.get("image")
-        if isinstance(cell, str) and cell in self._lent and len(cell) <= _LONGEST_INDEX:
-            return self._lent[cell]
-        fields = Fields(row, root)
-        found: list[ImageRef] = []
-        for names in self._about.images:
-            value = listed(fields.value(names))
-            for one in value if isinstance(value, list | tuple) else [value]:
-                found += [] if one is None else self._put(one, root)
-        if self._about.needs_image and not found:
-            raise Unusable("no_image", f"none of the columns {', '.join(self._about.images)} holds an image")
-        refs = tuple(dict.fromkeys(found))
-        if index:
-            self._lent[index] = refs
-        return refs
-
-    def _put(self, value: object, root: Path) -> list[ImageRef]:
-        """One image; of equal ones, such as those of the cycles of a question, only the first is decoded."""
-        raw = value.get("bytes") if isinstance(value, Mapping) else value
-        encoded = raw.encode() if isinstance(raw, str) else raw
-        place = str(root).encode() if isinstance(raw, str) else b""
-        key = sha256(place + encoded).digest() if isinstance(encoded, bytes) else b""
-        if key and key in self._refs:
-            return [self._refs[key]]
-        refs = [self._store.put(image) for image in read_images(_found(value, root), root)]
-        if key and len(refs) == 1:
-            self._refs[key] = refs[0]
-        return refs
-
-
-def _found(value: object, root: Path) -> object:
-    """A path whose first folder is the name that the data set had elsewhere, without that folder."""
-    if isinstance(value, str) and len(value) < _LONGEST_PATH and "/" in value:
-        inner = value.split("/", 1)[1]
-        if not (root / value).exists() and (root / inner).is_file():
-            return inner
-    return value
