@@ -1,4 +1,4 @@
-"""`deepeyes eval run` on a published benchmark: its numbers stand beside the accuracy, its notes on stderr."""
+"""`deepeyes eval run` on a published benchmark: its numbers stand with the rest, its notes on stderr."""
 
 import json
 from pathlib import Path
