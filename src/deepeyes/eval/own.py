@@ -22,7 +22,7 @@ from pathlib import Path
 from pydantic import Field
 
 from deepeyes.core.errors import InputError
-from deepeyes.core.images import ImageStore
+from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.task import Task
 from deepeyes.eval.own_columns import OwnColumns
 from deepeyes.eval.own_rows import CannotAsk, questions_in
@@ -78,13 +78,13 @@ class QuestionsPlan(EvalPlan):
 
     def _usable(self, left_out: Counter[str], images: ImageStore | None) -> Iterator[Task]:
         """The questions that can be asked, their images put into `images`, or only looked for."""
-        places: dict[str, str] = {}
+        places, known = dict[str, str](), dict[Path, ImageRef]()
         root = Path(self.images) if self.images else None
         for question in questions_in(Path(self.questions), self.columns, self.separator, root):
             try:
                 if isinstance(question, CannotAsk):
                     raise question
-                task = question.with_images(images)
+                task = question.with_images(images, known)
             except CannotAsk as error:
                 if not self.skip:
                     raise

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deepeyes.core.errors import InputError
-from deepeyes.core.images import ImageStore
+from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.text import encodable
 from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE, read_traces
@@ -33,6 +33,8 @@ _METADATA = "metadata"
 _LOOKED_AT = 100
 """Rows whose columns are looked at to know what the file has."""
 _TASK = frozenset(("id", "question", "images", "answer", "answers", "truth", "meta"))
+_PATH = 1_000
+"""Characters; what is longer is no path but the image itself."""
 _SKIP = "or leave such rows out with --skip"
 _REMEDIES = {
     "image_missing": f"put it there, name its folder with --set images=FOLDER, {_SKIP}",
@@ -70,10 +72,10 @@ class Question:
     """Where relative paths start."""
     store: ImageStore
 
-    def with_images(self, images: ImageStore | None) -> Task:
+    def with_images(self, images: ImageStore | None, known: dict[Path, ImageRef]) -> Task:
         """The task, its images put into `images`; if that is None they are looked for and not decoded.
 
-        Raises `CannotAsk` for an image that is not there or cannot be decoded.
+        `known` files are not read again. Raises `CannotAsk` for an image that is not there, or is no image.
         """
         try:
             if not self.images:
@@ -86,10 +88,18 @@ class Question:
                 for image in self.images:
                     check_image(image, self.root)
                 return self.task
-            refs = tuple(images.put(read_image(image, self.root)) for image in self.images)
+            refs = tuple(self._put(image, images, known) for image in self.images)
         except Unusable as error:
             raise CannotAsk.of(error, self.place) from error
         return self.task.model_copy(update={"images": refs})
+
+    def _put(self, image: object, images: ImageStore, known: dict[Path, ImageRef]) -> ImageRef:
+        if not isinstance(image, str) or len(image) > _PATH:
+            return images.put(read_image(image, self.root))
+        file = self.root / image
+        if file not in known:
+            known[file] = images.put(read_image(image, self.root))
+        return known[file]
 
 
 def questions_in(

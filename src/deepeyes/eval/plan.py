@@ -22,6 +22,7 @@ from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
 from deepeyes.grading.grader import Grading
 from deepeyes.harness.setup import Tell, open_agent
+from deepeyes.models.base import ChatModel
 
 
 class EvalPlan(Config, ABC):
@@ -66,10 +67,19 @@ class EvalPlan(Config, ABC):
     def tasks(self, images: ImageStore) -> Iterator[Task]:
         """At most `n` tasks, always the same for the same plan; their images go to `images`."""
 
-    def open(self, tell: Tell) -> AbstractAsyncContextManager[Agent]:
-        """The agent that is asked."""
+    @property
+    def needs_search(self) -> bool:
+        """Whether it is a search benchmark: its questions cannot be answered from the image alone."""
+        return False
+
+    def size(self) -> int:
+        """How many tasks there are, or at most, without drawing any; for who waits."""
+        return self.n
+
+    def open(self, tell: Tell, model: ChatModel | None = None) -> AbstractAsyncContextManager[Agent]:
+        """The agent that is asked; `model` is what its name stands for, where that is open already."""
         return open_agent(
-            self.model,
+            self.model if model is None else model,
             tools=self.tools,
             dialect=self.dialect,
             search=self.search,
