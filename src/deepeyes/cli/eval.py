@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deepeyes.analysis.misfit import replies_of
+from deepeyes.cli.eval_faithful import faithful
 from deepeyes.cli.judging import Judge, grading_of
 from deepeyes.cli.outcome import DIALECT, LIMIT, look_at
 from deepeyes.cli.running import note, run, warn
@@ -37,6 +38,7 @@ from deepeyes.view.visible import visible
 from deepeyes.world.families import FAMILIES, searched
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
+app.command("faithful")(faithful)
 
 _CAUSES = 3
 """Of failures, shown with how often each."""
