@@ -154,7 +154,7 @@ def _measure(
         numbers = report(traces, ImageStore(folder / IMAGES_FOLDER))
     if plan.grading.scorer:
         numbers = {**numbers, "scorer": plan.grading.scorer, **by_our_rules(traces)}
-    numbers = {**numbers, **about, "trace": str(trace) if trace else None}
+    numbers = {**numbers, **plan.numbers(traces), **about, "trace": str(trace) if trace else None}
     if as_json:
         print(json.dumps(numbers))
     else:

@@ -52,18 +52,16 @@ class QuestionsPlan(EvalPlan):
     """Whether rows that cannot be asked are left out, and counted."""
 
     def checked(self) -> QuestionsPlan:
-        """Itself; raises `InputError` for the first row that cannot be asked, and if there is none that can.
+        """The plan with `n` as large as what there is to ask. Images are looked for and not decoded.
 
-        Images are looked for and not decoded.
+        Raises `InputError` for the first row that cannot be asked, and if there is none that can.
         """
         if not self.questions:
             raise InputError("no questions are named", "name a file or folder: deepeyes eval run FILE")
-        if not self.size():
+        size = sum(1 for _ in islice(self._usable(Counter(), None), self.n))
+        if not size:
             raise InputError(f"{self.questions} holds no question", "write a row for each, with its answer")
-        return self
-
-    def size(self) -> int:
-        return sum(1 for _ in islice(self._usable(Counter(), None), self.n))
+        return self.model_copy(update={"n": size})
 
     def tasks(self, images: ImageStore) -> Iterator[Task]:
         left_out, blind = Counter[str](), 0

@@ -14,7 +14,7 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.eval.plan import EvalPlan
-from deepeyes.world.families import FAMILIES, searched
+from deepeyes.world import FAMILIES
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import world_tasks
 
@@ -36,10 +36,6 @@ class WorldPlan(EvalPlan):
     @classmethod
     def _separated(cls, value: Any) -> Any:
         return named(value) if isinstance(value, str) else value
-
-    @property
-    def needs_search(self) -> bool:
-        return any(family in FAMILIES and searched(family) for family in self.families)
 
     def checked(self) -> WorldPlan:
         """Itself; raises `InputError` for a family or split that does not exist."""
