@@ -1,6 +1,6 @@
 """One's own questions as a benchmark: a file of rows, a folder, or what this program wrote before.
 
-`questions` may name
+`source` may name
 - a .jsonl, .json, .csv, .tsv or .parquet file of rows, or a folder of such files; of a folder that has a
   `metadata` file of these kinds it is that one (its images lie beside it);
 - a file of tasks, one a line, or a folder of runs (`--out`, `data export --format traces`): their tasks are
@@ -41,7 +41,7 @@ class QuestionsPlan(EvalPlan):
     benchmark: str = "questions"
     n: int = Field(default=_ALL, ge=1)
     """The first so many; by default all."""
-    questions: str = ""
+    source: str = ""
     """The file or folder."""
     images: str = ""
     """Where relative image paths start; by default the folder of the file."""
@@ -56,11 +56,11 @@ class QuestionsPlan(EvalPlan):
 
         Raises `InputError` for the first row that cannot be asked, and if there is none that can.
         """
-        if not self.questions:
+        if not self.source:
             raise InputError("no questions are named", "name a file or folder: deepeyes eval run FILE")
         size = sum(1 for _ in islice(self._usable(Counter(), None), self.n))
         if not size:
-            raise InputError(f"{self.questions} holds no question", "write a row for each, with its answer")
+            raise InputError(f"{self.source} holds no question", "write a row for each, with its answer")
         return self.model_copy(update={"n": size})
 
     def tasks(self, images: ImageStore) -> Iterator[Task]:
@@ -70,15 +70,15 @@ class QuestionsPlan(EvalPlan):
             yield task
         if left_out:
             reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
-            _LOG.warning("%d rows of %s were left out: %s", left_out.total(), self.questions, reasons)
+            _LOG.warning("%d rows of %s were left out: %s", left_out.total(), self.source, reasons)
         if blind:
-            _LOG.warning("%d questions of %s have no image", blind, self.questions)
+            _LOG.warning("%d questions of %s have no image", blind, self.source)
 
     def _usable(self, left_out: Counter[str], images: ImageStore | None) -> Iterator[Task]:
         """The questions that can be asked, their images put into `images`, or only looked for."""
         places, known = dict[str, str](), dict[Path, ImageRef]()
         root = Path(self.images) if self.images else None
-        for question in questions_in(Path(self.questions), self.columns, self.separator, root):
+        for question in questions_in(Path(self.source), self.columns, self.separator, root):
             try:
                 if isinstance(question, CannotAsk):
                     raise question

@@ -33,7 +33,8 @@ _USUAL = {
         *("user_query", "input", "text"),
     ),
     "options": ("options", "choices", "option", "choice", "multi-choice options"),
-    "family": ("family", "category", "subject"),
+    "family": ("family",),
+    "category": ("category", "subject"),
     "group": ("group",),
     "tags": ("tags",),
 }
@@ -65,9 +66,12 @@ class OwnColumns(Config):
     """
     options: str = ""
     """A list, an object from letter to text, or one text of either; else columns A, B, C ... are taken."""
-    kind: str = ""
+    answer_kind: str = ""
     """As what the answer is compared, one of `AnswerKind`."""
     family: str = ""
+    """By default the file's name."""
+    category: str = ""
+    """A finer label, which tables have rows for."""
     group: str = ""
     tags: str = ""
     box: str = ""
@@ -132,7 +136,7 @@ class Found:
             gold=names.answer,
             also=names.answers,
             id=names.id or NONE,
-            kind=names.kind,
+            kind=names.answer_kind,
             options=names.options or NONE,
             question=names.question,
             separator=separator,
@@ -149,14 +153,14 @@ class Found:
         return there if self.all_images else there[:1]
 
     def labels(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of a task that the row tells beside its question: family, group, tags, truth, and as
-        `meta` what else there is and is short. Raises `Unusable`.
+        """The fields of a task that the row tells beside its question: family, kind, group, tags, truth, and
+        as `meta` what else there is and is short. Raises `Unusable`.
         """
         names, fields = self.names, dict[str, Any]()
-        for key in ("family", "group", "tags"):
-            name = getattr(names, key)
+        labels = {"family": names.family, "kind": names.category, "group": names.group, "tags": names.tags}
+        for field, name in labels.items():
             if found := texts(value_at(row, name), name) if name else []:
-                fields[key] = tuple(found) if key == "tags" else found[0]
+                fields[field] = tuple(found) if field == "tags" else found[0]
         if names.box:
             fields["truth"] = {"box": _box(value_at(row, names.box), names.box)}
         told = (*names.model_dump(exclude={"image"}).values(), *names.image, *self.letters.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,21 @@ from pydantic import ValidationError
 
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageRef, ImageStore
-from deepeyes.core.task import Task
+from deepeyes.core.task import Task, same_question
 from deepeyes.core.text import encodable
 from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE, read_traces
 from deepeyes.data.item import Unusable
 from deepeyes.data.sources.images import check_image, images_of, read_image
 from deepeyes.data.sources.numbered import numbered_rows
 from deepeyes.data.sources.tags import name_images
+from deepeyes.eval.benchmarks.tables import open_local
 from deepeyes.eval.own_columns import Found, OwnColumns
 from deepeyes.eval.runs import find_runs
 from deepeyes.grading.options import with_options
 
 TABLES = (".parquet", ".jsonl", ".csv", ".tsv", ".json")
-"""Endings of files of rows; of a folder those of the first one that it has are read."""
 _METADATA = "metadata"
-_LOOKED_AT = 100
-"""Rows whose columns are looked at to know what the file has."""
+_TRACE = frozenset(("task", "stop_reason", "turns"))
 _TASK = frozenset(("id", "question", "images", "answer", "answers", "truth", "meta"))
 _PATH = 1_000
 """Characters; what is longer is no path but the image itself."""
@@ -112,30 +110,34 @@ def questions_in(
     """
     if not path.exists():
         raise InputError(f"there is no file or folder {path}", "check the path of the questions")
-    files = _files(path)
-    for file in files:
-        if file.name == TRACES_FILE or file.is_dir():
-            yield from _asked_before(file)
-        else:
-            yield from _File(file, columns, separator, root or file.parent, len(files) > 1).questions()
-
-
-def _files(path: Path) -> list[Path]:
-    """What a path stands for; a folder with runs below it stands for itself. Raises `InputError`."""
-    if path.is_file():
-        return [path]
     described = [file for ending in TABLES if (file := path / f"{_METADATA}{ending}").is_file()]
-    if described or (path / TRACES_FILE).is_file():
-        return described[:1] or [path]
-    kinds = [sorted(path.glob(f"*{ending}")) for ending in TABLES]
-    rows = [files for files in kinds[:-1] if files] or ([[path]] if any(path.rglob(TRACES_FILE)) else [])
-    rows += [files for files in kinds[-1:] if files]
-    if not rows:
-        raise InputError(
-            f"the folder {path} holds no questions",
-            f"put a {_METADATA}.jsonl there, or name a file {', '.join(TABLES)}",
-        )
-    return rows[0]
+    place = described[0] if described else path
+    if place.name == TRACES_FILE or (place.is_dir() and _holds_runs(place)):
+        yield from _asked_before(place)
+        return
+    try:
+        table = open_local(place, "", "", root)
+    except InputError as error:
+        raise InputError(error.message, f"name a file of questions: {', '.join(TABLES)}") from error
+    if not _TRACE - set(table.columns):
+        yield from _asked_before(Path(table.place))
+    elif not _TASK - set(table.columns) and (file := Path(table.place)).is_file():
+        for line, row in numbered_rows(file, numbers=True):
+            yield _task(line, row, root or file.parent)
+    else:
+        found: Found | None = None
+        for number, (start, (line, row)) in enumerate(table.rows(()), 1):
+            if isinstance(row, InputError):
+                yield CannotAsk.of(row, line)
+            else:
+                found = found or columns.found_in(table.columns, path.name)
+                yield _row(line, row, found, separator, start, (str(number), path.stem))
+
+
+def _holds_runs(folder: Path) -> bool:
+    """Whether traces are all that there is to ask: a run, or runs below."""
+    rows = any(folder.glob(f"*{ending}") for ending in TABLES)
+    return (folder / TRACES_FILE).is_file() or (not rows and any(folder.rglob(TRACES_FILE)))
 
 
 def _asked_before(path: Path) -> Iterator[Question | CannotAsk]:
@@ -147,7 +149,7 @@ def _asked_before(path: Path) -> Iterator[Question | CannotAsk]:
     seen: dict[str, Task] = {}
     for label, store, traces in found:
         for task in (trace.task for trace in traces):
-            if task.id not in seen or not _same(seen[task.id], task):
+            if task.id not in seen or not same_question(seen[task.id], task):
                 seen[task.id] = task
                 yield _as_written(task, f"task {task.id!r} of {label}", path, store)
 
@@ -164,10 +166,6 @@ def _named(question: str, images: int) -> str:
         return question
 
 
-def _same(one: Task, other: Task) -> bool:
-    return (one.question, one.images, one.answer) == (other.question, other.images, other.answer)
-
-
 def _as_written(task: Task, place: str, folder: Path, store: ImageStore) -> Question | CannotAsk:
     """A task that is complete; its images are in `store`, or where it says in `folder`."""
     if not task.answer:
@@ -177,62 +175,37 @@ def _as_written(task: Task, place: str, folder: Path, store: ImageStore) -> Ques
     return Question(place, task, (file,) if beside else (), folder, store)
 
 
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    columns: OwnColumns
-    separator: str
-    root: Path
-    several: bool
-    """Whether it is one of several files, so that numbers of rows come again."""
+def _row(
+    place: str, row: Mapping[str, Any], found: Found, separator: str, root: Path, own: tuple[str, str]
+) -> Question | CannotAsk:
+    """A row of a table; `own` is its id where it has none, and its family where it tells none."""
+    try:
+        task = found.reference(row, separator, place)
+        if not task.question.strip():
+            raise Unusable("no_question", "it has no question")
+        images = tuple(one for value in found.images(row) for one in images_of(value))
+        question = _named(task.question, len(images))
+        told = found.labels(row)
+    except InputError as error:
+        return CannotAsk.of(error, place)
+    fields = {
+        "id": task.id if found.names.id else own[0],
+        "question": with_options(question, task.answer_form.options),
+        "family": encodable(own[1]),
+        "source": encodable(place.rpartition(" of ")[2]),
+        **told,
+    }
+    return Question(place, task.model_copy(update=fields), images, root, ImageStore())
 
-    def questions(self) -> Iterator[Question | CannotAsk]:
-        rows = numbered_rows(self.path)
-        first = list(islice(rows, _LOOKED_AT))
-        good = [row for _, row in first if not isinstance(row, InputError)]
-        if good and good[0].keys() >= {"task", "stop_reason"}:
-            yield from _asked_before(self.path)
-        elif good and good[0].keys() >= _TASK:
-            yield from (self._task(*row) for row in numbered_rows(self.path, numbers=True))
-        else:
-            names = dict.fromkeys(str(name) for row in good for name in row)
-            found = self.columns.found_in(names, self.path.name) if good else None
-            yield from (self._row(*row, found) for row in chain(first, rows))
 
-    def _row(
-        self, place: str, row: Mapping[str, Any] | InputError, found: Found | None
-    ) -> Question | CannotAsk:
-        try:
-            if isinstance(row, InputError):
-                raise row
-            assert found is not None, "there is a good row"
-            task = found.reference(row, self.separator, place)
-            if not task.question.strip():
-                raise Unusable("no_question", "it has no question")
-            images = tuple(one for value in found.images(row) for one in images_of(value))
-            question = _named(task.question, len(images))
-            told = found.labels(row)
-        except InputError as error:
-            return CannotAsk.of(error, place)
-        task = task.model_copy(
-            update={
-                "id": f"{self.path.stem}/{task.id}" if self.several and not found.names.id else task.id,
-                "question": with_options(question, task.answer_form.options),
-                "family": encodable(self.path.stem),
-                "source": encodable(self.path.name),
-                **told,
-            }
-        )
-        return Question(place, task, images, self.root, ImageStore())
-
-    def _task(self, place: str, row: Mapping[str, Any] | InputError) -> Question | CannotAsk:
-        """A task as this program writes it."""
-        if isinstance(row, InputError):
-            return CannotAsk.of(row, place)
-        try:
-            task = Task.model_validate(row)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            return CannotAsk(f"{place} is no task ({where}: {first['msg'].lower()})", f"mend it, {_SKIP}")
-        return _as_written(task, place, self.root, ImageStore(self.root / IMAGES_FOLDER))
+def _task(place: str, row: Mapping[str, Any] | InputError, root: Path) -> Question | CannotAsk:
+    """A task as this program writes it."""
+    if isinstance(row, InputError):
+        return CannotAsk.of(row, place)
+    try:
+        task = Task.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return CannotAsk(f"{place} is no task ({where}: {first['msg'].lower()})", f"mend it, {_SKIP}")
+    return _as_written(task, place, root, ImageStore(root / IMAGES_FOLDER))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.claim import claim, hold
 from deepeyes.core.errors import ConfigError, InputError, StorageError, boundary
-from deepeyes.core.task import Task
+from deepeyes.core.task import Task, same_question
 from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE, Trace, TraceWriter, read_traces, trace_id
 from deepeyes.data.run.image_cache import CachedImages, CachingModel
 from deepeyes.eval.plan import EvalPlan
@@ -35,12 +36,12 @@ async def run_plan(
     *,
     concurrency: int = 16,
     fresh: bool = False,
-    on_kept: Callable[[int], None] | None = None,
+    on_kept: Callable[[list[Trace]], None] | None = None,
     on_done: Callable[[Trace], None] | None = None,
 ) -> list[Trace]:
     """Ask what `folder` does not hold yet (all, if `fresh`); all traces of the plan, in its tasks' order.
 
-    `on_kept` is told first how many results the folder holds already.
+    `on_kept` is told first which results the folder holds already, at most as many as there are to ask.
 
     Raises `InputError` for a plan that asks nothing there is or two questions under one id, `ConfigError` for
     a folder with another run, `StorageError` where another process is at work.
@@ -57,7 +58,8 @@ async def run_plan(
         if writer.path.exists():
             traces = {trace.id: trace for trace in read_traces(folder)}
         if on_kept is not None:
-            on_kept(sum(trace.stop_reason.is_result for trace in traces.values()))
+            kept = (trace for trace in traces.values() if trace.stop_reason.is_result)
+            on_kept(list(islice(kept, plan.n * plan.samples)))
         drawn: dict[str, None] = {}
 
         def tasks() -> Iterator[Task]:
@@ -65,16 +67,11 @@ async def run_plan(
                 ids = [trace_id(task.id, sample) for sample in range(plan.samples)]
                 if ids[0] in drawn:
                     raise InputError(f"two tasks have the id {task.id!r}", "give each task its own")
-                for kept in (traces[one].task for one in ids if one in traces):
-                    if (kept.question, kept.images, kept.answer) != (task.question, task.images, task.answer):
+                for asked in (traces[one].task for one in ids if one in traces):
+                    if not same_question(asked, task):
                         raise ConfigError(f"{folder} holds another question {task.id!r}", _ANOTHER)
                 drawn.update(dict.fromkeys(ids))
                 yield task
-
-        def done(trace: Trace) -> None:
-            traces[trace.id] = trace
-            if on_done is not None:
-                on_done(trace)
 
         async with open_grader(plan.grading, cache=folder / JUDGED_FILE) as grade:
             await replace(agent, model=CachingModel(agent.model)).run(
@@ -84,6 +81,7 @@ async def run_plan(
                 concurrency=concurrency,
                 writer=writer,
                 grade=grade,
-                on_done=done,
+                on_done=on_done,
             )
+        traces = {trace.id: trace for trace in read_traces(folder)}
         return [traces[key] for key in drawn]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,7 @@ from deepeyes.eval.run import run_plan
 from deepeyes.eval.runs import PLAN_FILE
 from deepeyes.harness.setup import Tell
 from deepeyes.models.base import ChatModel
+from deepeyes.models.providers import split_place
 from deepeyes.models.registry import check_models, resolve_model
 
 WITH, WITHOUT = "with-tools", "without-tools"
@@ -53,7 +54,9 @@ class Watch(Protocol):
     """Follows the settings, one after the other."""
 
     def begin(self, setting: Setting) -> None: ...
-    def kept(self, results: int) -> None: ...
+    def kept(self, results: Sequence[Trace]) -> None:
+        """Those of its episodes that are results already."""
+
     def done(self, trace: Trace) -> None: ...
 
 
@@ -81,17 +84,17 @@ def settings_of(plan: EvalPlan, models: Sequence[str], tools: Sequence[bool], ou
 async def run_settings(
     settings: Sequence[Setting], *, concurrency: int, tell: Tell, watch: Watch
 ) -> list[Results]:
-    """Ask all of them, one after the other, and what their folders hold already is not asked again. A model
-    stays open for its settings. Raises what `EvalPlan.open` and `run_plan` raise.
+    """Ask all of them, one after the other, what their folders do not hold yet. A model that several are
+    about stays open for them. Raises what `EvalPlan.open` and `run_plan` raise.
     """
     check_models(setting.plan.model for setting in settings)
-    results: list[Results] = []
-    groups: dict[str, list[Setting]] = {}
+    by_model: dict[str, list[Setting]] = {}
     for setting in settings:
-        groups.setdefault(setting.plan.model, []).append(setting)
-    for model, group in groups.items():
-        async with _open(model) as chat:
-            for setting in group:
+        by_model.setdefault(setting.plan.model, []).append(setting)
+    results: list[Results] = []
+    for model, its in by_model.items():
+        async with _open(model) if len(its) > 1 else nullcontext() as chat:
+            for setting in its:
                 watch.begin(setting)
                 async with setting.plan.open(tell, chat) as agent:
                     traces = await run_plan(
@@ -128,7 +131,7 @@ def _names(models: Sequence[str]) -> list[str]:
     names: list[str] = []
     for model in models:
         kind, _, place = model.partition("#")[0].partition(":")
-        last = (place.rpartition("@")[0] or place).rstrip("/").rpartition("/")[2]
+        last = (split_place(place)[0] or place).rstrip("/").rpartition("/")[2]
         name = _UNFIT.sub("-", last or kind).strip(".-") or kind
         taken = {WITH, WITHOUT, *(other.casefold() for other in names)}
         names.append(f"{name}-{sha256(model.encode()).hexdigest()[:8]}" if name.casefold() in taken else name)
