@@ -133,9 +133,12 @@ def _rows(one: Results) -> list[tuple[str, ...]]:
 
 
 def _calls(scored: Sequence[Trace]) -> str:
-    """Share of episodes with a call."""
+    """Share of episodes with a call, of as many as the accuracy is of."""
     called = [float(bool(trace.tool_turns)) for trace in scored]
-    return cluster_mean(called, [group_of(trace.task) for trace in scored]).words()
+    rate = cluster_mean(called, [group_of(trace.task) for trace in scored])
+    return (
+        "" if rate.value is None else f"{rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}]".replace("%", " %")
+    )
 
 
 def _said(gain: ToolGain) -> list[str]:

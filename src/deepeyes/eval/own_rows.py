@@ -118,7 +118,8 @@ def questions_in(
     try:
         table = open_local(place, "", "", root)
     except InputError as error:
-        raise InputError(error.message, f"name a file of questions: {', '.join(TABLES)}") from error
+        remedy = f"name a file of questions: {', '.join(TABLES)}" if place.is_dir() else error.remedy
+        raise InputError(error.message, remedy) from error
     if not _TRACE - set(table.columns):
         yield from _asked_before(Path(table.place))
     elif not _TASK - set(table.columns) and (file := Path(table.place)).is_file():
@@ -136,7 +137,7 @@ def questions_in(
 
 def _holds_runs(folder: Path) -> bool:
     """Whether traces are all that there is to ask: a run, or runs below."""
-    rows = any(folder.glob(f"*{ending}") for ending in TABLES)
+    rows = any(file.suffix in TABLES for file in folder.iterdir())
     return (folder / TRACES_FILE).is_file() or (not rows and any(folder.rglob(TRACES_FILE)))
 
 
