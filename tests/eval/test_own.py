@@ -290,7 +290,7 @@ def test_columns_that_are_missing_are_named_with_those_that_are_there(row: Any, 
     with pytest.raises(InputError) as caught:
         QuestionsPlan(source=lines(row)).checked()
     assert said.replace("(it has: )", "(it has: none)") in str(caught.value)
-    with pytest.raises(InputError, match="no column 'ask' .*--column question=NAME"):
+    with pytest.raises(InputError, match=r"no column 'ask' .*--column question=NAME"):
         QuestionsPlan.model_validate({"source": lines(GOOD), "columns": {"question": "ask"}}).checked()
 
 
