@@ -23,6 +23,7 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.grading.grader import Grading
 from deepeyes.harness.setup import Tell, open_agent
+from deepeyes.models.base import ChatModel
 
 
 class EvalPlan(Config, ABC):
@@ -73,10 +74,10 @@ class EvalPlan(Config, ABC):
         """
         return {}
 
-    def open(self, tell: Tell) -> AbstractAsyncContextManager[Agent]:
-        """The agent that is asked."""
+    def open(self, tell: Tell, model: ChatModel | None = None) -> AbstractAsyncContextManager[Agent]:
+        """The agent that is asked; `model` is what its name stands for, where that is open already."""
         return open_agent(
-            self.model,
+            self.model if model is None else model,
             tools=self.tools,
             dialect=self.dialect,
             search=self.search,

@@ -12,6 +12,7 @@ _PUBLISHED = "deepeyes.eval.benchmarks"
 
 BENCHMARKS = {
     "world": "deepeyes.eval.world:WorldPlan",
+    "questions": "deepeyes.eval.own:QuestionsPlan",
     "realx": f"{_PUBLISHED}.realx:RealX",
     "vstar": f"{_PUBLISHED}.vstar:VStar",
     "hrbench_4k": f"{_PUBLISHED}.hr_bench:HRBench4K",

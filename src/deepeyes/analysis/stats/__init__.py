@@ -9,7 +9,7 @@ imports them when it is called (`pip install 'deepeyes[eval]'`). Their coverage,
 
 from .bootstrap import bootstrap_difference, bootstrap_mean
 from .estimate import Estimate
-from .paired import mcnemar, paired_difference
+from .paired import mcnemar, paired_difference, paired_p
 from .planning import holm, minimum_detectable
 from .proportions import cluster_mean, median, share, wilson
 from .repeated import pass_at_k, pass_hat_k
@@ -24,6 +24,7 @@ __all__ = [
     "median",
     "minimum_detectable",
     "paired_difference",
+    "paired_p",
     "pass_at_k",
     "pass_hat_k",
     "share",

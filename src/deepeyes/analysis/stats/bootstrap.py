@@ -48,7 +48,9 @@ def bootstrap_difference(
 def _interval(grouped: Grouped, confidence: float) -> tuple[float, float]:
     sums, sizes = grouped.sums, grouped.sizes
     means = sums / sizes
-    if np.ptp(means) < 1e-12 * max(1.0, float(np.abs(means).max())):  # nothing to resample, BCa is not defined
+    if np.ptp(means) < 1e-12 * max(
+        1.0, float(np.abs(means).max())
+    ):  # nothing to resample, BCa is not defined
         return float(means[0]), float(means[0])
 
     def mean(sums: Floats, sizes: Floats, axis: int = -1) -> Any:

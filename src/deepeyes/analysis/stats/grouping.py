@@ -1,10 +1,10 @@
 """How much a number of values is worth that are not independent.
 
 Values of one group (the samples of a task, the orders of one question's options, questions about one entity)
-go together. By how much is their intraclass correlation, here estimated by analysis of variance, since this
-stays usable with few groups and with groups of very different size, where the sandwich estimator and the
-bootstrap do not (docs/statistics.md has the figures). What always holds: the correlation is drawn towards 1 as
-though two further groups had shown that, so that a handful of groups is never taken for many values.
+go together. By how much is their intraclass correlation, here estimated by analysis of variance: that stays
+usable with few groups and with groups of very different size, where the sandwich estimator and the bootstrap
+do not (docs/statistics.md has the figures). What always holds: the correlation is drawn towards 1 as though
+two further groups had shown that, so that a handful of groups is never taken for many values.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Grouped:
 
     @property
     def sums(self) -> Floats:
-        return np.bincount(self.codes, weights=self.values, minlength=self.groups)
+        return np.bincount(self.codes, weights=self.values, minlength=self.groups).astype(float)
 
     def effective_n(self) -> float:
         """How many independent values would tell the mean as well: `n` where all are alone, and about as many

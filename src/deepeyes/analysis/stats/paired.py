@@ -15,6 +15,10 @@ from .libraries import library
 ALONE = "Bonett-Price"
 TOGETHER = "Bonett-Price at the effective number of independent pairs (ANOVA intraclass correlation)"
 
+_FLIPS = 9_999
+_NOTHING = 1e-9
+"""Sums of groups below this are rounding."""
+
 
 def paired_difference(
     a: Sequence[float],
@@ -65,3 +69,22 @@ def mcnemar(only_a: int, only_b: int) -> float:
         return 1.0
     binomial = library("scipy.stats").binom
     return float(2 * binomial.cdf(fewer, n, 0.5) - binomial.pmf(fewer, n, 0.5))
+
+
+def paired_p(a: Sequence[float], b: Sequence[float], groups: Sequence[Hashable] | None = None) -> float:
+    """The p-value of the difference between two runs on the same tasks, two-sided.
+
+    McNemar's (see `mcnemar`) for right and wrong answers that each stand alone. Else whole groups change
+    sides: how often is the difference as large as seen, or larger, when chance decides for every group which
+    run its values are of? By `_FLIPS` draws, always the same ones. Raises `ValueError` as
+    `paired_difference` does.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} and {len(b)} values: give those of the same tasks in the same order")
+    pairs = Grouped.of([left - right for left, right in zip(a, b, strict=True)], groups)
+    if pairs.groups == pairs.n and np.isin(pairs.values, (-1, 0, 1)).all():
+        return mcnemar(int((pairs.values == 1).sum()), int((pairs.values == -1).sum()))
+    sums = pairs.sums[np.abs(pairs.sums) > _NOTHING]
+    signs = np.random.default_rng(0).integers(0, 2, (_FLIPS, len(sums)), dtype=np.int8) * 2 - 1
+    as_large = int((np.abs(signs @ sums) >= abs(float(sums.sum())) - _NOTHING).sum())
+    return (as_large + 1) / (_FLIPS + 1)

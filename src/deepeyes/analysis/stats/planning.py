@@ -1,4 +1,4 @@
-"""Before and after a comparison: which difference could be seen at all, and which of several p-values count."""
+"""Before and after comparing: which difference could be seen at all, and which of several p-values count."""
 
 from __future__ import annotations
 

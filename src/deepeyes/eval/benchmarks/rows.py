@@ -35,6 +35,8 @@ from deepeyes.eval.benchmarks.scores import chance
 from deepeyes.eval.benchmarks.tables import Table, open_local
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.harness.setup import Tell
+from deepeyes.models.base import ChatModel
+from deepeyes.models.base import ChatModel
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,10 +130,10 @@ class RowsPlan(EvalPlan):
         plan._drawn = (plan._key(), drawn)
         return plan
 
-    def open(self, tell: Tell) -> AbstractAsyncContextManager[Agent]:
+    def open(self, tell: Tell, model: ChatModel | None = None) -> AbstractAsyncContextManager[Agent]:
         for note in self._told:
             tell(note)
-        return super().open(tell)
+        return super().open(tell, model)
 
     def tasks(self, images: ImageStore) -> Iterator[Task]:
         drawn = self._open()
