@@ -117,7 +117,10 @@ def test_what_is_no_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(InputError, match=r"reading .*torn\.parquet failed"):
         plan_of("chartqa", tmp_path / "torn.parquet")
-    (tmp_path / "not.jsonl").write_bytes(b"\xff\xfe\x00binary")
+    (tmp_path / "wide.jsonl").write_text("{}", "utf-16")
+    with pytest.raises(InputError, match="save it in UTF-8"):
+        plan_of("chartqa", tmp_path / "wide.jsonl")
+    (tmp_path / "not.jsonl").write_bytes(b"\x00\x01binary")
     with pytest.raises(InputError, match="lacks columns"):
         plan_of("chartqa", tmp_path / "not.jsonl")
 

@@ -36,7 +36,6 @@ from deepeyes.eval.benchmarks.tables import Table, open_local
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.harness.setup import Tell
 from deepeyes.models.base import ChatModel
-from deepeyes.models.base import ChatModel
 
 _LOG = logging.getLogger(__name__)
 
