@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from deepeyes.cli.eval_faithful import faithful
+from deepeyes.cli.eval_list import list_benchmarks
 from deepeyes.cli.eval_run import run_benchmark, world
 from deepeyes.core.trace import read_traces
 
 app = typer.Typer(add_completion=False, help="Measure a model.")
 app.command("run")(run_benchmark)
+app.command("list")(list_benchmarks)
 app.command()(world)
 app.command("faithful")(faithful)
 

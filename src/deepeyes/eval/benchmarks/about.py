@@ -15,6 +15,7 @@ class Hub:
     """A data set on the Hugging Face hub."""
 
     id: str
+    """Empty for one that is on no hub."""
     split: str = "test"
     config: str = ""
     revision: str = ""
@@ -23,11 +24,15 @@ class Hub:
     """Patterns of what to fetch where the data set is plain files with images beside them; empty where the
     `datasets` library reads it by config and split.
     """
+    page: str = ""
+    """Where one lies that is on no hub."""
 
-    def command(self) -> str:
-        """What fetches it where there is a network."""
+    def fetch(self) -> str:
+        """What its user has to do where there is a network."""
+        if not self.id:
+            return f"get it from {self.page}"
         revision = f" --revision {self.revision}" if self.revision else ""
-        return f"hf download {self.id} --repo-type dataset{revision} --local-dir DIR"
+        return f"run `hf download {self.id} --repo-type dataset{revision} --local-dir DIR`"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class AgentVista(RowsPlan):
         name="agentvista",
         title="AgentVista",
         paper="arXiv:2602.23166",
-        hub=Hub("Warrieryes/AgentVista", split="val", files=("*.json", "**/*.jpg", "**/*.jpeg", "**/*.png")),
+        hub=Hub("Warrieryes/AgentVista", split="train"),
         n=209,
         licence="see its page",
         required=("question", "images|image", "solution|answer"),
@@ -27,8 +27,7 @@ class AgentVista(RowsPlan):
     )
 
     def task(self, row: Fields) -> Task:
-        images = row.value("images|image")
-        many = len(images) if isinstance(images, list | tuple) else 1
+        many = row.count("images|image")
         first, *others = row.texts("solution|answer") or ("",)
         return Task(
             id=row.maybe("question_id|id") or f"row-{row.number}",

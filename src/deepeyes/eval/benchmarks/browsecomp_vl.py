@@ -15,7 +15,7 @@ class BrowseCompVL(RowsPlan):
         name="browsecomp_vl",
         title="BrowseComp-VL",
         paper="arXiv:2508.05748",
-        hub=Hub("Alibaba-NLP/BrowseComp-VL", split="bc_vl_level1"),
+        hub=Hub("", split="bc_vl_level1", page="https://github.com/Alibaba-NLP/DeepResearch"),
         n=199,
         licence="Apache-2.0",
         required=("question", "image_path|image|images", "answers|answer"),
@@ -23,7 +23,7 @@ class BrowseCompVL(RowsPlan):
         images=("image_path|image|images",),
         official="accuracy by a judge against the first reference",
         searches=True,
-        note="it lies in the repository DeepResearch; --set split=bc_vl_level2 asks the other 200",
+        note="--set split=bc_vl_level2 asks the other 200",
     )
 
     def task(self, row: Fields) -> Task:

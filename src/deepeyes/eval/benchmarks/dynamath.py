@@ -26,7 +26,7 @@ class DynaMath(RowsPlan):
         name="dynamath",
         title="DynaMath",
         paper="arXiv:2411.00836",
-        hub=Hub("kcz358/DynaMath"),
+        hub=Hub("kcz358/DynaMath", revision="c72be604052511aa6f2e94164139f8a2e801bd33"),
         n=5010,
         licence="see its page",
         required=("question", "decoded_image|image", "ground_truth|answer", "question_id|qid", "id|varid"),

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
-from deepeyes.core.text import encodable, read_json
+from deepeyes.core.text import encodable
 from deepeyes.data.item import Unusable
 from deepeyes.data.sources.fields import choices, texts, value_at
 from deepeyes.data.stages.prepare.choices import texts_of
+from deepeyes.grading.options import options_in
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MANY = 99
 _AROUND = " ().:"
 """What stands around a letter."""
 
@@ -52,9 +54,7 @@ class Fields:
 
     def texts(self, names: str) -> tuple[str, ...]:
         """One text or several, a list that is written as JSON too; those that are empty are left out."""
-        value = self.value(names)
-        if isinstance(value, str) and value.lstrip().startswith("[") and isinstance(read_json(value), list):
-            value = read_json(value)
+        value = listed(self.value(names))
         found = (encodable(text).strip() for text in texts(value, f"the column {names}"))
         return tuple(dict.fromkeys(text for text in found if text))
 
@@ -69,6 +69,13 @@ class Fields:
         """Options in order, without their letters: a list, an object by letter, or one text of either."""
         value = self.value(names)
         return tuple(map(encodable, texts_of(choices(value)))) if value is not None else ()
+
+    def count(self, names: str) -> int:
+        """How many images a column holds; many where the column was not read yet."""
+        if not any(name in self.row for name in names.split("|")):
+            return _MANY
+        value = listed(self.value(names))
+        return len(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else value is not None
 
     def lettered(self, letters: str) -> tuple[str, ...]:
         """The options that stand in columns A, B, C, ...; they end at the first that is empty."""
@@ -109,12 +116,19 @@ def right_letter(answer: str, options: Sequence[str]) -> str:
     raise Unusable("answer_not_an_option", f"the answer {answer[:60]!r} is none of {len(options)} options")
 
 
+def listed(value: object) -> object:
+    """The list that a text holds, as JSON or as Python prints it; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        read = options_in(value)
+        return read if isinstance(read, list) else value
+    return value
+
+
 def boxes_in(value: object) -> list[list[float]]:
     """Boxes as [left, top, right, bottom] out of a list, an object with one, or a text of either; none where
     it holds none that is a box.
     """
-    if isinstance(value, str):
-        value = read_json(value.replace("'", '"').replace("(", "[").replace(")", "]"))
+    value = listed(value)
     if isinstance(value, Mapping):
         inner = cast("Mapping[str, Any]", value)
         named = next((inner[key] for key in ("bbox", "bbox_2d", "box") if key in inner), list(inner.values()))

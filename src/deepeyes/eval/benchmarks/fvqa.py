@@ -13,7 +13,12 @@ class FVQA(VerlRows):
         name="fvqa",
         title="FVQA",
         paper="arXiv:2506.20670",
-        hub=Hub("lmms-lab/FVQA", split="fvqa_test"),
+        hub=Hub(
+            "lmms-lab/FVQA",
+            split="fvqa_test",
+            revision="bb4a4ff4c9c3fd0382d11f5d7fccd66d0b8428b5",
+            files=("fvqa_test.parquet",),
+        ),
         n=1800,
         licence="Apache-2.0",
         required=REQUIRED,

@@ -24,7 +24,7 @@ def open_hub(hub: Hub, root: Path | None = None) -> Table:
     with boundary(InputError, "reading from the hub", _INSTALL, expected=ImportError):
         import datasets  # noqa: F401  # pyright: ignore[reportMissingImports]
         import huggingface_hub as client  # pyright: ignore[reportMissingImports]
-    elsewhere = f"where there is a network run `{hub.command()}`, then give --set source=DIR"
+    elsewhere = f"where there is a network {hub.fetch()}, then give --set source=DIR"
     try:
         with boundary(InputError, f"reaching {hub.id} on the hub", elsewhere, expected=Exception):
             info: Any = client.HfApi().dataset_info(hub.id, revision=hub.revision or None, timeout=_SECONDS)
@@ -41,7 +41,11 @@ def _kept(hub: Hub) -> Path | None:
 
     try:
         with boundary(InputError, f"looking for {hub.id}", expected=Exception):
-            return Path(client.snapshot_download(hub.id, repo_type="dataset", local_files_only=True))
+            return Path(
+                client.snapshot_download(
+                    hub.id, repo_type="dataset", revision=hub.revision or None, local_files_only=True
+                )
+            )
     except InputError:
         return None
 

@@ -13,7 +13,7 @@ class InfoSeek(VerlRows):
         name="infoseek",
         title="InfoSeek",
         paper="arXiv:2302.11713",
-        hub=Hub("lmms-lab/InfoSeek"),
+        hub=Hub("", page="https://github.com/OpenSenseNova/SenseNova-MARS"),
         n=2000,
         licence="see its page",
         required=REQUIRED,

@@ -17,20 +17,20 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.errors import InputError
-from deepeyes.core.images import ImageRef, ImageStore
+from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Unusable
-from deepeyes.data.sources.images import read_images
 from deepeyes.eval.benchmarks.about import About
 from deepeyes.eval.benchmarks.fields import Fields
 from deepeyes.eval.benchmarks.hub import open_hub
+from deepeyes.eval.benchmarks.row_images import RowImages, lender
 from deepeyes.eval.benchmarks.scores import chance
 from deepeyes.eval.benchmarks.tables import Table, open_local
 from deepeyes.eval.plan import EvalPlan
@@ -42,8 +42,16 @@ _LOG = logging.getLogger(__name__)
 _ALL = 1_000_000
 _IS_ID = re.compile(r"(?!.*\.(?:parquet|jsonl?|[tc]sv)$)\w[\w.-]*/[\w.-]+", re.ASCII)
 """A name on the hub, which is no name of a file."""
-_LONGEST_INDEX = 64
-"""Characters of an image cell that is the index of the row with the image."""
+
+
+class _Asked(NamedTuple):
+    """One question, in the order of the table."""
+
+    id: str
+    group: str
+    row: int
+    place: int
+    """Among the questions of its row."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,7 @@ class _Drawn:
     """All that a table asks, before any image was looked at."""
 
     table: Table
-    tasks: tuple[tuple[int, Task], ...]
-    """Each with the number of its row."""
+    asked: tuple[_Asked, ...]
     lenders: frozenset[str]
     """Indices of rows whose image other rows name."""
     notes: tuple[str, ...]
@@ -105,7 +112,7 @@ class RowsPlan(EvalPlan):
     def checked(self) -> Self:
         """The plan with `n` as large as what there is to ask. Raises `InputError`."""
         drawn = self._open()
-        size = min(self.n, len(drawn.tasks))
+        size = min(self.n, len(drawn.asked))
         update: dict[str, Any] = {"n": size}
         notes = list(drawn.notes)
         if self.search and self.tools and not self._searches:
@@ -129,10 +136,10 @@ class RowsPlan(EvalPlan):
 
     def tasks(self, images: ImageStore) -> Iterator[Task]:
         drawn = self._open()
-        wanted: dict[int, list[Task]] = {}
-        for number, task in _chosen(drawn.tasks, self.n, self.seed):
-            wanted.setdefault(number, []).append(task)
-        reader = _Images(self.about, images)
+        wanted: dict[int, list[_Asked]] = {}
+        for one in _chosen(drawn.asked, self.n, self.seed):
+            wanted.setdefault(one.row, []).append(one)
+        reader = RowImages(self.about, images)
         for number, (root, (place, row)) in enumerate(drawn.table.rows(())):
             if not wanted:
                 return
@@ -143,14 +150,16 @@ class RowsPlan(EvalPlan):
                 continue
             try:
                 refs = reader.read(row, root, index)
+                again = list(self.asked(Fields(row, root, number))) if number in wanted else []
             except Unusable as unusable:
                 if number in wanted and not self.skip:
-                    raise _refused(1, len(drawn.tasks), place, unusable) from unusable
+                    raise _refused(1, len(drawn.asked), place, unusable) from unusable
                 if wanted.pop(number, None):
                     _LOG.warning("%s is left out: %s", place, unusable.detail)
                 continue
-            for task in wanted.pop(number, ()):
-                yield task.model_copy(update={"images": refs})
+            for one in wanted.pop(number, ()):
+                task = again[one.place].model_copy(update={"images": refs})
+                yield self._told_apart(task, one.id, drawn.table)
 
     def numbers(self, traces: Sequence[Trace]) -> dict[str, Any]:
         """The chance level, and the official score where it is more than an accuracy."""
@@ -176,7 +185,7 @@ class RowsPlan(EvalPlan):
             raise InputError(
                 f"{table.place} lacks {'columns' if len(missing) > 1 else 'the column'} {lacks} of "
                 f"{self.about.title}; it has {', '.join(table.columns) or 'none'}",
-                f"give the table as published ({self.about.hub.id}), or rename its columns",
+                "give the table as published, or rename its columns",
             )
         drawn = self._read(table)
         self._drawn = (self._key(), drawn)
@@ -186,6 +195,10 @@ class RowsPlan(EvalPlan):
         hub, root = self.about.hub, Path(self.images) if self.images else None
         split, config = self.split or hub.split, self.config or hub.config
         here = Path(self.source).expanduser()
+        if not self.source and not hub.id:
+            raise InputError(
+                f"{self.about.title} is on no hub", f"{hub.fetch()}, then give it with --set source=DIR"
+            )
         if self.source and (here.exists() or not _IS_ID.fullmatch(self.source)):
             return open_local(here, split, config, root)
         if self.source and self.source != hub.id:
@@ -193,10 +206,16 @@ class RowsPlan(EvalPlan):
         revision = self.revision or hub.revision
         return open_hub(replace(hub, split=split, config=config, revision=revision), root)
 
+    def _told_apart(self, task: Task, own: str, table: Table) -> Task:
+        """A row's task under the name that it has among all benchmarks."""
+        name, split = self.about.name, self.split or self.about.hub.split
+        update = {"id": f"{name}/{own}", "family": name, "split": split, "source": table.place}
+        return task.model_copy(update=update)
+
     def _read(self, table: Table) -> _Drawn:
         """Every row looked at but for its images."""
-        name, split, seen = self.about.name, self.split or self.about.hub.split, Counter[str]()
-        tasks: list[tuple[int, Task]] = []
+        seen = Counter[str]()
+        asked: list[_Asked] = []
         refused: list[tuple[str, Unusable]] = []
         lenders: set[str] = set()
         rows = 0
@@ -205,24 +224,23 @@ class RowsPlan(EvalPlan):
             try:
                 if not isinstance(row, Mapping):
                     raise Unusable("not_a_row", row.message)
-                for task in self.asked(Fields(row, root, number)):
+                for order, task in enumerate(self.asked(Fields(row, root, number))):
                     if not task.question.strip() or not task.answer.strip():
                         raise Unusable("empty", "the question or the answer is empty")
                     seen[task.id] += 1
                     own = task.id if seen[task.id] == 1 else f"{task.id}~{seen[task.id]}"
-                    update = {"id": f"{name}/{own}", "family": name, "split": split, "source": table.place}
-                    tasks.append((number, task.model_copy(update=update)))
+                    asked.append(_Asked(own, task.group or own, number, order))
             except Unusable as unusable:
                 refused.append((place, unusable))
             else:
-                lenders |= _lender(row)
+                lenders |= lender(row)
         if not rows:
-            raise InputError(f"{table.place} holds no rows", f"give the table of {self.about.hub.id}")
-        if refused and (not self.skip or not tasks):
+            raise InputError(f"{table.place} holds no rows", f"give {self.about.title} as it is published")
+        if refused and (not self.skip or not asked):
             raise _refused(len(refused), rows, *refused[0])
-        if not tasks:
+        if not asked:
             raise InputError(f"no row of {table.place} is asked", "change the settings that choose rows")
-        return _Drawn(table, tuple(tasks), frozenset(lenders), self._notes(rows, refused, seen, len(tasks)))
+        return _Drawn(table, tuple(asked), frozenset(lenders), self._notes(rows, refused, seen, len(asked)))
 
     def _notes(
         self, rows: int, refused: list[tuple[str, Unusable]], seen: Counter[str], tasks: int
@@ -246,58 +264,10 @@ def _refused(many: int, rows: int, place: str, first: Unusable) -> InputError:
     return InputError(f"{which}: {first.detail}", "mend it, or leave such rows out with --set skip=true")
 
 
-def _chosen(tasks: Sequence[tuple[int, Task]], n: int, seed: int) -> Sequence[tuple[int, Task]]:
-    """`n` of them in their order, whole groups as far as they go, drawn so that more tasks only add."""
-    if n >= len(tasks):
-        return tasks
-    shared = [task.group or task.id for _, task in tasks]
-    drawn = {group: sha256(f"{seed}/{group}".encode()).digest() for group in shared}
-    places = sorted(range(len(tasks)), key=lambda place: (drawn[shared[place]], place))[:n]
-    return [tasks[place] for place in sorted(places)]
-
-
-def _lender(row: Mapping[str, Any]) -> set[str]:
-    """The index of the row whose image this row names, as tables for VLMEvalKit do to save space."""
-    cell = row.get("image")
-    return {cell} if isinstance(cell, str) and "index" in row and cell.isdecimal() else set()
-
-
-class _Images:
-    """The images of rows, each decoded once in a row of equal ones."""
-
-    def __init__(self, about: About, store: ImageStore) -> None:
-        self._about = about
-        self._store = store
-        self._refs: dict[bytes, ImageRef] = {}
-        self._lent: dict[str, tuple[ImageRef, ...]] = {}
-
-    def read(self, row: Mapping[str, Any], root: Path, index: str) -> tuple[ImageRef, ...]:
-        """Their names, put into the store. Raises `Unusable`."""
-        cell = row.get("image")
-        if isinstance(cell, str) and cell in self._lent and len(cell) <= _LONGEST_INDEX:
-            return self._lent[cell]
-        fields = Fields(row, root)
-        found: list[ImageRef] = []
-        for names in self._about.images:
-            value = fields.value(names)
-            for one in value if isinstance(value, list | tuple) else [value]:
-                found += [] if one is None else self._put(one, root)
-        if self._about.needs_image and not found:
-            raise Unusable("no_image", f"none of the columns {', '.join(self._about.images)} holds an image")
-        refs = tuple(dict.fromkeys(found))
-        if index:
-            self._lent[index] = refs
-        return refs
-
-    def _put(self, value: object, root: Path) -> list[ImageRef]:
-        """One image; of equal ones, such as those of the cycles of a question, only the first is decoded."""
-        raw = value.get("bytes") if isinstance(value, Mapping) else value
-        encoded = raw.encode() if isinstance(raw, str) else raw
-        place = str(root).encode() if isinstance(raw, str) else b""
-        key = sha256(place + encoded).digest() if isinstance(encoded, bytes) else b""
-        if key and key in self._refs:
-            return [self._refs[key]]
-        refs = [self._store.put(image) for image in read_images(value, root)]
-        if key and len(refs) == 1:
-            self._refs[key] = refs[0]
-        return refs
+def _chosen(asked: Sequence[_Asked], n: int, seed: int) -> Sequence[_Asked]:
+    """`n` of them in their order, whole groups as far as they go, drawn so that more only add to fewer."""
+    if n >= len(asked):
+        return asked
+    drawn = {one.group: sha256(f"{seed}/{one.group}".encode()).digest() for one in asked}
+    places = sorted(range(len(asked)), key=lambda place: (drawn[asked[place].group], place))[:n]
+    return [asked[place] for place in sorted(places)]

@@ -21,6 +21,7 @@ from deepeyes.data.sources.readers import IMAGE_ENDINGS, arrow_rows, parquet_row
 _KINDS = (".parquet", ".jsonl", ".tsv", ".csv", ".json")
 """Files of rows; a folder that has several kinds is read by the first."""
 _ABOUT_DATA = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"))
+_PART = re.compile(r"[a-z0-9]+")
 _SHARD = re.compile(r"-\d+-of-\d+$")
 _SHOWN = 8
 _INSTALL = "install what it needs: pip install 'deepeyes[data]'"
@@ -81,10 +82,11 @@ def _holds_rows(file: Path, folder: Path) -> bool:
     return file.is_file() and not hidden and file.name not in _ABOUT_DATA and not annotates
 
 
-def _speaks_of(path: Path, word: str) -> bool:
-    return (
-        bool(word) and re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", str(path)) is not None
-    )
+def _speaks_of(path: Path, name: str) -> bool:
+    """Whether parts of the path, put together, are the name: that of `hr_bench_4k.parquet` is hrbench_4k."""
+    parts, wanted = _PART.findall(str(path).lower()), "".join(_PART.findall(name.lower()))
+    starts = range(len(parts))
+    return bool(wanted) and any("".join(parts[a : b + 1]) == wanted for a in starts for b in starts[a:])
 
 
 def of_dataset(data: Any, place: str, root: Path) -> Table:

@@ -32,7 +32,7 @@ class TIRBench(RowsPlan):
         name="tir_bench",
         title="TIR-Bench",
         paper="arXiv:2511.01833",
-        hub=Hub("Agents-X/TIR-Bench", files=("*.json", "*.jsonl", "*.parquet", "**/*.jpg", "**/*.png")),
+        hub=Hub("Agents-X/TIR-Bench", revision="ae9976e81e86c4797fd0d28f9119393b37d9d006"),
         n=1215,
         licence="Apache-2.0",
         required=("prompt", "image_1", "answer", "task|category"),
@@ -40,6 +40,7 @@ class TIRBench(RowsPlan):
         images=tuple(f"image_{number}" for number in range(1, 11)),
         official="mean score by task, with parts of a jigsaw and overlap of lists as partial credit, on what "
         "GPT-4o took out of a reply",
+        note="of the files as published, unpack data.zip beside TIR-Bench.json",
     )
 
     def task(self, row: Fields) -> Task:

@@ -8,11 +8,21 @@ from typing import Any, ClassVar
 
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
+from deepeyes.data.stages.prepare.choices import split_choices
 from deepeyes.eval.benchmarks.about import About, Hub
-from deepeyes.eval.benchmarks.fields import Fields, boxes_in, letter_form, right_letter, with_options
+from deepeyes.eval.benchmarks.fields import (
+    BY_LETTER,
+    Fields,
+    boxes_in,
+    letter_form,
+    right_letter,
+    with_options,
+)
 from deepeyes.eval.benchmarks.rows import RowsPlan
 from deepeyes.eval.benchmarks.scores import belongs_to, mean, results
 
+_FILLED = ("none", "nan")
+"""What stands in the columns of options that a question lacks."""
 _BOX = re.compile(r"<box>\s*\[([\d.\s,]{7,80})\]\s*</box>")
 
 
@@ -21,22 +31,22 @@ class TreeBench(RowsPlan):
         name="treebench",
         title="TreeBench",
         paper="arXiv:2507.07999",
-        hub=Hub("HaochenWang/TreeBench", split="train", files=("*.tsv",)),
+        hub=Hub("HaochenWang/TreeBench", split="train", revision="a4eb437ab71d14f6ab1a4cf05213d0f72f831b71"),
         n=405,
         licence="Apache-2.0",
-        required=("question", "image", "answer", "A", "B"),
-        optional=("index", "C", "D", "E", "F", "category", "target_instances"),
+        required=("question", "image", "answer"),
+        optional=("index", "multi-choice options", *"ABCDEF", "category", "target_instances"),
         official="accuracy, and the mean IoU of the boxes that the reasoning names",
     )
 
     def task(self, row: Fields) -> Task:
-        options = row.lettered("ABCDEF")
+        question, options, answer = row.text("question"), _options(row), row.text("answer")
         area, _, kind = row.maybe("category").partition("/")
         boxes = boxes_in(row.value("target_instances"))
         return Task(
             id=row.maybe("index") or f"row-{row.number}",
-            question=with_options(row.text("question"), options),
-            answer=right_letter(row.text("answer"), options),
+            question=with_options(question, options) if options else f"{question}\n{BY_LETTER}",
+            answer=right_letter(answer, options) if options else answer,
             answer_form=letter_form(options),
             kind=kind or area,
             tags=(area.lower(),) if area else (),
@@ -47,6 +57,14 @@ class TreeBench(RowsPlan):
         located = [trace for trace in results(traces) if trace.task.truth.get("boxes")]
         overlaps = [best_overlap(named_boxes(trace), trace.task.truth["boxes"]) for trace in located]
         return mean("miou", overlaps, list(map(belongs_to, located)))
+
+
+def _options(row: Fields) -> tuple[str, ...]:
+    """Of the columns A to F, or of one text; some rows, whose options are in the image, have neither."""
+    found = list(row.lettered("ABCDEF"))
+    while found and found[-1].lower() in _FILLED:
+        found.pop()
+    return tuple(found) or split_choices(row.maybe("multi-choice options"))[1]
 
 
 def named_boxes(trace: Trace) -> list[list[float]]:

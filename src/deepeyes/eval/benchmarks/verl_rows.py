@@ -23,13 +23,11 @@ class VerlRows(RowsPlan):
     """Scored by exact match and by a judge."""
 
     def task(self, row: Fields) -> Task:
-        images = row.value("images|image")
-        many = len(cast("Sequence[Any]", images)) if isinstance(images, list | tuple) else 1
         golds = (*row.texts("reward_model.ground_truth"), *row.texts("reward_model.candidate_answers"))
         first, *others = dict.fromkeys(golds or ("",))
         return Task(
             id=row.maybe("data_id|id|extra_info.index") or f"row-{row.number}",
-            question=name_images(_question(row.value("prompt")), max(many, 1), composite=True),
+            question=name_images(_question(row.value("prompt")), row.count("images|image"), composite=True),
             answer=first,
             answers=tuple(others),
             kind=row.maybe("category"),

@@ -20,8 +20,13 @@ class VisualProbeHard(RowsPlan):
         name="visualprobe_hard",
         title="VisualProbe hard",
         paper="arXiv:2509.07969",
-        hub=Hub("Mini-o3/VisualProbe_Hard", split="val", files=("*.json", "data/*", "images/*")),
-        n=0,
+        hub=Hub(
+            "Mini-o3/VisualProbe_Hard",
+            split="validation",
+            revision="bbe9b7a6c41d49844f45e51916ec0a60d1f0e378",
+            files=("val.json", "data/*"),
+        ),
+        n=106,
         licence="see its page",
         required=("problem", "images|image", "solution"),
         optional=("doc_id|id",),
@@ -32,8 +37,7 @@ class VisualProbeHard(RowsPlan):
     )
 
     def task(self, row: Fields) -> Task:
-        images = row.value("images|image")
-        many = len(images) if isinstance(images, list | tuple) else 1
+        many = row.count("images|image")
         return Task(
             id=row.maybe("doc_id|id") or f"row-{row.number}",
             question=name_images(row.text("problem"), many, composite=True),
@@ -50,7 +54,12 @@ class VisualProbeMedium(VisualProbeHard):
         VisualProbeHard.about,
         name="visualprobe_medium",
         title="VisualProbe medium",
-        hub=replace(VisualProbeHard.about.hub, id="Mini-o3/VisualProbe_Medium"),
+        hub=replace(
+            VisualProbeHard.about.hub,
+            id="Mini-o3/VisualProbe_Medium",
+            revision="25d5ff5bce48147be34fd2655617ab17dc55b3fa",
+        ),
+        n=268,
     )
 
 
@@ -59,5 +68,10 @@ class VisualProbeEasy(VisualProbeHard):
         VisualProbeHard.about,
         name="visualprobe_easy",
         title="VisualProbe easy",
-        hub=replace(VisualProbeHard.about.hub, id="Mini-o3/VisualProbe_Easy"),
+        hub=replace(
+            VisualProbeHard.about.hub,
+            id="Mini-o3/VisualProbe_Easy",
+            revision="0e665a57946d4473deb9975a13f8ddba973b8026",
+        ),
+        n=141,
     )
