@@ -39,8 +39,7 @@ _POLICY = "frame-ancestors 'none'"
 class Viewed(Protocol):
     """What is served: see `view.library.Library`. Its methods may take a while and may be called at once."""
 
-    def refresh(self) -> bool: ...
-    def index(self) -> str: ...
+    def fresh_index(self) -> str: ...
     def entry(self, key: str) -> str: ...
     def raw(self, key: str) -> str: ...
     def find(self, query: str) -> str: ...
@@ -58,11 +57,7 @@ class Service:
         return _answer(self._page, "text/html; charset=utf-8")
 
     async def index(self, request: Request) -> Response:
-        def made() -> str:
-            self._viewed.refresh()
-            return self._viewed.index()
-
-        return _json(request, await asyncio.to_thread(made))
+        return _json(request, await asyncio.to_thread(self._viewed.fresh_index))
 
     async def entry(self, request: Request) -> Response:
         return _json(request, await _found(self._viewed.entry, _asked(request, "key")))

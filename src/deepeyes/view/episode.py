@@ -80,7 +80,8 @@ class EpisodeCard:
         sampling = self.trace.sampling
         always = {"temperature": sampling.temperature, "seed": sampling.seed}
         told = {**always, **sampling.model_dump(exclude_defaults=True, exclude={"stop"})}
-        return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in told.items())
+        words = {name: str(value) if isinstance(value, int) else f"{value:g}" for name, value in told.items()}
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in words.items())
 
     @property
     def compared(self) -> str:

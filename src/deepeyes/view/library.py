@@ -62,6 +62,8 @@ class Library:
     _read: dict[int, dict[str, Entry]] = field(default_factory=dict[int, dict[str, Entry]])
     """By source, its episodes by id: the last that was written counts."""
     _places: dict[str, int] = field(default_factory=dict[str, int])
+    _index: str = ""
+    """As it was told last."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
@@ -86,15 +88,17 @@ class Library:
     def refresh(self, tell: Tell = lambda count: None) -> bool:
         """Take in what was written since; whether there was anything."""
         with self._lock:
+            before = self.all_problems
             changed = any([curation.read() for curation in self.curations])
             count = 0
             for place, source in enumerate(self.sources):
-                anew, lines = source.file.read_on()
-                changed = changed or anew or bool(lines)
                 known = self._read.setdefault(place, {})
-                if anew:
-                    known.clear()
-                for offset, trace in lines:
+                for line in source.file.read_on():
+                    changed = True
+                    if line is None:
+                        known.clear()
+                        continue
+                    offset, trace = line
                     trial = source.trial(trace.id)
                     row = row_of(trace, run=source.label, benchmark=source.benchmark, trial=trial)
                     known[trace.id] = Entry(row, place, offset)
@@ -103,7 +107,7 @@ class Library:
                         tell(count)
             if changed:
                 self._arrange()
-            return changed
+            return changed or self.all_problems != before
 
     def _arrange(self) -> None:
         self.entries = [
@@ -133,16 +137,16 @@ class Library:
         with what could not be read.
         """
         with self._lock:
-            rows = [entry.row for entry in self.entries]
-            told = columns(rows, self.keys, words=words)
-            return _json(
-                {
-                    "title": self.title,
-                    "head": heading(self.title, self._summaries(), self.curations, [*self.all_problems, *notes]),
-                    "verdicts": VERDICTS,
-                    **told,
-                }
-            )
+            head = heading(self.title, self._summaries(), self.curations, [*self.all_problems, *notes])
+            listed = columns([entry.row for entry in self.entries], self.keys, words=words)
+            return _json({"title": self.title, "head": head, "verdicts": VERDICTS, **listed})
+
+    def fresh_index(self) -> str:
+        """The same for a server: with what was written since the last time."""
+        with self._lock:
+            if self.refresh() or not self._index:
+                self._index = self.index()
+            return self._index
 
     def entry(self, key: str) -> str:
         """One entry as JSON: `html`, and for the tokens of each turn their text where that is known. Raises
@@ -213,14 +217,14 @@ class Library:
 
     def _item(self, entry: Entry, item: Item, album: Album) -> str:
         curation = self.curations[entry.place]
-        links = {
+        found = {
             (source.store, source.part, known.row.id): key
             for key, known in zip(self.keys, self.entries, strict=True)
             if known.item is None
             and (source := self.sources[known.place]).curation is curation
             and known.row.pair.rpartition("#")[0] == item.id
         }
-        return item_article(item, album, links)
+        return item_article(item, album, dict(sorted(found.items())))
 
     def _entry(self, key: str) -> Entry:
         with self._lock:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -37,22 +37,21 @@ class TraceFile:
     _newer: int = 0
     _torn: bool = False
 
-    def read_on(self) -> tuple[bool, list[tuple[int, Trace]]]:
-        """What was added since the last call: (whether the file is another one than before and is read from
-        its start, (offset, trace) of each line). Raises `InputError` if the file cannot be read at all.
+    def read_on(self) -> Iterator[tuple[int, Trace] | None]:
+        """(offset, trace) of each line that was added since the last call; None first if the file is another
+        one than before, and read from its start. Raises `InputError` if the file cannot be read at all.
         """
         with boundary(InputError, f"reading {self.path}", "check that it is there and that you may read it"):
             with self.path.open("rb") as file:
                 state = self.path.stat()
-                other = state.st_ino != self._inode or state.st_size < self._end
-                if other:
+                if state.st_ino != self._inode or state.st_size < self._end:
                     self._inode, self._end, self._lines, self._newer = state.st_ino, 0, 0, 0
                     self._damaged.clear()
+                    yield None
                 file.seek(self._end)
-                return other, self._read(file)
+                yield from self._read(file)
 
-    def _read(self, lines: Any) -> list[tuple[int, Trace]]:
-        found: list[tuple[int, Trace]] = []
+    def _read(self, lines: Iterable[bytes]) -> Iterator[tuple[int, Trace]]:
         self._torn = False
         for line in lines:
             whole = line.endswith(b"\n")
@@ -65,12 +64,11 @@ class TraceFile:
             trace = _parsed(line)
             if isinstance(trace, Trace):
                 self._newer += whole and _version(line) > TRACE_VERSION
-                found.append((offset, trace))
+                yield offset, trace
             elif whole:
                 self._damaged.append(f"line {self._lines} ({trace})")
             else:
                 self._torn = True
-        return found
 
     def line(self, offset: int) -> bytes:
         """The line that begins there. Raises `InputError`."""

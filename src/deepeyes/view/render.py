@@ -76,6 +76,12 @@ def asset(name: str) -> str:
     return (files("deepeyes.view") / "assets" / name).read_text("utf-8")
 
 
+def _percent(share: float) -> str:
+    """Whole percents, but never 0 or 100 for what is not."""
+    near = 0 < share < 0.01 or 0.99 < share < 1
+    return f"{100 * share:.{1 if near else 0}f}%"
+
+
 def _digest(text: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
@@ -95,7 +101,7 @@ def _environment() -> Environment:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     filters: dict[str, Any] = {
-        "percent": lambda share: f"{100 * share:.0f}%",
+        "percent": _percent,
         "secs": lambda seconds: f"{seconds:.2f} s",
         "words": lambda name: name.replace("_", " "),
     }

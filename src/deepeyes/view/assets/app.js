@@ -70,7 +70,8 @@ function drawPills(found) {
     pill.append(make("span", number.toLocaleString("en")));
     return pill;
   };
-  const kinds = Object.entries(names).filter(([name]) => found.outcomes[name] || name === state.outcome);
+  const always = state.compared ? ["first", "second", "differs"] : [];
+  const kinds = Object.entries(names).filter(([name]) => found.outcomes[name] || [...always, state.outcome].includes(name));
   const focused = document.activeElement?.dataset?.outcome;
   pills.replaceChildren(
     button("", "All", found.all),
@@ -86,8 +87,9 @@ pills.addEventListener("click", (event) => {
   update();
 });
 
-function select(title, options, value, change) {
+function select(name, title, options, value, change) {
   const label = make("label", "");
+  label.dataset.choice = name;
   const choice = make("select", "");
   for (const [name, words] of options) {
     const option = make("option", words);
@@ -104,13 +106,11 @@ function buildFacets() {
   const { list } = state;
   const each = list.facets.map((facet) => {
     const options = [["", "all"], ...facet.values.map((value, place) => [String(place), value])];
-    const label = select(facet.title, options, "", (value) => {
+    return select(facet.name, facet.title, options, "", (value) => {
       if (value === "") delete state.facets[facet.name];
       else state.facets[facet.name] = Number(value);
       update();
     });
-    label.dataset.facet = facet.name;
-    return label;
   });
   const sorts = Object.entries(SORTS).map(([name, [words]]) => [name, words]);
   const resort = (change) => {
@@ -119,15 +119,15 @@ function buildFacets() {
   };
   facetBox.replaceChildren(
     ...each,
-    select("sort by", sorts, state.sort, (sort) => resort({ sort })),
-    select("order", [["", "rising"], ["down", "falling"]], "", (down) => resort({ down: Boolean(down) })),
+    select("sort", "sort by", sorts, state.sort, (sort) => resort({ sort })),
+    select("down", "order", [["", "rising"], ["down", "falling"]], "", (down) => resort({ down: Boolean(down) })),
   );
 }
 
 function drawFacets(found) {
   let active = 0;
   for (const facet of state.list.facets) {
-    const label = facetBox.querySelector(`[data-facet="${facet.name}"]`);
+    const label = facetBox.querySelector(`[data-choice="${facet.name}"]`);
     const value = state.facets[facet.name];
     active += value !== undefined;
     const shown = [...label.querySelector("select").options].slice(1);
@@ -148,7 +148,7 @@ function buildCompare(runs) {
   const set = (compared) => {
     Object.assign(state, { compared, outcome: "" });
     delete state.facets.run;
-    const choice = facetBox.querySelector("[data-facet=run] select");
+    const choice = facetBox.querySelector("[data-choice=run] select");
     if (choice) choice.value = "";
     buildCompare(runs);
     lines.current = -1;
@@ -166,7 +166,7 @@ function buildCompare(runs) {
   toggle.append(tick, make("span", "Compare two runs"));
   const options = runs.map((run, place) => [String(place), run]);
   const side = (place, title) =>
-    select(title, options, String(state.compared[place]), (value) => set(state.compared.with(place, Number(value))));
+    select(title, title, options, String(state.compared[place]), (value) => set(state.compared.with(place, Number(value))));
   box.replaceChildren(toggle, ...(state.compared ? [side(0, "first"), side(1, "second")] : []));
 }
 
@@ -298,7 +298,7 @@ function clear() {
   Object.assign(state, { outcome: "", facets: {}, hits: null });
   searching += 1;
   query.value = "";
-  for (const choice of facetBox.querySelectorAll("[data-facet] select")) choice.value = "";
+  for (const { name } of state.list.facets) facetBox.querySelector(`[data-choice="${name}"] select`).value = "";
   update();
 }
 
