@@ -171,21 +171,25 @@ def make_run(folder: Path, n: int) -> None:
     chance = random.Random(5)
     writer = TraceWriter(folder, sync=False)
     images = [_image(writer.images, chance) for _ in range(40)]
-    crops = [_image(writer.images, chance, small=True) for _ in range(40)]
     for number in range(n):
-        writer.write(_trace(number, chance, images, crops))
+        writer.write(_trace(number, chance, *chance.choice(images)))
     writer.sync()
 
 
-def _image(store: ImageStore, chance: random.Random, small: bool = False) -> ImageRef:
-    size = (chance.randrange(90, 320), chance.randrange(90, 240)) if small else (1200, 800)
-    noise = Image.effect_noise((size[0] // 8, size[1] // 8), 90).resize(size).convert("RGB")
-    return store.put(noise)
+def _image(store: ImageStore, chance: random.Random) -> tuple[ImageRef, list[ImageRef]]:
+    """An image, and what code may have cut out of it."""
+    whole = Image.effect_noise((150, 100), 90).resize((1200, 800)).convert("RGB")
+    crops: list[ImageRef] = []
+    for _ in range(4):
+        x, y = chance.randrange(880), chance.randrange(560)
+        box = (x, y, x + chance.randrange(90, 320), y + chance.randrange(90, 240))
+        crops.append(store.put(whole.crop(box)))
+    return store.put(whole), crops
 
 
-def _trace(number: int, chance: random.Random, images: list[ImageRef], crops: list[ImageRef]) -> Trace:
+def _trace(number: int, chance: random.Random, image: ImageRef, crops: list[ImageRef]) -> Trace:
     thing, family = chance.choice(_THINGS), chance.choice(_FAMILIES)
-    part = ImagePart(name="image_1", ref=chance.choice(images), view_width=1008, view_height=672)
+    part = ImagePart(name="image_1", ref=image, view_width=1008, view_height=672)
     task = Task(
         id=f"{family}-{number:05d}",
         question=f"What is written on the {thing} in the {_words(chance, 6)}?",
