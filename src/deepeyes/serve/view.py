@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TOKEN_VARIABLE = "DEEPEYES_VIEW_TOKEN"
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
+_NUMBER = re.compile(r"[0-9]{1,6}")
 _POLICY = "frame-ancestors 'none'"
 
 
@@ -71,7 +72,7 @@ class Service:
     async def image(self, request: Request) -> Response:
         wanted = request.path_params
         size = _SIZE.fullmatch(wanted.get("size", "1x1"))
-        if size is None or not wanted["store"].isdecimal() or len(wanted["store"]) > 6:
+        if size is None or not _NUMBER.fullmatch(wanted["store"]):
             raise HttpError(404, "there is no such image")
         view = (int(size[1]), int(size[2])) if "size" in wanted else None
         data, kind = await _found(self._viewed.image, int(wanted["store"]), wanted["sha256"], view)

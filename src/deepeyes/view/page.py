@@ -79,12 +79,11 @@ def render_page(library: Library, budget: int = BUDGET) -> str:
 
 
 def _left_out(names: list[ImageName]) -> list[str]:
+    """What the page has to say about the images that it lacks."""
     views = sum(name.view is not None for name in names)
-    said: list[str] = []
-    if names:
-        what = "full sizes of images" if not views else "images" if views == len(names) else "images and full sizes"
-        said.append(f"{len(names):,} {what} are left out, to keep this page small: deepeyes view --serve has all.")
-    return said
+    counts = (("images", views), ("images at full size", len(names) - views))
+    lacking = " and ".join(f"{count:,} {what}" for what, count in counts if count)
+    return [f"Left out to keep this page small: {lacking}. deepeyes view --serve has all."] if names else []
 
 
 def _encoded(library: Library, names: list[ImageName]) -> Iterator[tuple[ImageName, str | None]]:

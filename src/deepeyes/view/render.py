@@ -60,6 +60,8 @@ def shell(title: str, blobs: Mapping[str, str] | None = None) -> str:
         "script-src": _digest(script),
         "base-uri": "'none'",
         "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "deepeyes",
     }
     return _template("page.html.j2").render(
         title=title,
