@@ -44,8 +44,19 @@ class Chromium:
         self._number = 0
         self._rest = b""
         self._events: list[dict[str, Any]] = []
-        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-        flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"]
+        flags = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        ]
+        flags += [
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--mute-audio",
+        ]
         flags += ["--remote-debugging-pipe", f"--user-data-dir={self._profile}", "--force-color-profile=srgb"]
         to_browser, from_browser = os.pipe(), os.pipe()
         # The browser reads from 3 and writes to 4; copies far above, lest one overwrites the other.
@@ -121,7 +132,11 @@ class Chromium:
         """Press and release a key, such as "j", "Enter" or "Escape"."""
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
         code = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowDown": 40, "ArrowUp": 38, "End": 35, "Home": 36}
-        about = {"key": key, "modifiers": modifiers, "windowsVirtualKeyCode": code.get(key, ord(key[0].upper()))}
+        about = {
+            "key": key,
+            "modifiers": modifiers,
+            "windowsVirtualKeyCode": code.get(key, ord(key[0].upper())),
+        }
         self.send("Input.dispatchKeyEvent", {"type": "keyDown", "text": text, **about})
         self.send("Input.dispatchKeyEvent", {"type": "keyUp", **about})
 

@@ -40,8 +40,10 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace, TraceWriter, Turn, Usage
 from deepeyes.core.verdict import Verdict
 
-_THINGS = "harbour kettle lantern bicycle window ladder bridge clock sign boat tower shelf basket flag".split()
-_WORDS = "look closer at the upper left corner where small letters may say what is asked for here".split()
+_THINGS = (
+    ["harbour", "kettle", "lantern", "bicycle", "window", "ladder", "bridge", "clock", "sign", "boat", "tower", "shelf", "basket", "flag"]
+)
+_WORDS = ["look", "closer", "at", "the", "upper", "left", "corner", "where", "small", "letters", "may", "say", "what", "is", "asked", "for", "here"]
 _FAMILIES = ("perception", "search", "chart", "count", "document", "geometry")
 _TARGETS = {"open_ms": 2_000, "filter_ms": 200}
 _PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -128,7 +130,9 @@ def looked_at(browser: Chromium, address: str, repeat: int) -> dict[str, Any]:
     moved: list[float] = []
     browser.value("document.getElementById('list').focus()")
     for _ in range(repeat):
-        browser.value("window.before = document.querySelector('#pane article'); window.began = performance.now(); 1")
+        browser.value(
+            "window.before = document.querySelector('#pane article'); window.began = performance.now(); 1"
+        )
         browser.key("j")
         moved.append(
             browser.value(
@@ -206,7 +210,9 @@ def _trace(number: int, chance: random.Random, image: ImageRef, crops: list[Imag
         crop = chance.choice(crops)
         name = f"image_{place + 2}"
         back = ImagePart(name=name, ref=crop, view_width=crop.width, view_height=crop.height)
-        code = f"x, y = {chance.random():.3f}, {chance.random():.3f}\nimage_1.crop((x, y, x + 90, y + 70))\n" * 3
+        code = (
+            f"x, y = {chance.random():.3f}, {chance.random():.3f}\nimage_1.crop((x, y, x + 90, y + 70))\n" * 3
+        )
         thought = _words(chance, 40)
         action = CodeAction(thought=thought, code=code)
         status = chance.choices(("ok", "error"), (9, 1))[0]

@@ -132,7 +132,14 @@ async def test_only_this_machine_may_ask_without_a_token():
 async def test_with_a_token_the_page_is_open_and_tells_nothing():
     async with client(token="s3cret") as asks:
         assert (await asks.get("/", headers={"host": "gpu-7.example"})).text == PAGE
-        for path in ("/index", "/entry?key=a%230", "/raw?key=a%230", "/find?q=a", f"/image/0/{NAME}", "/other"):
+        for path in (
+            "/index",
+            "/entry?key=a%230",
+            "/raw?key=a%230",
+            "/find?q=a",
+            f"/image/0/{NAME}",
+            "/other",
+        ):
             assert (await asks.get(path)).status_code in (401, 404), path
             wrong = await asks.get(path, headers={"authorization": "Bearer other"})
             assert wrong.status_code in (401, 404)
@@ -163,7 +170,9 @@ async def test_the_address_is_told_when_it_listens_with_the_token_where_no_serve
 async def test_a_port_that_is_taken_is_said():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"listening on 127.0.0.1:{port} failed .*choose another --port"):
+        with pytest.raises(
+            ConfigError, match=rf"listening on 127.0.0.1:{port} failed .*choose another --port"
+        ):
             await serve(Shelf(), PAGE, host="127.0.0.1", port=port, ready=lambda address: None)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from view.view_helpers import EVIL, HostilePython
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.limits import StopReason
@@ -13,8 +14,6 @@ from deepeyes.core.verdict import Verdict
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
-
-from view.view_helpers import EVIL, HostilePython
 
 
 @pytest.fixture

@@ -31,7 +31,9 @@ def curation(tmp_path: Path) -> Path:
     trial = TraceRef(store="synthesize-t", part=0, id="a#0")
     trials = (Trial(teacher="t", ref=trial, failed_checks=(), masked_turns=(0,)),)
     rate = PassRate(model="m", right=1, asked=4, missed=f"answered {EVIL}")
-    kept = items[0].model_copy(update={"trials": trials, "trace": trial, "with_tools": rate, "route": "cold_start"})
+    kept = items[0].model_copy(
+        update={"trials": trials, "trace": trial, "with_tools": rate, "route": "cold_start"}
+    )
     verify.write(0, [kept, items[1].rejected("verify", "no_trace", f"none was right {EVIL}")])
     part = ImagePart(name="image_1", ref=ref, view_width=84, view_height=84)
     writer = TraceWriter(run.episodes("synthesize-t", 0), store)
@@ -77,7 +79,11 @@ def test_its_episodes_have_their_images_and_what_checks_said(curation: Path) -> 
 
 
 def test_a_store_or_a_part_alone_has_its_images_too(curation: Path) -> None:
-    for folder in (curation / "episodes", curation / "episodes" / "synthesize-t", curation / "episodes" / "synthesize-t" / "part-00000"):
+    for folder in (
+        curation / "episodes",
+        curation / "episodes" / "synthesize-t",
+        curation / "episodes" / "synthesize-t" / "part-00000",
+    ):
         library = Library.open([folder])
         key = next(key for key in library.keys if "#" in key and not key.startswith("difficulty"))
         assert "data-image=" in html(library, key)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from view.view_helpers import EVIL, Tags, shown, told
 
 from deepeyes.agent.agent import Agent
 from deepeyes.core.actions import CallAction, ToolCall
@@ -22,8 +23,6 @@ from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.tools.base import ToolSet
 from deepeyes.view.visible import visible, visible_line
-
-from view.view_helpers import EVIL, Tags, shown, told
 
 
 def articles(folder: Path) -> list[str]:
@@ -121,10 +120,19 @@ def test_what_is_unsure_is_said_with_who_could_not_tell() -> None:
 
 
 def test_verdict_references_tags_and_truth_are_told() -> None:
-    task = Task(id="t", question="q", answer="5", answers=("five",), tags=("search",), truth={"box": [1, 2, 3, 4]})
+    task = Task(
+        id="t", question="q", answer="5", answers=("five",), tags=("search",), truth={"box": [1, 2, 3, 4]}
+    )
     verdict = Verdict(score=0.75, reason="equal", by="maths", kind="number", given="5.0", expected="5")
     html = shown(told(task=task, verdict=verdict, sample=2))
-    for words in ("five", ">search<", "score 0.75, by maths", "5.0 with 5 as number", "sample 2", "[1, 2, 3, 4]"):
+    for words in (
+        "five",
+        ">search<",
+        "score 0.75, by maths",
+        "5.0 with 5 as number",
+        "sample 2",
+        "[1, 2, 3, 4]",
+    ):
         assert words in html, words
 
 

@@ -34,9 +34,10 @@ def test_keys_name_the_run_where_runs_share_ids(tmp_path: Path) -> None:
     assert Library.open([one]).keys == ["a#0", "b#0"]
     library = Library.open([one, two])
     assert library.keys == ["x/a#0", "b#0", "y/a#0"]
-    assert "What is a?" in library.entry("y/a#0") and '<span class="run">y</span>' in json.loads(
-        library.entry("y/a#0")
-    )["html"]
+    assert (
+        "What is a?" in library.entry("y/a#0")
+        and '<span class="run">y</span>' in json.loads(library.entry("y/a#0"))["html"]
+    )
     assert Library.open([tmp_path]).keys == library.keys, "a folder of runs is its runs"
 
 
@@ -79,9 +80,9 @@ def test_an_empty_run_is_a_page_and_nothing_at_all_an_error(tmp_path: Path) -> N
     (run / "traces.jsonl").touch()
     assert Library.open([run]).keys == []
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no traces in .*empty: give a folder"):
+    with pytest.raises(InputError, match=r"no traces in .*empty: give a folder"):
         Library.open([tmp_path / "empty"])
-    with pytest.raises(InputError, match="no traces at .*nowhere"):
+    with pytest.raises(InputError, match=r"no traces at .*nowhere"):
         Library.open([run, tmp_path / "nowhere"])
 
 

@@ -34,7 +34,7 @@ def test_nothing_is_loaded_from_anywhere(folder: Path) -> None:
     for _, attributes in Tags(html).found:
         assert not {"src", "srcset", "data", "style"} & attributes.keys()
         assert (attributes.get("href") or "#").startswith("#")
-    assert "url(" not in html and "@import" not in html and "http-equiv=\"refresh\"" not in html.lower()
+    assert "url(" not in html and "@import" not in html and 'http-equiv="refresh"' not in html.lower()
     told = policy(html)
     assert told["default-src"] == told["connect-src"] == told["base-uri"] == "'none'"
     assert told["img-src"] == "data:" and told["require-trusted-types-for"] == "'script'"
@@ -72,20 +72,29 @@ def test_the_page_holds_each_entry_its_json_and_its_images(folder: Path) -> None
         assert "<article" in json.loads(found[f"e{place}"])["html"]
     raw = json.loads(json.loads(found["t0"]))
     assert raw["answer"] == EVIL
-    images = {name: b64decode(text) for name, text in found.items() if name.startswith("i") and name != "index"}
+    images = {
+        name: b64decode(text) for name, text in found.items() if name.startswith("i") and name != "index"
+    }
     assert len(images) == 4, "two views and their full sizes, each once"
     assert all(data[8:12] == b"WEBP" for data in images.values())
 
 
 def test_images_stop_at_their_budget_the_views_last(folder: Path) -> None:
     library = Library.open([folder])
-    sizes = {name: len(text) for name, text in blobs(render_page(library)).items() if re.match(r"i[0-9a-f]{9}", name)}
+    sizes = {
+        name: len(text)
+        for name, text in blobs(render_page(library)).items()
+        if re.match(r"i[0-9a-f]{9}", name)
+    }
     views = sum(size for name, size in sizes.items() if "/" in name)
     html = render_page(library, budget=views)
     assert {name for name in blobs(html) if name in sizes} == {name for name in sizes if "/" in name}
     head = json.loads(blobs(html)["index"])["head"]
     assert "Left out to keep this page small: 2 images at full size." in head and "--serve" in head
-    assert ": 2 images and 2 images at full size." in json.loads(blobs(render_page(library, budget=0))["index"])["head"]
+    assert (
+        ": 2 images and 2 images at full size."
+        in json.loads(blobs(render_page(library, budget=0))["index"])["head"]
+    )
     assert "Left out" not in json.loads(blobs(render_page(library))["index"])["head"]
 
 

@@ -44,9 +44,7 @@ def test_a_half_written_last_line_is_said_until_it_is_whole(tmp_path: Path) -> N
     half = line("b")
     file = opened(path, line("a"), half[:80])
     assert read(file) == ["anew", "a#0"]
-    assert file.problems == [
-        f"The last line of {path} is half-written: its writer was killed or is at work."
-    ]
+    assert file.problems == [f"The last line of {path} is half-written: its writer was killed or is at work."]
     path.write_bytes(line("a") + half + line("c"))
     assert read(file) == ["b#0", "c#0"] and not file.problems
 

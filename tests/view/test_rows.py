@@ -105,7 +105,12 @@ def test_runs_stay_in_the_order_in_which_they_were_named() -> None:
 def test_the_row_of_a_curation_says_what_became_of_it() -> None:
     item = Item(task=Task(id="t", question="q", family="f"), source="src", row=4, route="rl", split="train")
     kept = row_of_item(item)
-    assert (kept.verdict, kept.answer, kept.facets["route"], kept.facets["stage"]) == ("kept", "rl", ("rl",), ())
+    assert (kept.verdict, kept.answer, kept.facets["route"], kept.facets["stage"]) == (
+        "kept",
+        "rl",
+        ("rl",),
+        (),
+    )
     out = row_of_item(item.rejected("verify", "no_trace", "none was right"))
     assert (out.verdict, out.answer) == ("rejected", "verify: no_trace")
     assert out.facets["reason"] == ("no_trace",) and found([kept, out], "none was right") == [1]

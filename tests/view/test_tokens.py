@@ -26,7 +26,9 @@ def test_the_tokens_of_nano_are_text() -> None:
         assert pieces is not None and len(pieces) == len(ids) and "".join(pieces) == "<think>I see."
 
 
-@pytest.mark.parametrize("model", ["openai:gpt@https://x/v1", "hf:Qwen/Qwen2.5-VL-7B-Instruct", "", "scripted"])
+@pytest.mark.parametrize(
+    "model", ["openai:gpt@https://x/v1", "hf:Qwen/Qwen2.5-VL-7B-Instruct", "", "scripted"]
+)
 def test_of_other_models_nobody_knows(model: str) -> None:
     assert Tokenizers().pieces(model, [1]) is None
 

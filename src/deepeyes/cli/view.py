@@ -43,10 +43,12 @@ def view(
     library = Library.open(paths, title, tokenizer=tokenizer, tell=_tell)
     if serve or (out is None and not fits(library)):
         if not serve:
-            print("note: too large for one page, so it is served; --out FILE writes what fits", file=sys.stderr)
+            print(
+                "note: too large for one page, so it is served; --out FILE writes what fits", file=sys.stderr
+            )
         _serve(library, host, port, open_it)
         return
-    path = write_page(library, out)
+    path = write_page(library, out, tell=_making)
     print(path)
     if open_it:
         webbrowser.open(path.resolve().as_uri())
@@ -68,6 +70,11 @@ def _serve(library: Library, host: str, port: int, open_it: bool) -> None:
     except ConfigError as problem:
         remedy = f"{problem.remedy}, or give --out FILE for a page with what fits"
         raise ConfigError(problem.message, remedy) from problem
+
+
+def _making(what: str, done: int, total: int) -> None:
+    if done % 200 == 0:
+        print(f"note: {done:,} of {total:,} {what}", file=sys.stderr)
 
 
 def _tell(count: int) -> None:

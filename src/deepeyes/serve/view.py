@@ -95,9 +95,7 @@ def make_app(viewed: Viewed, page: str, *, token: str | None = None) -> Starlett
     return application(routes, token=token, variable=TOKEN_VARIABLE, without_token=["GET /"])
 
 
-async def serve(
-    viewed: Viewed, page: str, *, host: str, port: int, ready: Callable[[str], None]
-) -> None:
+async def serve(viewed: Viewed, page: str, *, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted. Reads the token from the environment; `ready` is called with the address.
 
     Raises `ConfigError` if the packages are missing, there is no token where one is needed, or the port is

@@ -6,7 +6,7 @@ only when there is nothing at all to look at is that an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Collected:
     problems: list[str] = field(default_factory=list[str])
 
 
-def collect(paths: Iterable[Path]) -> Collected:
+def collect(paths: Sequence[Path]) -> Collected:
     """Everything at or below the paths. Raises `InputError` for a path that is not there, or if there is
     nothing in any of them.
     """
@@ -72,7 +72,8 @@ def collect(paths: Iterable[Path]) -> Collected:
         files.update(dict.fromkeys(traces))
         curations.update(dict.fromkeys(above))
     if not files and not curations:
-        raise InputError(found.problems[0].rstrip("."), "give a folder that --out or --trace wrote")
+        where = ", ".join(map(str, paths))
+        raise InputError(f"there are no traces in {where}", "give a folder that --out or --trace wrote")
     several = len({one for one in (*curations, *map(_curation, files)) if one}) > 1
     known = {folder: Curation(folder, folder.name) for folder in curations}
     found.curations = list(known.values())
@@ -85,9 +86,7 @@ def collect(paths: Iterable[Path]) -> Collected:
             store = folder.parent.name
             label = f"{curation.name}/{store}" if several else store
             images, part = ImageStore(RunFolder(curation).images), int(folder.name.partition("-")[2] or 0)
-            found.sources.append(
-                Source(label, TraceFile(file), images, "", known.get(curation), store, part)
-            )
+            found.sources.append(Source(label, TraceFile(file), images, "", known.get(curation), store, part))
         elif folder in runs:
             run, told = runs[folder], exported_trials(folder, found.problems)
             found.sources.append(Source(run.label, TraceFile(file), images, run.benchmark, exported=told))

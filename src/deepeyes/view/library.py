@@ -21,7 +21,7 @@ from deepeyes.data.item import Item
 from deepeyes.view.collect import Source, collect
 from deepeyes.view.curated import Curation
 from deepeyes.view.episode import card
-from deepeyes.view.images import Album, ImageName, image_file, named
+from deepeyes.view.images import Album, image_file, named
 from deepeyes.view.reading import pretty
 from deepeyes.view.render import article, heading, item_article
 from deepeyes.view.rows import VERDICTS, Row, columns, found, row_of, row_of_item

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,10 +20,12 @@ from deepeyes.view.images import ImageName, compressed
 from deepeyes.view.library import Library
 from deepeyes.view.render import shell
 
+Tell = Callable[[str, int, int], None]
 PAGE_FILE = "index.html"
 SEVERAL_FILE = "compare.html"
 BUDGET = 64_000_000
 """Bytes of base64 that the images of a page may take."""
+_AT_ONCE = 32
 MOST_ENTRIES = 2_000
 MOST_PIXELS = 150_000_000
 """Of all views together: some 30 MB, made in about half a minute."""
@@ -38,22 +40,29 @@ def fits(library: Library) -> bool:
 
 
 def write_page(
-    folder: str | os.PathLike[str] | Library, out: str | os.PathLike[str] | None = None, title: str = ""
+    folder: str | os.PathLike[str] | Library,
+    out: str | os.PathLike[str] | None = None,
+    title: str = "",
+    *,
+    tell: Tell = lambda what, done, total: None,
 ) -> Path:
     """Write what is in `folder` to `out`, by default index.html in it (compare.html in the first of several);
-    returns the file's path.
+    returns the file's path. `tell` is called with what is being made, how many of it are done, and of how
+    many.
 
     Raises `InputError` when there are no traces, `StorageError` when the page cannot be written.
     """
     library = folder if isinstance(folder, Library) else Library.open([Path(folder)], title)
     page = PAGE_FILE if len(library.homes) == 1 else SEVERAL_FILE
     target = Path(out) if out is not None else library.homes[0] / page
-    write_atomic(target, render_page(library).encode("utf-8"))
+    write_atomic(target, render_page(library, tell=tell).encode("utf-8"))
     return target
 
 
-def render_page(library: Library, budget: int = BUDGET) -> str:
-    """The page as text."""
+def render_page(
+    library: Library, budget: int = BUDGET, *, tell: Tell = lambda what, done, total: None
+) -> str:
+    """The page as text; see `write_page`."""
     names: dict[tuple[str, tuple[int, int] | None], ImageName] = {}
     pages: dict[str, str] = {}
     for place, (key, entry) in enumerate(zip(library.keys, library.entries, strict=True)):
@@ -62,6 +71,7 @@ def render_page(library: Library, budget: int = BUDGET) -> str:
         pages[f"t{place}"] = json.dumps(library.raw(key))
         # The same image of two runs is in the page once.
         names.update({(name.ref.sha256, name.view): name for name in album.named})
+        tell("episodes", place + 1, len(library.entries))
     ordered = sorted(names.values(), key=lambda name: name.view is None)
     images: dict[str, str] = {}
     room, done = budget, 0
@@ -70,6 +80,7 @@ def render_page(library: Library, budget: int = BUDGET) -> str:
         if room < 0:
             break
         done += 1
+        tell("images", done, len(ordered))
         if data is not None:
             images[f"i{str(name).partition('/')[2]}"] = data
     return shell(
@@ -101,6 +112,3 @@ def _encoded(library: Library, names: list[ImageName]) -> Iterator[tuple[ImageNa
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             yield from zip(some, pool.map(encode, some), strict=True)
-
-
-_AT_ONCE = 32

@@ -72,7 +72,10 @@ class TraceFile:
 
     def line(self, offset: int) -> bytes:
         """The line that begins there. Raises `InputError`."""
-        with boundary(InputError, f"reading {self.path}", "load the page again"), self.path.open("rb") as file:
+        with (
+            boundary(InputError, f"reading {self.path}", "load the page again"),
+            self.path.open("rb") as file,
+        ):
             file.seek(offset)
             return file.readline()
 
@@ -92,9 +95,7 @@ class TraceFile:
             lines = "1 line" if count == 1 else f"{count:,} lines"
             said.append(f"{lines} of {self.path} cannot be read: {'' if count == 1 else 'first '}{first}.")
         if self._torn:
-            said.append(
-                f"The last line of {self.path} is half-written: its writer was killed or is at work."
-            )
+            said.append(f"The last line of {self.path} is half-written: its writer was killed or is at work.")
         if self._newer:
             said.append(
                 f"{self._newer:,} episodes of {self.path} were written by a newer deepeyes. What it added is "
@@ -110,7 +111,9 @@ def _parsed(line: bytes) -> Trace | str:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(key) for key in first["loc"])
-        newer = f"version {_version(line)}, this is {TRACE_VERSION}; " if _version(line) > TRACE_VERSION else ""
+        newer = (
+            f"version {_version(line)}, this is {TRACE_VERSION}; " if _version(line) > TRACE_VERSION else ""
+        )
         return f"{newer}{where}: {first['msg']}" if where else f"{newer}{first['msg'][:100]}"
 
 

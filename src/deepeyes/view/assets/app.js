@@ -56,8 +56,16 @@ function update() {
   drawPills(found);
   drawFacets(found);
   const [shown, all] = [found.units.length, state.order.length];
-  const what = compared ? "questions" : "entries";
-  count.textContent = shown === all ? `${all.toLocaleString("en")} ${what}` : `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} ${what}`;
+  const [one, more] = nounOf();
+  const of = shown === all ? "" : `${shown.toLocaleString("en")} of `;
+  count.textContent = `${of}${all.toLocaleString("en")} ${all === 1 ? one : more}`;
+}
+
+function nounOf() {
+  const { list, compared } = state;
+  if (compared) return ["question", "questions"];
+  if (list.facets.some((facet) => facet.name === "entry")) return ["entry", "entries"];
+  return ["kept", "rejected"].includes(list.verdict[0]) ? ["row", "rows"] : ["episode", "episodes"];
 }
 
 function drawPills(found) {
