@@ -103,7 +103,8 @@ async def test_images_by_store_hash_and_size():
         "/image/0/..%2f..%2fetc%2fpasswd", "/image/0/../../etc/passwd", "/image/../traces.jsonl",
         f"/image/x/{NAME}", f"/image/-1/{NAME}", f"/image/٣/{NAME}", f"/image/9999999/{NAME}",
         f"/image/0/{NAME}/56", f"/image/0/{NAME}/axb", f"/image/0/{NAME}/999999x1", f"/image/0/{NAME}/1x1/2",
-        f"/image/0/{NAME}/-1x5", "/entry?key=../a", "/raw?key=%00", "/traces.jsonl", "/index.html", "//etc/passwd",
+        f"/image/0/{NAME}/-1x5", "/entry?key=../a", "/raw?key=%00", "/traces.jsonl", "/index.html",
+        "//etc/passwd",
     ],
 )  # fmt: skip
 async def test_what_is_not_there_is_404_as_json(path: str):

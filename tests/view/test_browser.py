@@ -109,7 +109,8 @@ def test_the_page_cannot_be_made_to_run_or_load_anything(browser: Chromium, fold
         browser.value("document.body.innerHTML = '<b>x</b>'")
     with pytest.raises(PageError):
         browser.value(
-            "(() => { const it = document.createElement('script'); it.textContent = 'window.ran = 1'; document.body.append(it); })()"
+            "(() => { const it = document.createElement('script'); it.textContent = 'window.ran = 1';"
+            " document.body.append(it); })()"
         )
     with pytest.raises(PageError, match="fetch"):
         browser.value("fetch('https://example.com/')")
@@ -150,7 +151,10 @@ def test_search_outcome_family_and_sort_work_together(browser: Chromium, tmp_pat
     opened(browser, written(tmp_path / "run", *many(30)))
     browser.value("document.querySelector('[data-outcome=wrong]').click()")
     assert browser.value(COUNT) == "15 of 30 episodes"
-    choose = "(() => {{ const it = document.querySelector('[data-choice={}] select'); it.value = '{}'; it.dispatchEvent(new Event('change')); }})()"
+    choose = (
+        "(() => {{ const it = document.querySelector('[data-choice={}] select'); it.value = '{}';"
+        " it.dispatchEvent(new Event('change')); }})()"
+    )
     browser.value(choose.format("family", "0"))
     assert browser.value(LINES) == [f"Question {n}?" for n in (0, 6, 12, 18, 24)]
     options = browser.value(
@@ -301,7 +305,10 @@ def test_tokens_are_shaded_by_probability_and_the_unlearned_marked(browser: Chro
     assert browser.value("document.querySelectorAll('.tokens span').length") == 0, "only when asked for"
     browser.value("document.querySelectorAll('details.tokens').forEach((it) => (it.open = true))")
     browser.wait("document.querySelectorAll('.numbers').length === 2")
-    spans = "[...document.querySelectorAll('.numbers')[{}].children].map((it) => [it.textContent, it.className, it.title])"
+    spans = (
+        "[...document.querySelectorAll('.numbers')[{}].children]"
+        ".map((it) => [it.textContent, it.className, it.title])"
+    )
     assert browser.value(spans.format(0)) == [
         ["5", "u0", "probability 1.000, token 5, learned"],
         ["6", "u3", "probability 0.368, token 6, learned"],
@@ -320,7 +327,8 @@ def test_an_episode_is_copied_as_json(browser: Chromium, tmp_path: Path) -> None
     opened(browser, written(tmp_path / "run", trace))
     browser.wait(SHOWN)
     browser.value(
-        "Object.defineProperty(navigator, 'clipboard', { value: { writeText: async (text) => { window.copied = text; } } })"
+        "Object.defineProperty(navigator, 'clipboard',"
+        " { value: { writeText: async (text) => { window.copied = text; } } })"
     )
     browser.value("document.querySelector('[data-do=copy]').click()")
     browser.wait("window.copied")

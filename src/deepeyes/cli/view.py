@@ -34,8 +34,8 @@ def view(
         None, help="Folder with the model's tokenizer.json, to show tokens as text."
     ),
 ) -> None:
-    """Browse episodes, filter them, compare two runs. Writes one self-contained HTML page and prints its path;
-    what is too large for that is served on this machine until Ctrl-C. The token is DEEPEYES_VIEW_TOKEN.
+    """Browse episodes, filter them, compare two runs. Writes one self-contained HTML page and prints its
+    path; what is too large for that is served on this machine until Ctrl-C. The token is DEEPEYES_VIEW_TOKEN.
     """
     from deepeyes.view.library import Library
     from deepeyes.view.page import fits, write_page

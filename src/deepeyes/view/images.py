@@ -24,7 +24,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class ImageName(NamedTuple):
-    """What a page calls an image: `STORE/HASH/WIDTHxHEIGHT` as the model saw it, `STORE/HASH` at full size."""
+    """What a page calls an image: `STORE/HASH/WxH` at the size the model saw, `STORE/HASH` at full size."""
 
     store: int
     ref: ImageRef

@@ -89,7 +89,7 @@ class Library:
         """Take in what was written since; whether there was anything."""
         with self._lock:
             before = self.all_problems
-            changed = any([curation.read() for curation in self.curations])
+            changed = bool([curation for curation in self.curations if curation.read()])
             count = 0
             for place, source in enumerate(self.sources):
                 known = self._read.setdefault(place, {})

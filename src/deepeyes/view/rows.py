@@ -67,7 +67,7 @@ class Row:
     words: str
     """All that a search looks through, in lower case."""
     views: frozenset[tuple[str, int, int]]
-    """Its images (hash, width, height) at the sizes the model saw: what a page that holds them has to hold."""
+    """Its images (hash, width, height) at the sizes the model saw: so much a page with all of them holds."""
 
 
 def row_of(trace: Trace, *, run: str, benchmark: str = "", trial: Trial | None = None) -> Row:
