@@ -11,6 +11,7 @@ from rich.table import Table
 
 from deepeyes.cli.eval_faithful import faithful
 from deepeyes.cli.eval_list import list_benchmarks
+from deepeyes.cli.eval_report import report_runs
 from deepeyes.cli.eval_run import run_benchmark, world
 from deepeyes.core.trace import read_traces
 
@@ -19,6 +20,7 @@ app.command("run")(run_benchmark)
 app.command("list")(list_benchmarks)
 app.command()(world)
 app.command("faithful")(faithful)
+app.command("report")(report_runs)
 
 
 @app.command()

@@ -74,6 +74,20 @@ def shell(title: str, blobs: Mapping[str, str] | None = None) -> str:
     )
 
 
+def static_page(template: str, style: str, **values: Any) -> str:
+    """A page without any script: it shows what is in it and the images that it holds."""
+    css = asset(style)
+    policy = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": _digest(css),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    told = "; ".join(f"{name} {what}" for name, what in policy.items())
+    return _template(template).render(policy=told, style=Markup(css), **values)
+
+
 def asset(name: str) -> str:
     return (files("deepeyes.view") / "assets" / name).read_text("utf-8")
 
