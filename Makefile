@@ -54,5 +54,5 @@ $(NANO_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	touch $(RUN_STAMP) $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt packmaker/requirements.txt
-	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,dev]' -r packmaker/requirements.txt
+	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,eval,dev]' -r packmaker/requirements.txt
 	touch $(RUN_STAMP) $@

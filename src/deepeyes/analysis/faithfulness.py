@@ -21,6 +21,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.results import Observation
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
+from deepeyes.core.verdict import Verdict
 from deepeyes.grading.rules import grade
 
 EVERY_TOOL = "all"
@@ -162,8 +163,9 @@ def _survival(tool: str, change: str, traces: Sequence[Trace]) -> Survival:
     results = [trace for trace in traces if trace.stop_reason.is_result]
     share = None
     if change == "replaced":
-        groups = [group_of(trace.task) for trace in results]
-        share = cluster_mean([float(_follows(trace)) for trace in results], groups)
+        follows = list(map(_follows, results))
+        share = cluster_mean(list(map(float, follows)), [group_of(trace.task) for trace in results])
+        results = [_decided(trace) if its else trace for trace, its in zip(results, follows, strict=True)]
     return Survival(tool, change, Row.of(results), share, len(traces) - len(results))
 
 
@@ -172,6 +174,13 @@ def _follows(trace: Trace) -> bool:
     first, *others = trace.task.meta[META]["other_answers"]
     other = trace.task.model_copy(update={"answer": first, "answers": tuple(others)})
     return grade(other, trace.answer).is_right
+
+
+def _decided(trace: Trace) -> Trace:
+    """An answer of which nobody could tell is wrong where it is the other question's."""
+    if not trace.is_unsure:
+        return trace
+    return trace.graded(Verdict(score=0.0, reason="the answer to the other question"))
 
 
 def _words(text: str) -> str:

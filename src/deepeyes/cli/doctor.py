@@ -26,6 +26,7 @@ EXTRAS = {
     "search": ("tantivy", "numkong", "onnxruntime"),
     "serve": ("starlette", "uvicorn"),
     "sandbox": ("scipy",),
+    "eval": ("scipy", "statsmodels"),
 }
 
 

@@ -28,6 +28,7 @@ def faithful(
     n: int = typer.Option(200, "--n", "-n", min=1, help="How many right episodes at most."),
     out: Path | None = typer.Option(None, help="Where the new episodes go; RUN-faithful by default."),
     dialect: str = typer.Option("", help="That of the episodes by default."),
+    search: list[str] = typer.Option([], metavar="WHAT", help="As in `deepeyes ask`; the run's by default."),
     concurrency: int = typer.Option(16, min=1, help="Episodes in flight."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     judge: Judge = [],
@@ -42,6 +43,7 @@ def faithful(
         model=name,
         n=n,
         dialect=dialect,
+        search=tuple(search or found.plan.get("search", ())),
         grading=grading_of(judge, _grading(found.plan)),
     )
     target = out or found.folder.with_name(f"{found.folder.name}-faithful")

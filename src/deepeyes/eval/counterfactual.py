@@ -2,14 +2,16 @@
 
 Three changes: `kept` is the control, nothing is changed; `replaced` puts in what the same tool brought back
 for another question with another answer; `blanked` makes the tool's images grey, of the same size. All
-results of the tool in the episode are changed, not only the last, so that the fact cannot be read from
-another one of them. What always holds: only right answers are tried, since what is asked is whether they stay
-right; the other question's answer is not right here, and its results do not hold this answer in words.
+results of the tool up to its last call are changed, so that the fact cannot be read from another one of them,
+and from there on the model goes on by itself. What always holds: only right answers are tried, since what is
+asked is whether they stay right; the other question's answer is not right here, and its results neither hold
+this answer in words nor the best hit of these.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -57,19 +59,34 @@ class Counterfactual:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The replies up to the last tool call: what came after it is the model's to say again."""
-        called = [place for place, turn in enumerate(self.trace.turns) if turn in self.trace.tool_turns]
+        """The replies up to the tool's last call: what came after it is the model's to say again."""
+        seen = [turn.observation.tool if turn.observation else "" for turn in self.trace.turns]
+        called = [place for place, tool in enumerate(seen) if tool and self.tool in (tool, EVERY_TOOL)]
         return self.trace.turns[: called[-1] + 1]
+
+    @property
+    def called_later(self) -> set[str]:
+        """The tools that the episode called after that."""
+        later = self.trace.turns[len(self.turns) :]
+        return {turn.observation.tool for turn in later if turn.observation and turn.observation.tool}
+
+    @property
+    def live(self) -> set[str]:
+        """The tools that work after that: all others than the changed ones, whose results would tell now what
+        was taken away.
+        """
+        return set() if self.tool == EVERY_TOOL else set(self.trace.tools) - {self.tool}
 
     def results(self, images: ImageStore) -> list[ToolResult]:
         """What the tools bring back now, in the order of the calls. Raises `InputError` for an image that is
         not in `images`.
         """
-        left = {tool: len(outputs_of(self.trace, tool)) for tool in tools_of(self.trace)}
+        outputs = [turn.observation for turn in self.turns if turn.observation and turn.observation.tool]
+        left = Counter(seen.tool for seen in outputs)
         found: list[ToolResult] = []
-        for seen in outputs_of(self.trace):
-            place = left[seen.tool] = left[seen.tool] - 1  # counted from the last one
-            found.append(self._changed(seen, place, images))
+        for seen in outputs:
+            left[seen.tool] -= 1  # counted from the last one
+            found.append(self._changed(seen, left[seen.tool], images))
         return found
 
     def _changed(self, seen: Observation, place: int, images: ImageStore) -> ToolResult:
@@ -90,13 +107,13 @@ def says_something(seen: Observation) -> bool:
 
 
 def counterfactuals(traces: Sequence[Trace], most: int) -> Iterator[Counterfactual]:
-    """All of at most `most` episodes, in their order: of each the control, and for every tool it called (and
-    for all of them, if several) the changes that there can be.
+    """All of at most `most` episodes, in their order: for every tool it called (and for all of them, if
+    several) the control and the changes that there can be.
     """
     tried = [trace for trace in traces if can_be_tried(trace)]
     for trace in tried[:most]:
-        yield Counterfactual(trace, "kept", EVERY_TOOL)
         for tool in scopes_of(trace):
+            yield Counterfactual(trace, "kept", tool)
             other = other_for(trace, tools_of(trace) if tool == EVERY_TOOL else [tool], tried)
             if other is not None:
                 yield Counterfactual(trace, "replaced", tool, other)
@@ -137,10 +154,18 @@ def _unlike(task: Task, other: Task) -> int:
 
 
 def _answers_otherwise(trace: Trace, other: Trace, tools: Sequence[str]) -> bool:
-    if not other.task.answer or not grade(trace.task, other.task.answer).is_wrong:
+    if not other.task.answer or _may_mean_the_same(trace.task, other.task):
         return False
-    outputs = (seen for tool in tools for seen in outputs_of(other, tool))
-    return not any(holds_fact(seen.text, trace.task) for seen in outputs)
+    best = {seen.hits[0].url for tool in tools for seen in outputs_of(trace, tool) if seen.hits}
+    outputs = [seen for tool in tools for seen in outputs_of(other, tool)]
+    found = {hit.url for seen in outputs for hit in seen.hits or ()}
+    return best.isdisjoint(found) and not any(holds_fact(seen.text, trace.task) for seen in outputs)
+
+
+def _may_mean_the_same(task: Task, other: Task) -> bool:
+    """Whether the other's answer is right here, or one of the two holds the other in words."""
+    held = holds_fact(other.answer, task) or holds_fact(task.answer, other)
+    return held or grade(task, other.answer).is_right
 
 
 def _own_images(seen: Observation) -> bool:

@@ -9,7 +9,8 @@ survival.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,13 @@ from deepeyes.core.config import Config
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace, TraceWriter, read_traces, trace_id
-from deepeyes.eval.counterfactual import Counterfactual, counterfactuals, scopes_of
-from deepeyes.eval.replay import replaying
+from deepeyes.eval.counterfactual import Counterfactual, counterfactuals
+from deepeyes.eval.replay import ReplayedTools, replaying
 from deepeyes.eval.run import JUDGED_FILE
 from deepeyes.eval.runs import PLAN_FILE, Run
 from deepeyes.grading.grader import Grading, open_grader
 from deepeyes.harness.setup import Tell, open_agent
+from deepeyes.tools.registry import TOOLS
 
 
 class FaithfulPlan(Config):
@@ -43,6 +45,8 @@ class FaithfulPlan(Config):
     """How many right episodes at most, the first ones."""
     dialect: str = ""
     """Empty for that of the episodes."""
+    search: tuple[str, ...] = ()
+    """What may be searched after the record, as in `deepeyes ask --search`."""
     grading: Grading = Grading()
 
 
@@ -55,7 +59,7 @@ class Lived:
     images: ImageStore
     """Of the run that was looked at."""
     without_other: int
-    """Tools in episodes for which no other question's result could be put in."""
+    """Results for which there was no other question's to put in their place."""
     reworded: int
     """Episodes whose opening reads otherwise today, so that the model was not told the same."""
 
@@ -100,7 +104,9 @@ async def live_again(
         writer = _Writer(TraceWriter(folder))
         dialect = plan.dialect or jobs[0].trace.dialect
         async with (
-            open_agent(plan.model, tools=False, dialect=dialect, tell=tell) as agent,
+            open_agent(
+                plan.model, tools=sorted(needed(jobs)), dialect=dialect, search=plan.search, tell=tell
+            ) as agent,
             open_grader(plan.grading, cache=folder / JUDGED_FILE, tell=tell) as grade,
         ):
 
@@ -126,12 +132,20 @@ def _agent(job: Counterfactual, agent: Agent, images: ImageStore) -> Agent:
     """The one that lives this episode, within its limits and drawing its replies as it did."""
     trace = job.trace
     found = replace(agent, limits=trace.limits, sampling=trace.sampling)
-    return replaying(found, job.turns, trace.tools, job.results(images))
+    tools = ReplayedTools(trace.tools, job.results(images), agent.tools, live=job.live)
+    return replaying(found, job.turns, tools)
+
+
+def needed(jobs: Iterable[Counterfactual]) -> set[str]:
+    """The tools that must be open: those that an episode called after the point from which it is lived
+    again. Tools of somebody's own are not opened.
+    """
+    return {tool for job in jobs for tool in job.called_later if tool in TOOLS}
 
 
 def _without_other(jobs: Sequence[Counterfactual]) -> int:
-    scopes = [len(scopes_of(job.trace)) for job in jobs if job.change == "kept"]
-    return sum(scopes) - sum(job.change == "replaced" for job in jobs)
+    changes = Counter(job.change for job in jobs)
+    return changes["kept"] - changes["replaced"]
 
 
 def _reworded(lived: Mapping[str, Trace], jobs: Sequence[Counterfactual]) -> int:

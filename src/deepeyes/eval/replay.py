@@ -3,38 +3,33 @@ place, and from there on the model itself.
 
 What always holds: nothing recorded is executed again, neither code nor a search; the model meets the whole
 conversation with its first reply of its own, as messages, so this works with every model; after the record
-the tools are there as before but do nothing more, so what the model then says rests on what it was shown.
+the tools work for real, but for those that are spent, and but for the variables that code had made before.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from deepeyes.agent.agent import Agent
-from deepeyes.core.actions import RawToolCall, ToolCall, ToolSpec
+from deepeyes.core.actions import Action, RawToolCall, ToolCall, ToolSpec
 from deepeyes.core.images import ImageStore, VisionSpec
 from deepeyes.core.messages import Message
 from deepeyes.core.results import Hit, Observation, ToolResult
 from deepeyes.core.sampling import Sampling
-from deepeyes.core.text import encodable_json
 from deepeyes.core.trace import Turn
 from deepeyes.models.base import ChatModel, Completion, Conversation, OnText, assistant_message
 from deepeyes.tools.base import Episode, ToolSet
 from deepeyes.tools.registry import TOOLS, tool_spec
 
-SPENT = "No further tool call is possible: answer from what you have seen."
+SPENT = "This tool cannot be called any more: go on with what you have seen."
 
 
-def replaying(
-    agent: Agent, turns: Sequence[Turn], tools: Sequence[str], results: Sequence[ToolResult]
-) -> Agent:
-    """`agent` with `tools` by name, whose episodes begin with the replies of `turns`; their calls bring back
-    `results`, in order.
-    """
-    return replace(agent, model=ReplayedModel(agent.model, turns), tools=ReplayedTools(tools, results))
+def replaying(agent: Agent, turns: Sequence[Turn], tools: ReplayedTools) -> Agent:
+    """`agent` with these tools, whose episodes begin with the replies of `turns`."""
+    return replace(agent, model=ReplayedModel(agent.model, turns), tools=tools)
 
 
 def as_result(seen: Observation, images: ImageStore) -> ToolResult:
@@ -125,14 +120,19 @@ class ReplayedConversation:
 
 def _completion(turn: Turn) -> Completion:
     """A recorded reply as it came, without its tokens: those that follow are not fed behind them."""
-    calls = ()
-    if turn.action is not None and turn.action.kind == "call" and turn.action.call.id:
-        calls = (_raw(turn.action.call),)
-    return Completion(turn.text, turn.finish_reason, usage=turn.usage, tool_calls=calls)
+    return Completion(turn.text, turn.finish_reason, usage=turn.usage, tool_calls=_calls(turn.action))
 
 
-def _raw(call: ToolCall) -> RawToolCall:
-    return RawToolCall(id=call.id, name=call.name, arguments=json.dumps(encodable_json(call.arguments)))
+def _calls(action: Action | None) -> tuple[RawToolCall, ...]:
+    """The calls that came beside the text. Of those that could not be read only the ids are recorded: they
+    come as calls that cannot be read.
+    """
+    if action is not None and action.kind == "call" and action.call.id:
+        call = action.call
+        return (RawToolCall(id=call.id, name=call.name, arguments=json.dumps(call.arguments)),)
+    if action is not None and action.kind == "malformed":
+        return tuple(RawToolCall(id=one, name="unreadable", arguments="?") for one in action.call_ids)
+    return ()
 
 
 @dataclass(frozen=True)
@@ -148,18 +148,24 @@ class _Spent:
 
 
 class ReplayedTools(ToolSet):
-    """Those of one episode: calls bring back what is recorded, whatever they ask for; the ones after that
-    bring back that nothing more can be called.
+    """Those of one episode, by name: calls bring back `results`, in order and whatever they ask for; after
+    that those of `open_tools` that are in `live` work, and the others bring back that they are spent.
     """
 
-    def __init__(self, names: Sequence[str], results: Sequence[ToolResult]) -> None:
+    def __init__(
+        self, names: Sequence[str], results: Sequence[ToolResult], open_tools: ToolSet, live: Collection[str]
+    ) -> None:
         specs = [tool_spec(name) if name in TOOLS else _unknown(name) for name in names]
         super().__init__([_Spent(spec.name, spec.description, spec.parameters) for spec in specs])
         self._results = list(results)
+        self._open = open_tools.only(*live)
 
     async def run(self, call: ToolCall, episode: Episode) -> ToolResult:
         """See `ToolSet.run`."""
-        return self._results.pop(0) if self._results else await super().run(call, episode)
+        if self._results:
+            return self._results.pop(0)
+        tools = self._open if call.name in self._open.names else super()
+        return await tools.run(call, episode)
 
 
 def _unknown(name: str) -> ToolSpec:
