@@ -144,6 +144,10 @@ def test_parts_of_a_composite_image_keep_their_labels(tmp_path: Path) -> None:
     assert "(part image1)" in many.question and "<image" not in many.question
     assert "The options A, B, C, D, E are in the image." in many.question
     assert "image_1" in one.question and "part" not in one.question
+    drawn = only(
+        "mathvision", tmp_path, question="Which graph?", options=["<image1>", "<image2>"], answer="B"
+    )
+    assert "B. (part image2)" in drawn.question and "has parts with these labels" in drawn.question
     bracketed = only("mathvision", tmp_path, options=["(A)", "(B)", "(C)", "(D)", "(E)"], answer="D")
     assert "The options A, B, C, D, E are in the image." in bracketed.question and bracketed.answer == "D"
 

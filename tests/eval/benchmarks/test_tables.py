@@ -120,7 +120,7 @@ def test_what_is_no_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "wide.jsonl").write_text("{}", "utf-16")
     with pytest.raises(InputError, match="save it in UTF-8"):
         plan_of("chartqa", tmp_path / "wide.jsonl")
-    (tmp_path / "not.jsonl").write_bytes(b"\x00\x01binary")
+    (tmp_path / "not.jsonl").write_bytes(b"\x89binary\n")
     with pytest.raises(InputError, match="lacks columns"):
         plan_of("chartqa", tmp_path / "not.jsonl")
 

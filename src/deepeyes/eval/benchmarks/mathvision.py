@@ -31,8 +31,12 @@ class MathVision(RowsPlan):
     )
 
     def task(self, row: Fields) -> Task:
-        question = _with_parts(row.text("question"))
-        options, answer = row.options("options"), row.text("answer")
+        question, options, answer = row.text("question"), row.options("options"), row.text("answer")
+        if len(set(_PART.findall("".join((question, *options))))) > 1:
+            question = f"{_parts_named(question)}\nThe image has parts with these labels."
+            options = tuple(map(_parts_named, options))
+        else:
+            question = name_images(question, 1, composite=True)
         asks = with_options(question, options) if options else f"{question}\nAnswer as briefly as possible."
         return Task(
             id=row.maybe("id") or f"row-{row.number}",
@@ -44,12 +48,6 @@ class MathVision(RowsPlan):
         )
 
 
-def _with_parts(question: str) -> str:
-    """A question with several tags has one image, in which each part is labelled by its tag."""
-    if len(set(_PART.findall(question))) < 2:
-        return name_images(question, 1, composite=True)
-    return f"{_PART.sub(_named, question).strip()}\nThe image has parts with these labels."
-
-
-def _named(tag: re.Match[str]) -> str:
-    return f"(part image{tag[1]})"
+def _parts_named(text: str) -> str:
+    """Where a row has several tags its one image shows each part under its tag."""
+    return _PART.sub(r"(part image\1)", text).strip()
