@@ -9,8 +9,9 @@ from PIL import Image
 
 from deepeyes.analysis.faithfulness import EVERY_TOOL, META
 from deepeyes.core.actions import AnswerAction, CallAction, Malformed, ToolCall
+from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.images import ImageStore, VisionSpec
-from deepeyes.core.messages import ImagePart
+from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.results import Observation, SeenHit, ToolResult
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.dialects.native import Native
@@ -176,3 +177,22 @@ async def test_calls_that_could_not_be_read_come_again_as_such() -> None:
     assert action.kind == "malformed" and action.call_ids == ("c1",)
     assert (await talk.send([])).text == "done"
     assert [message.role for message in live.messages] == ["assistant"]
+
+
+async def test_a_send_that_fails_leaves_the_conversation_whole() -> None:
+    live = ScriptedModel(["done"]).conversation()
+    send, failures = live.send, [InfrastructureError("down", "start it")]
+
+    async def flaky(*args: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await send(*args, **options)
+
+    live.send = flaky  # type: ignore[method-assign]
+    talk = ReplayedConversation(live, [Turn(text="recorded", action=AnswerAction(text="recorded"))])
+    opening, news = Message.make("user", "question"), Message.make("user", "result")
+    await talk.send([opening])
+    with pytest.raises(InfrastructureError):
+        await talk.send([news])
+    assert (await talk.send([news])).text == "done"
+    assert [message.text for message in live.messages] == ["question", "recorded", "result"]

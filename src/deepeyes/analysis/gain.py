@@ -66,7 +66,7 @@ class Outcomes:
         """As JSON."""
         counts = {name: getattr(self, name) for name in ("both", "only_with", "only_without", "neither")}
         shares = {name: getattr(self, name).told() for name in ("difference", "gain", "harm")}
-        return {"n": self.n, **counts, **shares, "p": round(self.p, 6)}
+        return {"n": self.n, **counts, **shares, "p": float(f"{self.p:.3g}")}
 
 
 @dataclass(frozen=True)
