@@ -56,7 +56,7 @@ def main() -> None:
 
 async def measured(folder: Path, n: int, images: int, concurrency: int) -> dict[str, Any]:
     """Both starts of a run of `n` questions about so many images."""
-    plan = QuestionsPlan(questions=str(written(folder, n, images)), model="scripted")
+    plan = QuestionsPlan(source=str(written(folder, n, images)), model="scripted")
     away = Away()
     agent = Agent(scripted(n, away), ToolSet([Look(away)]))
     start, before = time.perf_counter(), time.process_time()

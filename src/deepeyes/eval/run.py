@@ -82,6 +82,7 @@ async def run_plan(
                 writer=writer,
                 grade=grade,
                 on_done=on_done,
+                drawn_in_thread=True,
             )
         traces = {trace.id: trace for trace in read_traces(folder)}
         return [traces[key] for key in drawn]
