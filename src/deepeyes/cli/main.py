@@ -19,7 +19,7 @@ from deepeyes.core.errors import DeepEyesError, StorageError, boundary
 VERBS = {
     "ask": "Ask a question about a picture.",
     "grade": "Right, wrong or unsure: verdicts on a file of answers.",
-    "view": "Render a run's traces as one HTML page.",
+    "view": "Browse the episodes of runs, filter them, compare two.",
     "demo": "Ask the embedded model some held-out questions and write a page about it.",
     "doctor": "What is installed, what works here, and what to do about the rest.",
 }
