@@ -1,7 +1,8 @@
-"""What asking verbs share: running to the end, Ctrl-C, and notes on stderr.
+"""What asking verbs share: running to the end, Ctrl-C, notes on stderr, and waits that are told.
 
 What always holds: what the model layer logs, of a wait or of money spent, is such a note; Ctrl-C becomes
-`Interrupted` after everything inside has closed and kept what it had.
+`Interrupted` after everything inside has closed and kept what it had; what takes long says so, at once on a
+terminal and elsewhere after a few seconds, and then now and then.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+import threading
+import time
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from deepeyes.core.errors import Interrupted
 from deepeyes.view.visible import visible
 
 T = TypeVar("T")
+
+PATIENCE = 3.0
+"""Seconds before a wait is told where nobody may be looking."""
+EVERY = 30.0
+"""Seconds between two words about the same wait."""
 
 
 def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
@@ -40,9 +49,30 @@ class _Notes(logging.Handler):
 
 def note(text: str) -> None:
     """Something that the user should know, apart from the answer."""
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {text}", file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
     """Something that the user should look at before the results are used."""
-    print(f"warning: {text}", file=sys.stderr)
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting(what: str) -> Generator[None]:
+    """Tell that the block is at `what` ("loading nano"), and that it still is."""
+    over, begun = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        if over.wait(0 if sys.stderr.isatty() else PATIENCE):
+            return
+        note(visible(f"{what} ..."))
+        while not over.wait(EVERY):
+            note(visible(f"still {what} ({time.monotonic() - begun:.0f} s)"))
+
+    teller = threading.Thread(target=tell, name="waiting", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
