@@ -31,6 +31,7 @@ from deepeyes.cli.asking import (
     Seed,
     Tools,
     check_is_question,
+    kept_in,
     loaded,
     opened,
 )
@@ -105,7 +106,7 @@ def ask(
             )
 
     with screen as listener:
-        done = run(episode(), f"what happened so far is in {trace}" if trace else "")
+        done = run(episode(), lambda: kept_in(writer))
     if as_json:
         print(json.dumps(summary(done, writer), ensure_ascii=False))
     elif done.answer is not None and not live:

@@ -14,6 +14,7 @@ from deepeyes.core.errors import InputError
 from deepeyes.core.images import LoadedImage
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
+from deepeyes.core.trace import TraceWriter
 from deepeyes.harness.images import STDIN, is_address, load_images
 from deepeyes.harness.search import HELP
 from deepeyes.harness.setup import open_agent
@@ -68,6 +69,15 @@ def loaded(names: list[str], allow_url: bool) -> list[LoadedImage]:
         for what in one.notes:
             note(visible(what))
     return images
+
+
+def kept_in(writer: TraceWriter | None) -> str:
+    """What Ctrl-C left of what was to be kept."""
+    if writer is None:
+        return ""
+    if not writer.path.exists():
+        return "nothing had happened yet, so no trace was kept; the same command begins again"
+    return f"what happened so far is in {writer.folder}, look at it with: deepeyes view {writer.folder}"
 
 
 def opened(

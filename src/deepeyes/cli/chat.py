@@ -30,6 +30,7 @@ from deepeyes.cli.asking import (
     Search,
     Seed,
     Tools,
+    kept_in,
     loaded,
     opened,
 )
@@ -85,7 +86,7 @@ def chat(
             async with agent.chat(writer=writer) as conversation:
                 await terminal.hold(conversation, shown)
 
-    run(talk(), f"what was answered is in {trace}" if trace else "")
+    run(talk(), lambda: kept_in(writer))
     if terminal.failure is not None:
         raise typer.Exit(terminal.failure.exit_code)
 

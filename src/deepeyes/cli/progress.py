@@ -61,13 +61,13 @@ class _Stage:
         self.bar = bar
         self._begun = time.monotonic()
         self._told: float | None = None
-        self._done = -1
+        self._is_over = False
 
     def tell(self, words: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        finished = total is not None and done >= total and self._done < total
-        if self._told is None or now - self._told >= EVERY or finished:
+        ends = total is not None and done >= total and not self._is_over
+        if self._told is None or now - self._told >= EVERY or ends:
             of = f" of {total:,}" if total is not None else ""
             note(f"{words}: {done:,}{of} ({now - self._begun:.0f} s)")
             self._told = now
-        self._done = done
+        self._is_over = self._is_over or ends

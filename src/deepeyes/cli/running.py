@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -27,8 +27,10 @@ EVERY = 30.0
 """Seconds between two words about the same wait."""
 
 
-def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
-    """Run `work` to its end; Ctrl-C cancels it and raises `Interrupted`, which tells what is `kept`."""
+def run(work: Coroutine[Any, Any, T], kept: str | Callable[[], str] = "") -> T:
+    """Run `work` to its end; Ctrl-C cancels it and raises `Interrupted`, which tells what is `kept`, as it
+    then is.
+    """
     models = logging.getLogger("deepeyes.models")
     teller, level = _Notes(), models.level
     models.addHandler(teller)
@@ -36,7 +38,8 @@ def run(work: Coroutine[Any, Any, T], kept: str = "") -> T:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        raise Interrupted("interrupted", kept or "give --trace DIR to keep what happened") from None
+        told = kept if isinstance(kept, str) else kept()
+        raise Interrupted("interrupted", told or "give --trace DIR to keep what happened") from None
     finally:
         models.removeHandler(teller)
         models.setLevel(level)
@@ -58,8 +61,8 @@ def warn(text: str) -> None:
 
 
 @contextmanager
-def waiting(what: str) -> Generator[None]:
-    """Tell that the block is at `what` ("loading nano"), and that it still is."""
+def waiting(what: str, so_far: Callable[[], str] = str) -> Generator[None]:
+    """Tell that the block is at `what` ("loading nano"), that it still is, and what is done `so_far`."""
     over, begun = threading.Event(), time.monotonic()
 
     def tell() -> None:
@@ -67,7 +70,8 @@ def waiting(what: str) -> Generator[None]:
             return
         note(visible(f"{what} ..."))
         while not over.wait(EVERY):
-            note(visible(f"still {what} ({time.monotonic() - begun:.0f} s)"))
+            done = so_far()
+            note(visible(f"still {what} ({time.monotonic() - begun:.0f} s){done and f': {done}'}"))
 
     teller = threading.Thread(target=tell, name="waiting", daemon=True)
     teller.start()

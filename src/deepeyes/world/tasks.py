@@ -51,7 +51,7 @@ def shares(families: list[str], count: int) -> Iterator[tuple[str, int]]:
 
 
 def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:
-    """`count` tasks in all (see `shares`), their images kept in `store`; drawn by threads, ahead of their use."""
+    """`count` tasks in all (see `shares`), their images in `store`; drawn by threads, ahead of their use."""
 
     def drawn(which: tuple[str, int]) -> Task:
         family, index = which
