@@ -105,7 +105,7 @@ def test_a_command_line_parses(command: Command) -> None:
         (["eval", "wrld"], False),
         (["evil"], False),
         (["ask", "--seed"], False),
-        (["ask", "--tools"], True),
+        (["ask", "image.png"], True),
         (["eval", "world", "--n", "many"], True),
         (["view"], True),
     ],

@@ -30,7 +30,7 @@ from deepeyes.cli.asking import (
     Search,
     Seed,
     Tools,
-    check_is_question,
+    as_question,
     kept_in,
     loaded,
     opened,
@@ -55,7 +55,9 @@ def ask(
     images: list[str] = typer.Argument(
         None, metavar="IMAGE", help="PNG, JPEG, WebP, GIF, TIFF or BMP; - for standard input."
     ),
-    question: str = typer.Argument(metavar="QUESTION", help="What you want to know. It comes last."),
+    question: str = typer.Argument(
+        metavar="QUESTION", callback=as_question, help="What you want to know. It comes last."
+    ),
     image: Images = [],
     allow_url: AllowUrl = False,
     model: Model = "nano",
@@ -87,7 +89,6 @@ def ask(
     limits = parse_limits(limit)
     sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     writer = TraceWriter(trace) if trace is not None else None
-    check_is_question(question)
     question = check_question(question, limits.question_chars)
     names = [*(images or []), *image]
     shown = loaded(names, allow_url)

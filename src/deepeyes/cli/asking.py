@@ -44,10 +44,11 @@ Dialect = Annotated[str, typer.Option(help="auto, native or deepeyes_v2; the mod
 Search = Annotated[list[str], typer.Option(metavar="WHAT", help=HELP)]
 
 
-def check_is_question(text: str) -> None:
-    """Raises `InputError` where the last argument is an image, so that the question is missing."""
+def as_question(text: str) -> str:
+    """The last argument, which is the question. Raises `InputError` where it is an image."""
     if (is_address(text) and len(text.split()) == 1) or _is_image(text):
         raise InputError(f"there is no question about {text}", "write it last, in quotation marks")
+    return text
 
 
 def _is_image(word: str) -> bool:

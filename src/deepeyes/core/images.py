@@ -269,7 +269,7 @@ class ImageStore:
             elif not target.exists():
                 source = other._file(ref)
                 if source is None:
-                    self.put(other.get(ref))
+                    self.put(other.get(ref), ref)
                 else:
                     with replaced_file(target) as part:
                         shutil.copyfile(source, part)
