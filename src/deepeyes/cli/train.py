@@ -91,18 +91,21 @@ def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
     if finished:
         print(f"the run in {out} was finished before; --fresh begins again")
     left_out = sum(sum(reasons.values()) for reasons in done["left_out"].values())
-    model, adapters = f"ask it with --model {asked_as(plan, out)}", f"its adapters are in {out / 'adapter'}"
+    model, adapters = (
+        f"ask it with --model {asked_as(plan.model.path, out)}",
+        f"its adapters are in {out / 'adapter'}",
+    )
     print(
         f"{done['steps']} steps on {done['conversations']['train']} conversations ({left_out} left out, see "
         f"{out / 'rejects.jsonl'}), loss {done['loss']:.4f}; {adapters if plan.adapters_alone else model}"
     )
 
 
-def asked_as(plan: SftRecipe, out: Path) -> str:
-    """The name of the model that comes out, with the words that it was taught in."""
+def asked_as(start: str, out: Path) -> str:
+    """The name of the model in `out` that was made of `start`, with the words that it was taught in."""
     from deepeyes.models.registry import KINDS
 
-    if plan.model.path in KINDS:
+    if start in KINDS:
         return f"nano:{out}"
     return f"hf:{out} (or hf:{out}#prompt=brief, where its conversations have no system prompt)"
 
