@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from deepeyes.cli.inspecting import inspect_file
+from deepeyes.cli.recipes import found
 from deepeyes.cli.running import note, run, warn
 from deepeyes.harness.setup import open_agent
 from deepeyes.view.visible import visible
@@ -41,9 +42,7 @@ def curate(
     from deepeyes.data.run.oddities import oddities
     from deepeyes.data.run.runners import runner_named
 
-    if not recipe.exists():
-        raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/data/world.toml")
-    plan = CurationRecipe.load(recipe, override)
+    plan = CurationRecipe.load(found(recipe, "data"), override)
     plan.check_models()
     execution = Execution(runner_named(runner, processes, address), concurrency=concurrency)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deepeyes.cli.running import run
 from deepeyes.core.errors import InputError
+from deepeyes.core.extras import install
 from deepeyes.core.json_files import read_json_lines
 from deepeyes.harness.search import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 from deepeyes.search.base import Document, Hit
@@ -100,7 +101,7 @@ def index(
             manifest = build(read_documents(Path(source)), out, dense=wanted, on_progress=tell)
     if dense and not manifest.encoder:
         lacking = ", ".join(missing_parts())
-        print(f"note: words only ({lacking} missing): pip install 'deepeyes[search]'", file=sys.stderr)
+        print(f"note: words only ({lacking} missing): {install('search')}", file=sys.stderr)
     print(f"{out}: {manifest.documents} documents, {manifest.passages} passages, {manifest.vectors} vectors")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deepeyes.core.errors import ModelError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.core.images import VisionSpec
 from deepeyes.models import providers
 from deepeyes.models.base import ChatModel
@@ -63,7 +64,7 @@ def resolve_model(spec: str, **options: Any) -> ChatModel:
     """The model that `spec` names; `options` go to what opens it. Raises `ModelError`."""
     name, place, settings = _read(spec)
     kind = KINDS[name]
-    remedy = f"install what it needs: pip install 'deepeyes[{kind.extra}]'" if kind.extra else ""
+    remedy = needs(kind.extra) if kind.extra else ""
     with boundary(
         ModelError, f"loading the model {spec}", remedy or f"look for {kind.opens}", expected=ImportError
     ):

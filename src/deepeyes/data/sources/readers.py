@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
@@ -36,7 +37,6 @@ _METADATA = "metadata.jsonl"
 _ARRAY = re.compile(rb"\[\s*\{")
 _EDGE = 65_536
 """Bytes at both ends of a file that are looked at to see that it changed."""
-_INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
 def raw_rows(source: Source) -> Iterator[tuple[Path, Any]]:
@@ -131,7 +131,7 @@ def _jsonl(source: Source) -> Iterator[tuple[Path, Any]]:
 
 
 def _parquet(source: Source) -> Iterator[tuple[Path, Any]]:
-    with boundary(InputError, "reading parquet", _INSTALL, expected=ImportError):
+    with boundary(InputError, "reading parquet", needs("data"), expected=ImportError):
         import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
 
     def batches(path: Path) -> Iterator[Any]:
@@ -184,7 +184,7 @@ def _named(value: Any, feature: Any) -> Any:
 
 def _opened(source: Source) -> Any:
     """The split of a data set of the `datasets` library."""
-    with boundary(InputError, "opening a Hugging Face data set", _INSTALL, expected=ImportError):
+    with boundary(InputError, "opening a Hugging Face data set", needs("data"), expected=ImportError):
         import datasets  # pyright: ignore[reportMissingImports]
     local = Path(source.path)
     remedy = "check the name, the configuration and the split"

@@ -196,13 +196,11 @@ class Engine:
         upto = int(at.max()) + 1
         mask = (torch.arange(upto)[None, None] <= at[:, :, None])[:, None]
         self._cache.begin(rows, at, upto)
-        return self.model.model.language_model(
-            inputs_embeds=embedded,
-            position_ids=places,
-            attention_mask={"full_attention": mask},
-            past_key_values=self._cache,
-            use_cache=True,
-        ).last_hidden_state
+        # The cache goes by its place, the fourth: Transformers 5.24 gives it another name.
+        told = self.model.model.language_model(
+            None, {"full_attention": mask}, places, self._cache, inputs_embeds=embedded, use_cache=True
+        )
+        return told.last_hidden_state
 
     def _choose(self, requests: Sequence[Request], logits: torch.Tensor) -> list[Request]:
         """Take every request's next token from `logits` (requests, vocabulary); those that speak on."""
