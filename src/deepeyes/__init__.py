@@ -25,6 +25,8 @@ _ROOMS = {
     "Sampling": "core.sampling",
     "Agent": "agent.agent",
     "open_agent": "harness.setup",
+    "ask": "harness.blocking",
+    "BlockingAgent": "harness.blocking",
     "resolve_model": "models.registry",
     "ToolSet": "tools.base",
     "PythonTool": "tools.python",
