@@ -30,6 +30,7 @@ _ROOMS = {
     "resolve_model": "models.registry",
     "ToolSet": "tools.base",
     "PythonTool": "tools.python",
+    "tool": "tools.function",
     "grade": "grading.rules",
     "grade_rows": "grading.rows",
     "Grading": "grading.grader",

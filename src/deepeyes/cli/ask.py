@@ -22,6 +22,7 @@ from deepeyes.cli.live import LiveEpisode
 from deepeyes.cli.outcome import complain, describe, summary
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
+from deepeyes.cli.tools import OwnTools, tools_of
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import image_ref, load_image
 from deepeyes.core.limits import parse_limits
@@ -43,6 +44,7 @@ def ask(
         "nano", help="nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE."
     ),
     tools: bool = typer.Option(True, "--tools/--no-tools", help="Whether the model may run Python."),
+    tool: OwnTools = [],
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     trace: Path | None = typer.Option(None, help="Folder to keep the trace in (see `deepeyes view`)."),
     seed: int = typer.Option(0, help="Seed of sampling and of the sandbox."),
@@ -67,11 +69,12 @@ def ask(
         raise InputError("--expect is empty", "give the right answer")
     grading = grading_of(judge)
     limits = parse_limits(limit)
+    usable = tools_of(tools, tool)
     sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     writer = TraceWriter(trace) if trace is not None else None
     question = check_question(question, limits.question_chars)
     loaded = load_image(image)
-    settings = (sampling.model_dump(mode="json"), tools, dialect, search, limit)
+    settings = (sampling.model_dump(mode="json"), usable, dialect, search, limit)
     same = (question, image_ref(loaded.image).sha256, model, *settings)
     name = f"{image.stem}-{sha256(json.dumps(same).encode()).hexdigest()[:8]}"
     for what in loaded.notes:
@@ -81,7 +84,7 @@ def ask(
 
     async def episode() -> Trace:
         opening = open_agent(
-            model, tools=tools, dialect=dialect, search=search, limits=limits, sampling=sampling, tell=note
+            model, tools=usable, dialect=dialect, search=search, limits=limits, sampling=sampling, tell=note
         )
         async with opening as agent, open_grader(grading, tell=note) as grade:
             return await agent.ask(
