@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from deepeyes.cli.recipe_path import check_recipe
+from deepeyes.cli.recipes import found
 from deepeyes.cli.train import asked_as
-from deepeyes.core.errors import InputError
 from deepeyes.data.recipe import CurationRecipe
 from deepeyes.models.nano.model import NAMES, WEIGHTS
 
@@ -161,18 +160,14 @@ def test_a_trained_nano_answers_under_the_name_that_training_tells(cli, here: Pa
 
 
 @pytest.mark.parametrize("verb", ["data curate", "train sft", "train nano"])
-def test_what_is_named_instead_of_a_recipe_that_is_not_there_is_there(
-    cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str
-) -> None:
+def test_what_is_named_instead_of_a_recipe_that_is_not_there_ships(cli, tmp_path: Path, verb: str) -> None:
     out = () if verb == "train nano" else ("--out", tmp_path / "o")
     outside = cli(*verb.split(), "nowhere.toml", *out)
-    (page,) = groups(r"as (docs/\w+\.md) shows, or run this in a checkout", outside.err)
-    monkeypatch.chdir(ROOT)
-    recipe = "recipes/sft/nano.toml" if verb == "train sft" else "recipes/nano/nano.toml"
-    recipe = "recipes/data/world.toml" if verb == "data curate" else recipe
-    with pytest.raises(InputError, match=f"name a file such as {recipe}"):
-        check_recipe(Path("nowhere.toml"), recipe.removeprefix("recipes/"), "train.md")
-    assert outside.code == 2 and outside.is_one_line and Path(page).is_file() and Path(recipe).is_file()
+    (names,) = groups(r"or one that ships: ([\w, ]+)", outside.err)
+    assert outside.code == 2 and outside.is_one_line
+    kind = {"data curate": "data", "train sft": "sft", "train nano": "nano"}[verb]
+    for name in names.split(", "):
+        assert found(Path(name), kind).is_file()
 
 
 def test_the_recipe_of_a_checkout_loads() -> None:

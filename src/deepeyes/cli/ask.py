@@ -40,6 +40,7 @@ from deepeyes.cli.live import LiveEpisode
 from deepeyes.cli.outcome import complain, describe, summary
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
+from deepeyes.cli.tools import OwnTools, tools_of
 from deepeyes.core.errors import InputError
 from deepeyes.core.limits import parse_limits
 from deepeyes.core.task import check_question
@@ -62,6 +63,7 @@ def ask(
     allow_url: AllowUrl = False,
     model: Model = "nano",
     tools: Tools = "on",
+    tool: OwnTools = [],
     as_json: AsJson = False,
     trace: Kept = None,
     seed: Seed = 0,
@@ -87,19 +89,20 @@ def ask(
     if judge:
         grading_of(judge)  # a name that no model can have is refused here
     limits = parse_limits(limit)
+    usable = tools_of(tools == "on", tool)
     sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     writer = TraceWriter(trace) if trace is not None else None
     question = check_question(question, limits.question_chars)
     names = [*(images or []), *image]
     shown = loaded(names, allow_url)
-    settings = (sampling.model_dump(mode="json"), tools == "on", dialect, search, limit)
+    settings = (sampling.model_dump(mode="json"), usable, dialect, search, limit)
     same = (question, "+".join(one.ref.sha256 for one in shown), model, *settings)
     name = f"{_stem(names)}-{sha256(json.dumps(same).encode()).hexdigest()[:8]}"
     live = sys.stdout.isatty() and not as_json
     screen: AbstractContextManager[OnEvent | None] = LiveEpisode(Console()) if live else nullcontext()
 
     async def episode() -> Trace:
-        opening = opened(model, tools, dialect, search, limits, sampling)
+        opening = opened(model, usable, dialect, search, limits, sampling)
         grading = open_grader(grading_of(judge), tell=note) if expect else nullcontext()
         async with opening as agent, grading as grade:
             return await agent.ask(

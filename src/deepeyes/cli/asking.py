@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -82,12 +83,17 @@ def kept_in(writer: TraceWriter | None) -> str:
 
 
 def opened(
-    model: str, tools: str, dialect: str, search: list[str], limits: Limits, sampling: Sampling
+    model: str,
+    tools: bool | Sequence[str],
+    dialect: str,
+    search: list[str],
+    limits: Limits,
+    sampling: Sampling,
 ) -> AbstractAsyncContextManager[Agent]:
     """The agent that the options name; what takes long while it opens is told."""
     return open_agent(
         model,
-        tools=tools == "on",
+        tools=tools,
         dialect=dialect,
         search=search,
         limits=limits,

@@ -38,6 +38,7 @@ from deepeyes.cli.live import LiveEpisode
 from deepeyes.cli.outcome import complain, summary
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import MinP, RepetitionPenalty, Stop, Temperature, TopK, TopP, sampling_of
+from deepeyes.cli.tools import OwnTools, tools_of
 from deepeyes.core.errors import DeepEyesError, InputError
 from deepeyes.core.images import LoadedImage
 from deepeyes.core.limits import parse_limits
@@ -58,6 +59,7 @@ def chat(
     allow_url: AllowUrl = False,
     model: Model = "nano",
     tools: Tools = "on",
+    tool: OwnTools = [],
     as_json: AsJson = False,
     trace: Kept = None,
     seed: Seed = 0,
@@ -82,7 +84,7 @@ def chat(
     terminal = Terminal(as_json, allow_url, writer)
 
     async def talk() -> None:
-        async with opened(model, tools, dialect, search, limits, sampling) as agent:
+        async with opened(model, tools_of(tools == "on", tool), dialect, search, limits, sampling) as agent:
             async with agent.chat(writer=writer) as conversation:
                 await terminal.hold(conversation, shown)
 

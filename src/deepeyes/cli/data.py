@@ -11,7 +11,7 @@ from rich.console import Console
 
 from deepeyes.cli.inspecting import inspect_file
 from deepeyes.cli.progress import Steps
-from deepeyes.cli.recipe_path import check_recipe
+from deepeyes.cli.recipes import found
 from deepeyes.cli.running import note, run, waiting, warn
 from deepeyes.harness.setup import open_agent
 from deepeyes.view.visible import visible
@@ -42,8 +42,7 @@ def curate(
     from deepeyes.data.run.oddities import oddities
     from deepeyes.data.run.runners import runner_named
 
-    check_recipe(recipe, "data/world.toml", "data.md")
-    plan = CurationRecipe.load(recipe, override)
+    plan = CurationRecipe.load(found(recipe, "data"), override)
     plan.check_models()
     execution = Execution(runner_named(runner, processes, address), concurrency=concurrency)
     with Steps(keep=True) as steps:

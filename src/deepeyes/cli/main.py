@@ -29,6 +29,7 @@ GROUPS = {
     "world": "The embedded world: look at its pictures, tasks and entities.",
     "data": "From raw questions to data to learn from.",
     "train": "Train models from recipes.",
+    "recipes": "The recipes that ship: list and copy them.",
     "sandbox": "The Python sandbox by itself.",
     "search": "Search texts and pictures, offline or through a provider.",
     "judge": "Models that decide what rules leave open: how far they agree with people.",

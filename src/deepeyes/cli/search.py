@@ -17,6 +17,7 @@ import typer
 from deepeyes.cli.progress import Steps
 from deepeyes.cli.running import run
 from deepeyes.core.errors import InputError
+from deepeyes.core.extras import install
 from deepeyes.core.json_files import read_json_lines
 from deepeyes.harness.search import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 from deepeyes.search.base import Document, Hit
@@ -98,7 +99,7 @@ def index(
             manifest = build(read_documents(Path(source)), out, dense=wanted, on_progress=tell)
     if dense and not manifest.encoder:
         lacking = ", ".join(missing_parts())
-        print(f"note: words only ({lacking} missing): pip install 'deepeyes[search]'", file=sys.stderr)
+        print(f"note: words only ({lacking} missing): {install('search')}", file=sys.stderr)
     print(f"{out}: {manifest.documents} documents, {manifest.passages} passages, {manifest.vectors} vectors")
 
 

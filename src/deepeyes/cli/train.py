@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deepeyes.cli.recipe_path import check_recipe
+from deepeyes.cli.recipes import found
 from deepeyes.cli.running import note, waiting
 from deepeyes.core.errors import DeepEyesError, InputError, Interrupted, boundary
+from deepeyes.core.extras import needs
 
 if TYPE_CHECKING:
     from deepeyes.train.sft.recipe import SftRecipe
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, help="Train models from recipes.")
 
 RECIPE = Path("recipes/nano/nano.toml")
-_INSTALL = "install what it needs: pip install 'deepeyes[train]'"
 
 
 @app.command()
@@ -31,7 +31,7 @@ def nano(
     ablation: str = typer.Option("", help="The cold start of this name in the recipe, beside the full one."),
 ) -> None:
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
-    check_recipe(recipe, "nano/nano.toml", "train.md")
+    recipe = found(recipe, "nano")
     command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
     command += ["--install"] if install else []
     command += ["--ablation", ablation] if ablation else []
@@ -53,17 +53,14 @@ def sft(
     evaluate: bool = typer.Option(True, help="Run the recipe's evaluation.command at the end."),
 ) -> None:
     """Supervised training on traces: loss on the assistant's turns, images as the model saw them."""
-    with boundary(InputError, "training", _INSTALL, expected=ImportError):
+    with boundary(InputError, "training", needs("train"), expected=ImportError):
         from deepeyes.train.sft.recipe import SftRecipe
-    check_recipe(recipe, "sft/nano.toml", "train.md")
+    recipe = found(recipe, "sft")
     plan = SftRecipe.load(recipe, override).checked()
     if evaluate:
         plan.check_evaluation()
     if accelerate is not None:
-        if not accelerate.exists():
-            raise InputError(
-                f"there is no {accelerate}", "see recipes/sft/accelerate, or `accelerate config`"
-            )
+        accelerate = found(accelerate, "sft/accelerate")
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate)]
         words = ["--module", "deepeyes", "train", "sft", str(recipe), "--out", str(out), "--no-evaluate"]
         sets = [word for one in override for word in ("--set", one)]
@@ -79,7 +76,7 @@ def sft(
 def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
     with (
         waiting("loading what training needs"),
-        boundary(InputError, "training", _INSTALL, expected=ImportError),
+        boundary(InputError, "training", needs("train"), expected=ImportError),
     ):
         from deepeyes.train.sft.run import FINISHED, train
     finished = not fresh and (out / FINISHED).exists()

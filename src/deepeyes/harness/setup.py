@@ -24,7 +24,7 @@ from deepeyes.harness.search import Engines, check_search, is_off, open_engines
 from deepeyes.models.base import ChatModel, FindsDialect
 from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import Tool, ToolSet
-from deepeyes.tools.registry import STANDARD, check_tools, services_for, toolset
+from deepeyes.tools.registry import ALL, check_tools, services_for, toolset
 from deepeyes.tools.services import Services
 
 _LOG = logging.getLogger(__name__)
@@ -53,8 +53,8 @@ async def open_agent(
     """The agent of a model, with the Python tool and what `search` names, or without any tool.
 
     `model`: a name as in `deepeyes ask --model`, or a model, which stays its owner's to close.
-    `tools`: names, such as `("search", "open_page")`, and tools of your own; True for Python and all that
-    `search` allows.
+    `tools`: names, such as `("search", "open_page")`, and tools of your own; `standard`, or True, for Python
+    and all that `search` allows.
     `dialect`: a name, such as `native` or `deepeyes_v2/brief`, or a dialect of your own; empty for the
     model's own, `auto` for the one that fits: a server is asked what it takes.
     `search`: as in `deepeyes ask --search`, one or several.
@@ -68,7 +68,7 @@ async def open_agent(
     specs = (search,) if isinstance(search, str) else search
     if wanted != ():
         check_search(specs)
-        check_tools(wanted or (), {"sandbox"} if is_off(specs) else {"sandbox", *_SEARCHES})
+        check_tools(wanted, {"sandbox"} if is_off(specs) else {"sandbox", *_SEARCHES})
     chat = await _loaded(model, wait) if isinstance(model, str) else model
     try:
         if dialect == AUTO or (not dialect and chat.dialect_name == AUTO):
@@ -111,15 +111,15 @@ async def _fitting(chat: ChatModel, tools: bool, limits: Limits, tell: Tell) -> 
     return get_dialect(fit.dialect, chat.prompt)
 
 
-def _wanted(tools: bool | str | Sequence[str | Tool]) -> tuple[str | Tool, ...] | None:
-    """The tools that are named; None for the standard ones, as far as there is what they need."""
+def _wanted(tools: bool | str | Sequence[str | Tool]) -> tuple[str | Tool, ...]:
+    """The tools that are named."""
     if isinstance(tools, bool):
-        return None if tools else ()
+        return (ALL,) if tools else ()
     return (tools,) if isinstance(tools, str) else tuple(tools)
 
 
 async def _opened(
-    wanted: Sequence[str | Tool] | None,
+    wanted: Sequence[str | Tool],
     specs: Sequence[str],
     agent: Agent,
     stack: AsyncExitStack,
@@ -129,7 +129,7 @@ async def _opened(
     """What these tools need, and no more; closed with `stack`. Snippets are as long as the agent's dialect
     wants them.
     """
-    needed = services_for(STANDARD if wanted is None else wanted)
+    needed = services_for(wanted)
     engines = Engines()
     if needed & _SEARCHES:
         chars = agent.speech.snippet_chars
