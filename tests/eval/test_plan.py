@@ -128,6 +128,16 @@ async def test_tasks_are_drawn_as_they_are_asked(tmp_path: Path) -> None:
     assert len(drawn) == len(done) == 30 and max(ahead) <= 3
 
 
+async def test_two_tasks_of_one_id_are_refused_by_name(tmp_path: Path) -> None:
+    class Twice(SumsPlan):
+        def tasks(self, images: ImageStore) -> Iterator[Task]:
+            yield from super().tasks(images)
+            yield Task(id="sum-0", question="Another?", answer="1")
+
+    with pytest.raises(InputError, match="two tasks have the id 'sum-0': give each"):
+        await run_plan(Twice(n=2), answering("1"), tmp_path)
+
+
 async def test_a_plan_that_asks_nothing_there_is_is_refused_before_it_leaves_anything(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no family 'huge'"):
         await run_plan(WorldPlan(families=("huge",)), answering("1"), tmp_path / "run")

@@ -114,7 +114,7 @@ def referenced(row: Row, columns: Columns, place: str) -> Task:
     golds = [text for text in golds if text.strip()]
     if not golds:
         raise NoReference(
-            f"{place} has no reference in {columns.gold!r}", "give it one, or leave the row out"
+            f"{place} has no reference in {columns.gold!r}", "give it one, or leave the row out (--skip)"
         )
     if isinstance(_at(row, columns.gold), list | tuple):
         golds = one_answer(golds, form)

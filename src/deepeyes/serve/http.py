@@ -32,6 +32,7 @@ from PIL import Image
 from pydantic import BaseModel, ValidationError
 
 from deepeyes.core.errors import ConfigError, DeepEyesError, InputError
+from deepeyes.core.extras import install
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_NOT_INSTALLED = ("the HTTP server's packages are not installed", "pip install 'deepeyes[serve]'")
+_NOT_INSTALLED = "the HTTP server's packages are not installed"
 _PLACE = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?", re.ASCII)
 _BACKLOG = 4096
 """Connections that may wait to be accepted: many rollouts begin at the same moment."""
@@ -73,7 +74,7 @@ def application(
         from starlette.exceptions import HTTPException
         from starlette.routing import Route
     except ImportError as problem:
-        raise ConfigError(*_NOT_INSTALLED) from problem
+        raise ConfigError(_NOT_INSTALLED, install("serve")) from problem
 
     def route(name: str, handler: Handler) -> Route:
         method, _, path = name.partition(" ")
@@ -106,7 +107,7 @@ async def listen(
     try:
         import uvicorn
     except ImportError as problem:
-        raise ConfigError(*_NOT_INSTALLED) from problem
+        raise ConfigError(_NOT_INSTALLED, install("serve")) from problem
     looks = {"access_log": access_log, "log_level": "info", "server_header": False}
     await uvicorn.Server(uvicorn.Config(app, host=host, port=port, backlog=_BACKLOG, **looks)).serve(
         sockets=None if on is None else [on]

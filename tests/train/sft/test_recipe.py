@@ -106,7 +106,7 @@ def test_recipes_for_large_models_compose_and_take_a_step(
         ("pace.report_to=wandb", ConfigError, "not installed"),
         ('data.train=["/nowhere"]', InputError, "deepeyes data export"),
         ("data.max_tokens=16", InputError, "too long: 12"),
-        ('model.path="/nowhere"', ModelError, "loading /nowhere"),
+        ('model.path="/nowhere"', ModelError, "there is no folder /nowhere"),
         ("model.max_pixels=1000", ConfigError, "below the processor's least"),
         ("lora={rank=4, targets='nothing'}", ConfigError, "names no module"),
         ("lora={rank=4, targets='('}", ConfigError, "regular expression"),

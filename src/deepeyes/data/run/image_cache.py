@@ -40,9 +40,9 @@ class CachedImages(ImageStore):
         super().__init__(folder)
         self._recent: LruCache[Image.Image] = LruCache(max_pixels)
 
-    def put(self, image: Image.Image) -> ImageRef:
+    def put(self, image: Image.Image, ref: ImageRef | None = None) -> ImageRef:
         rgb = to_rgb(image)
-        ref = super().put(rgb)
+        ref = super().put(rgb, ref)
         self._recent.get(ref.sha256, lambda: rgb, _area)
         return ref
 

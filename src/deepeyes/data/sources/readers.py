@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
@@ -36,7 +37,6 @@ _METADATA = "metadata.jsonl"
 _ARRAY = re.compile(rb"\[\s*\{")
 _EDGE = 65_536
 """Bytes at both ends of a file that are looked at to see that it changed."""
-_INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
 def raw_rows(source: Source) -> Iterator[tuple[Path, Any]]:
@@ -138,7 +138,7 @@ def _parquet(source: Source) -> Iterator[tuple[Path, Any]]:
 
 def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
     """The rows of a file, of some columns or all. Raises `InputError`."""
-    with boundary(InputError, "reading parquet", _INSTALL, expected=ImportError):
+    with boundary(InputError, "reading parquet", needs("data"), expected=ImportError):
         import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
 
     def batches() -> Iterator[Any]:
@@ -193,7 +193,7 @@ def _named(value: Any, feature: Any) -> Any:
 
 def _opened(source: Source) -> Any:
     """The split of a data set of the `datasets` library."""
-    with boundary(InputError, "opening a Hugging Face data set", _INSTALL, expected=ImportError):
+    with boundary(InputError, "opening a Hugging Face data set", needs("data"), expected=ImportError):
         import datasets  # pyright: ignore[reportMissingImports]
     local = Path(source.path)
     remedy = "check the name, the configuration and the split"

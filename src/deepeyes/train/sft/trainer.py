@@ -19,6 +19,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from deepeyes.core.errors import ConfigError, ModelError, boundary
+from deepeyes.models.hub import located
 from deepeyes.models.nano.model import NAMES, WEIGHTS
 from deepeyes.models.transformers import do_without_torchvision
 from deepeyes.train.sft.curves import MetricsCallback
@@ -29,8 +30,8 @@ _REMEDY = "give nano, a folder, or a Hub id of an image-text-to-text model"
 
 
 def source(path: str) -> str:
-    """What the Auto classes load for a recipe's `model.path`."""
-    return str(WEIGHTS / NAMES[path]) if path in NAMES else path
+    """What the Auto classes load for a recipe's `model.path`. Raises `ModelError`."""
+    return str(WEIGHTS / NAMES[path]) if path in NAMES else located(path)
 
 
 def load_processor(recipe: SftRecipe) -> Any:
