@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from deepeyes.analysis.stats import Estimate, cluster_mean
+from deepeyes.analysis.stats import Estimate, bootstrap_mean, cluster_mean
 from deepeyes.analysis.summary import group_of
 from deepeyes.analysis.toolmix import use_of, uses_of
 from deepeyes.core.results import Observation
@@ -90,9 +90,9 @@ def behaviour_of(results: Sequence[Trace]) -> Behaviour:
     orders = [_order(trace) for trace in called]
     return Behaviour(
         episodes=len(results),
-        call_rate=_mean(results, lambda trace: bool(trace.tool_turns)),
-        right_with_call=_mean(called, lambda trace: trace.is_right),
-        right_without_call=_mean(others, lambda trace: trace.is_right),
+        call_rate=_share(results, lambda trace: bool(trace.tool_turns)),
+        right_with_call=_share(called, lambda trace: trace.is_right),
+        right_without_call=_share(others, lambda trace: trace.is_right),
         calls=_mean(results, lambda trace: len(trace.tool_turns)),
         uses=uses_of(results),
         combinations=Counter(" + ".join(sorted(set(order))) for order in orders),
@@ -119,5 +119,9 @@ def _written(order: Sequence[str]) -> str:
     return " > ".join(f"{name} x{length}" if length > 1 else name for name, length in runs)
 
 
-def _mean(traces: Sequence[Trace], of: Callable[[Trace], float]) -> Estimate:
+def _share(traces: Sequence[Trace], of: Callable[[Trace], bool]) -> Estimate:
     return cluster_mean([float(of(trace)) for trace in traces], [group_of(trace.task) for trace in traces])
+
+
+def _mean(traces: Sequence[Trace], of: Callable[[Trace], float]) -> Estimate:
+    return bootstrap_mean([float(of(trace)) for trace in traces], [group_of(trace.task) for trace in traces])

@@ -31,7 +31,7 @@ _NO_MATTER = ("tools", "search")
 """Settings in which a run with tools and the same without may differ."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reported:
     """One run."""
 
@@ -124,8 +124,9 @@ def compare(runs: Sequence[Run]) -> Comparison:
             reported.append(_reported(run, problems))
         except DeepEyesError as error:
             problems.append(f"{run.label} is left out: {error}")
-    gains = [Gain(one, other, tool_gain(one.traces, other.traces)) for one, other in _pairs(reported)]
-    return Comparison(reported, gains, _differences(reported, problems), problems)
+    pairs = _pairs(reported)
+    gains = [Gain(one, other, tool_gain(one.traces, other.traces)) for one, other in pairs]
+    return Comparison(reported, gains, _differences(reported, pairs, problems), problems)
 
 
 def _reported(run: Run, problems: list[str]) -> Reported:
@@ -171,11 +172,17 @@ def _but_for_tools(one: Reported) -> str:
     return repr(sorted((key, value) for key, value in one.run.plan.items() if key not in _NO_MATTER))
 
 
-def _differences(reported: Sequence[Reported], problems: list[str]) -> list[Difference]:
+def _differences(
+    reported: Sequence[Reported], told: Sequence[tuple[Reported, Reported]], problems: list[str]
+) -> list[Difference]:
+    """Between runs of one benchmark, but for the pairs whose difference is `told` as what tools added."""
     pairs = [
         (one, other)
         for one, other in combinations(reported, 2)
-        if one.run.benchmark == other.run.benchmark and _shared(one, other)
+        if one.run.benchmark == other.run.benchmark
+        and (one, other) not in told
+        and (other, one) not in told
+        and _shared(one, other)
     ]
     if len(pairs) > MOST_DIFFERENCES:
         problems.append(f"{len(pairs)} pairs of runs are too many for a table: report fewer at once")
