@@ -6,7 +6,8 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
 
-from deepeyes.models.nano.build import NanoSize, build_model, build_processor, build_tokenizer, save_processor
+from deepeyes.models.nano.build import build_model, build_processor, build_tokenizer, save_processor
+from deepeyes.models.nano.size import NanoSize
 from deepeyes.train.nano.corpus import corpus
 
 SIZE = NanoSize(

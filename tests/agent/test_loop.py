@@ -328,7 +328,7 @@ async def test_a_tool_that_never_comes_back_is_ours(
             await asyncio.sleep(60)
             raise AssertionError
 
-    monkeypatch.setattr("deepeyes.agent.loop._TOOL_GRACE", 0.01)
+    monkeypatch.setattr("deepeyes.agent.turns._TOOL_GRACE", 0.01)
     limits = Limits(retry_seconds=0, retries=1, tool_seconds=0.01)
     trace = await episode(task, store, [CROP], tools=ToolSet([Stuck()]), limits=limits)
     assert trace.stop_reason is StopReason.infrastructure_error

@@ -10,15 +10,18 @@ import pytest
 import torch
 from nano_fixtures import SIZE, world_tokenizer
 from PIL import Image
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from deepeyes.core.errors import ContextOverflow, ModelError
 from deepeyes.core.images import VisionSpec, image_ref
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
-from deepeyes.models.nano.build import CELL, build_model, build_processor
+from deepeyes.models.nano.build import build_model, build_processor
 from deepeyes.models.nano.engine import Engine
 from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
+from deepeyes.models.nano.network import Network
 from deepeyes.models.nano.pixels import patchify, to_view
+from deepeyes.models.nano.size import CELL
 from deepeyes.models.registry import resolve_model
 
 VISION = VisionSpec(factor=CELL, min_pixels=SIZE.min_tokens * CELL**2, max_pixels=SIZE.max_tokens * CELL**2)
@@ -29,11 +32,18 @@ def tokenizer():
     return world_tokenizer()
 
 
-@pytest.fixture
-def model(tokenizer) -> NanoModel:
+@pytest.fixture(scope="module")
+def built(tokenizer) -> Qwen2_5_VLForConditionalGeneration:
+    """The stock classes, untrained."""
     torch.set_num_threads(1)
-    built = build_model(tokenizer, SIZE, 0).eval()
-    return NanoModel("nano-test", Engine(built, tokenizer, rows=6, length=256), VISION, 6)
+    return build_model(tokenizer, SIZE, 0).eval()
+
+
+@pytest.fixture
+def model(built, tokenizer, tmp_path: Path) -> NanoModel:
+    built.save_pretrained(tmp_path)
+    engine = Engine(Network.load(tmp_path), tokenizer.backend_tokenizer, rows=6, length=256)
+    return NanoModel("nano-test", engine, VISION, 6)
 
 
 def picture(seed: int = 0) -> Image.Image:
@@ -95,9 +105,8 @@ async def test_prompt_tokens_equal_the_chat_template(model: NanoModel, tokenizer
     await model.aclose()
 
 
-async def test_cached_turns_equal_one_full_pass(model: NanoModel) -> None:
+async def test_cached_turns_equal_one_full_pass(model: NanoModel, built) -> None:
     first, second = await talk(model)
-    built = model.engine.model
     ids = [*first.prompt_ids, *first.token_ids, *second.prompt_ids, *second.token_ids]
     x = torch.tensor([ids])
     patches, grids = zip(*(patchify(part(seed=seed).pixels) for seed in (0, 1)), strict=True)

@@ -149,8 +149,12 @@ def say(model: ChatModel, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What the model says to a question, if it wants to say `text`, with these stop strings."""
 
     async def said(text: str, *stop: str, question: str = "What?", max_tokens: int = 200) -> Completion:
-        tokenizer = model.engine.tokenizer if isinstance(model, NanoModel) else model.processor.tokenizer
-        wanted = iter([*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id])
+        if isinstance(model, NanoModel):
+            tokenizer, end = model.engine.tokenizer, model.engine.end
+        else:
+            tokenizer = model.processor.tokenizer.backend_tokenizer
+            end = model.processor.tokenizer.eos_token_id
+        wanted = iter([*tokenizer.encode(text, add_special_tokens=False).ids, end])
 
         def only_the_next(scores: torch.Tensor) -> torch.Tensor:
             return torch.full_like(scores, -torch.inf).index_fill(1, torch.tensor([next(wanted)]), 0.0)

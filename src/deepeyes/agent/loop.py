@@ -1,45 +1,55 @@
-"""One episode: the model speaks, the dialect reads, a tool acts, the model is told; until an answer.
+"""Episodes: a question, the turns that it takes, a `Trace`; and, in the same talk, the next question.
 
 What always holds:
 - every end is a `StopReason` and every episode, also a cancelled one, becomes a `Trace`;
-- the model's mistakes (bad syntax, unknown tool, exception in its code) come back to it as observations;
 - our failures are tried again, and if they persist the episode ends as `infrastructure_error`, never scored;
-- anything else is a bug and leaves `run_episode` as it is.
+- anything else is a bug and leaves as it is;
+- the trace of a later question of a talk is whole by itself: what was said before it is what its first turn
+  was sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from deepeyes.agent import events
-from deepeyes.agent.events import Event, OnEvent
+from deepeyes.agent.events import OnEvent
 from deepeyes.agent.parts import AgentParts
-from deepeyes.agent.retries import with_retries
 from deepeyes.agent.trace_builder import TraceBuilder
-from deepeyes.core.actions import Action, Malformed, ToolCall, call_of, code_of
+from deepeyes.agent.turns import Turns
+from deepeyes.core.actions import Action, call_of
 from deepeyes.core.clock import keeping
-from deepeyes.core.errors import ContextOverflow, DeepEyesError, InfrastructureError
+from deepeyes.core.errors import ContextOverflow, DeepEyesError, InfrastructureError, InputError
 from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.limits import StopReason
 from deepeyes.core.messages import ImagePart, Message
-from deepeyes.core.results import Observation, ToolResult
+from deepeyes.core.results import Observation
+from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task, check_question
 from deepeyes.core.trace import Trace
-from deepeyes.dialects.base import Dialect
-from deepeyes.models.base import Completion, Conversation
-from deepeyes.tools.base import Episode, ToolSet
+from deepeyes.models.base import Conversation
+from deepeyes.tools.base import Episode
 
 Keep = Callable[[Trace], None]
 """Called once with the finished trace, however the episode ended, before anything is raised. It must not
 block: whoever writes the trace does so once the episode has closed.
 """
 
-_TOOL_GRACE = 30.0
-"""Seconds a tool may take beyond twice its own limit (waiting for a slot) before it counts as stuck."""
+_GOES_ON = frozenset(
+    (
+        StopReason.answered,
+        StopReason.malformed,
+        StopReason.max_turns,
+        StopReason.max_tokens,
+        StopReason.refused,
+        StopReason.infrastructure_error,
+    )
+)
+"""Ends after which model and tools are as the trace says; a reply that was broken off leaves that open."""
+_NOT_RUN = "It was not run."
 
 
 async def run_episode(
@@ -59,23 +69,76 @@ async def run_episode(
     model cannot do before anything starts, other mistakes of the user (a missing image, a wrong key) as they
     come, and passes cancellation on; in the last two cases `keep` has received the partial trace.
     """
-    model, limits, speech = agent.model, agent.limits, agent.speech
-    question = check_question(task.question, limits.question_chars)
-    sampling = agent.sampling.stopping(speech.stop)
+    check_question(task.question, agent.limits.question_chars)
+    async with open_talk(agent, images=images, seed=seed) as talk:
+        return await talk.episode(task, sample=sample, on_event=on_event, keep=keep)
+
+
+@asynccontextmanager
+async def open_talk(
+    agent: AgentParts, *, images: ImageStore, seed: int | None = None
+) -> AsyncGenerator[Talk]:
+    """A talk with `agent`; what its tools hold is closed with the block. Raises `ModelError` for a sampling
+    that the model cannot do.
+    """
+    sampling = agent.sampling.stopping(agent.speech.stop)
     sampling = sampling if seed is None else sampling.seeded(seed)
     async with AsyncExitStack() as stack:
-        episode = Episode(seed=sampling.seed, limits=limits, stack=stack)
-        record = TraceBuilder(task, sample, model.vision, limits, images, episode)
-        conversation = model.conversation(sampling)
+        conversation = agent.model.conversation(sampling)
         stack.push_async_callback(conversation.close)
-        run = _Run(record, conversation, speech, agent.tools, on_event)
+        yield Talk(agent, images, sampling, conversation, Episode(sampling.seed, agent.limits, stack=stack))
+
+
+@dataclass
+class Talk:
+    """One conversation with a model and one state of its tools, over as many questions as are asked."""
+
+    agent: AgentParts
+    images: ImageStore
+    sampling: Sampling
+    conversation: Conversation
+    state: Episode
+    _said: tuple[Message, ...] = ()
+    """All that the model was sent and replied to, and its replies."""
+    _ids: tuple[int, ...] = ()
+    """The tokens of that, where the model tells them."""
+    _owed: tuple[Message, ...] = field(default=(), repr=False)
+    """What the model is to be told before the next question."""
+    _end: StopReason | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no other question can be asked, because a reply was broken off or nothing more fits."""
+        return self._end is not None and self._end not in _GOES_ON
+
+    async def episode(
+        self,
+        task: Task,
+        *,
+        sample: int = 0,
+        on_event: OnEvent | None = None,
+        keep: Keep | None = None,
+    ) -> Trace:
+        """The next question (see `run_episode`): every limit begins anew, the names of images go on. Raises
+        `InputError` too where the talk is over.
+        """
+        if self.is_over:
+            raise InputError(f"the conversation has ended ({self._end})", "begin another one")
+        agent, speech, limits = self.agent, self.agent.speech, self.agent.limits
+        question = check_question(task.question, limits.question_chars)
+        record = TraceBuilder(
+            task, sample, agent.model.vision, limits, self.images, self.state, self._said, self._ids
+        )
+        turns = Turns(record, self.conversation, speech, agent.tools, on_event)
         failure: DeepEyesError | asyncio.CancelledError | None = None
         clock = asyncio.timeout(limits.episode_seconds)
         try:
             async with clock:
                 with keeping(clock):
-                    record.pending = run.opening(question, await _shown(record, task.images))
-                    stop = await run.turns()
+                    shown = await _shown(record, task.images)
+                    turns.tell(events.Started(question, tuple(shown)))
+                    record.pending = self._opening(speech.first_message(question, shown))
+                    stop = await turns.take()
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -90,19 +153,54 @@ async def run_episode(
         except DeepEyesError as error:
             stop, failure = StopReason.error, error
             record.notes.append(f"{type(error).__name__}: {error}")
+        pending = record.pending
         trace = record.trace(
             stop,
-            model=model.name,
+            model=agent.model.name,
             dialect=speech.name,
             tools=agent.tools.names,
-            sampling=sampling,
+            sampling=self.sampling,
         )
-        run.tell(events.Ended(stop, record.answer))
+        self._end = stop
+        self._remember(trace, pending)
+        turns.tell(events.Ended(stop, record.answer))
         if keep is not None:
             keep(trace)
         if failure is not None:
             raise failure
         return trace
+
+    def _opening(self, first: Message) -> tuple[Message, ...]:
+        """What comes before the first reply: the system prompt, if the dialect has one and nothing was said,
+        and the question, in one message with what is owed where both are the user's.
+        """
+        if self._owed and self._owed[-1].role == "user":
+            parts = (*self._owed[-1].parts, *Message.make("user", "\n").parts, *first.parts)
+            return (*self._owed[:-1], first.model_copy(update={"parts": parts}))
+        system = None if self._said or self._owed else self.agent.speech.system(self.agent.tools.specs())
+        return (*self._owed, *([] if system is None else [Message.make("system", system)]), first)
+
+    def _remember(self, trace: Trace, pending: tuple[Message, ...]) -> None:
+        """What the next question begins with. `pending` has the pixels that a trace leaves out."""
+        if not trace.turns:
+            self._owed = pending or self._owed
+            return
+        self._said = tuple(trace.model_copy(update={"pending": ()}).messages())
+        ids = [part for turn in trace.turns for part in (turn.prompt_ids, turn.token_ids)]
+        self._ids = tuple(token for part in ids if part for token in part) if all(ids) else ()
+        self._owed, last = pending, trace.turns[-1]
+        if not pending and last.action is not None and last.observation is None:
+            self._owed = self._unrun(last.action)
+
+    def _unrun(self, action: Action) -> tuple[Message, ...]:
+        """What a model is told of a last action that came to nothing."""
+        speech, turns = self.agent.speech, self.agent.limits.turns
+        if action.kind == "malformed":
+            return speech.correction(action, turns)
+        if action.kind == "answer":
+            return ()
+        seen = Observation(tool=call_of(action).name, status="error", stderr=_NOT_RUN)
+        return speech.observation(action, seen, turns)
 
 
 async def _shown(record: TraceBuilder, refs: Sequence[ImageRef]) -> list[ImagePart]:
@@ -114,136 +212,3 @@ async def _shown(record: TraceBuilder, refs: Sequence[ImageRef]) -> list[ImagePa
     held = (record.images.held(ref) for ref in refs)
     ready = all(image is not None and record.vision.has_view(image) for image in held)
     return show() if ready else await asyncio.to_thread(show)
-
-
-@dataclass
-class _Run:
-    """The parts of one episode, and the turns they take."""
-
-    record: TraceBuilder
-    conversation: Conversation
-    dialect: Dialect
-    tools: ToolSet
-    on_event: OnEvent | None
-
-    def opening(self, question: str, shown: list[ImagePart]) -> tuple[Message, ...]:
-        """System prompt, if the dialect has one, and the question with its images."""
-        self.tell(events.Started(question, tuple(shown)))
-        system = self.dialect.system(self.tools.specs())
-        first = self.dialect.first_message(question, shown)
-        return (first,) if system is None else (Message.make("system", system), first)
-
-    async def turns(self) -> StopReason:
-        record, limits = self.record, self.record.limits
-        for turns_left in range(limits.turns - 1, -1, -1):
-            # The model speaks.
-            if record.tokens >= limits.tokens:
-                return StopReason.max_tokens
-            completion, seconds = await self._speak(
-                min(limits.tokens_per_turn, limits.tokens - record.tokens)
-            )
-
-            # The dialect reads exactly one action.
-            action = self._read(completion)
-            record.add_turn(completion, action, seconds)
-            self._tell_action(action)
-            if completion.finish_reason == "content_filter":
-                return StopReason.refused
-
-            # The episode may end here; a call that nobody would read the result of is not made.
-            if action.kind == "answer":
-                record.answer = action.text
-                return StopReason.answered
-            if action.kind == "malformed":
-                record.mistakes += 1
-                if record.mistakes > limits.malformed:
-                    return StopReason.malformed
-            if turns_left == 0:
-                return StopReason.max_turns
-
-            # A tool acts, or the mistake is explained; the model is told at the start of the next turn.
-            if action.kind == "malformed":
-                seen = Observation(status="malformed", stderr=action.reason)
-                record.pending = self.dialect.correction(action, turns_left)
-            else:
-                seen = await self._act(call_of(action))
-                record.pending = self.dialect.observation(action, seen, turns_left, limits.stdout_chars)
-            record.add_observation(seen)
-        return StopReason.max_turns
-
-    async def _speak(self, max_tokens: int) -> tuple[Completion, float]:
-        async def send() -> Completion:
-            self.record.heard = []
-            return await self.conversation.send(
-                self.record.pending,
-                max_tokens=max_tokens,
-                tools=self.tools.specs() if self.dialect.server_tools else (),
-                on_text=self._hear if self.on_event else None,
-            )
-
-        start = time.perf_counter()
-        completion = await with_retries(send, self.record.limits, self.record.notes)
-        self.record.notes += [note for note in completion.notes if note not in self.record.notes]
-        return completion, time.perf_counter() - start
-
-    def _read(self, completion: Completion) -> Action:
-        action = self.dialect.parse(completion.text, completion.tool_calls)
-        if completion.finish_reason != "length":
-            return action
-        if action.kind == "answer" and not completion.text.rstrip().endswith(self.dialect.stop):
-            action = Malformed(thought=action.thought, reason="The answer is not whole.")
-        if action.kind == "malformed":
-            reason = f"Your reply was cut off because it was too long. {action.reason} Think shorter."
-            return action.model_copy(update={"reason": reason})
-        return action
-
-    async def _act(self, call: ToolCall) -> Observation:
-        """Run a tool. It keeps its own time; the guard here is for one that does not come back at all."""
-        guard = 2 * self.record.limits.tool_seconds + _TOOL_GRACE
-
-        async def use() -> ToolResult:
-            clock = asyncio.timeout(guard)
-            try:
-                async with clock:
-                    return await self.tools.run(call, self.record.episode)
-            except TimeoutError as error:
-                if not clock.expired():
-                    raise
-                raise InfrastructureError(
-                    f"the tool did not come back in {guard:.0f} s", "restart it"
-                ) from error
-
-        result = await with_retries(use, self.record.limits, self.record.notes)
-        if result.all_images:  # to name and render them takes time that other episodes could use
-            seen = await asyncio.to_thread(self._observed, call.name, result)
-        else:
-            seen = self._observed(call.name, result)
-        self.tell(events.Output(seen.tool, seen.status, seen.text, seen.stderr, seen.seconds))
-        for part in seen.images:
-            size, view = (part.ref.width, part.ref.height), (part.view_width, part.view_height)
-            self.tell(events.Image(part.name, *size, *view))
-        return seen
-
-    def _observed(self, tool: str, result: ToolResult) -> Observation:
-        """What the model gets to see of a result."""
-        return self.record.observe(tool, self.dialect.shown(result))
-
-    def tell(self, event: Event) -> None:
-        if self.on_event is not None:
-            self.on_event(event)
-
-    def _hear(self, text: str) -> None:
-        self.record.heard.append(text)
-        self.tell(events.TextDelta(text))
-
-    def _tell_action(self, action: Action) -> None:
-        if action.thought:
-            self.tell(events.Thought(action.thought))
-        if (code := code_of(action)) is not None:
-            self.tell(events.Code(code))
-        elif action.kind == "call":
-            self.tell(events.Call(action.name, action.arguments))
-        elif action.kind == "answer":
-            self.tell(events.Answer(action.text))
-        elif action.kind == "malformed":
-            self.tell(events.Mistake(action.reason))

@@ -42,6 +42,10 @@ class TraceBuilder:
     limits: Limits
     images: ImageStore
     episode: Episode
+    before: tuple[Message, ...] = ()
+    """What was said in the same talk before this question, replies included; its first turn was sent it."""
+    ids_before: tuple[int, ...] = ()
+    """The tokens of that."""
     turns: list[Turn] = field(default_factory=list[Turn])
     notes: list[str] = field(default_factory=list[str])
     answer: str | None = None
@@ -95,12 +99,15 @@ class TraceBuilder:
             usage = usage.model_copy(update={"completion_tokens": written})
         if mask is None and ids is not None:
             mask = (1,) * len(ids)
+        first = not self.turns
         turn = Turn(
-            sent=self.pending,
+            sent=self._sent(),
             text=completion.text,
             action=action,
             finish_reason=completion.finish_reason,
-            prompt_ids=completion.prompt_ids,
+            prompt_ids=(*self.ids_before, *completion.prompt_ids)
+            if first and completion.prompt_ids is not None
+            else completion.prompt_ids,
             token_ids=ids,
             logprobs=completion.logprobs,
             loss_mask=mask,
@@ -109,6 +116,10 @@ class TraceBuilder:
         )
         self.turns.append(turn)
         self.pending = ()
+
+    def _sent(self) -> tuple[Message, ...]:
+        """What is pending, and for the first reply what was said before."""
+        return self.pending if self.turns else (*self.before, *self.pending)
 
     def add_observation(self, seen: Observation) -> None:
         """What the last turn's action brought back."""
@@ -133,7 +144,7 @@ class TraceBuilder:
         A reply cut off in the middle is kept as a turn without an action.
         """
         if self.heard:
-            self.turns.append(Turn(sent=self.pending, text="".join(self.heard), finish_reason=stop_reason))
+            self.turns.append(Turn(sent=self._sent(), text="".join(self.heard), finish_reason=stop_reason))
             self.heard, self.pending = [], ()
         return Trace(
             id=trace_id(self.task.id, self.sample),
@@ -146,7 +157,7 @@ class TraceBuilder:
             vision=self.vision,
             limits=self.limits,
             turns=tuple(_without_pixels(turn) for turn in self.turns),
-            pending=_messages_without_pixels(self.pending),
+            pending=_messages_without_pixels(self._sent()),
             stop_reason=stop_reason,
             answer=self.answer,
             usage=sum((turn.usage for turn in self.turns), Usage()),

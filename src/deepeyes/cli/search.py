@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deepeyes.cli.progress import Steps
 from deepeyes.cli.running import run
 from deepeyes.core.errors import InputError
 from deepeyes.core.json_files import read_json_lines
@@ -80,13 +79,12 @@ def index(
     from deepeyes.search.text.vectors import missing_parts
 
     wanted = None if dense else False
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("documents", total=None)
+    with Steps() as steps:
 
         def tell(what: str, done: int, total: int) -> None:
-            progress.update(bar, description=what, completed=done, total=total or None)
+            steps.step("index", done, total or None, words=what)
 
+        steps.step("index", 0, None, words="reading documents")
         if source == WORLD:
             from deepeyes.world.pack import open_pack
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from deepeyes.cli.recipe_path import check_recipe
+from deepeyes.cli.running import note, waiting
 from deepeyes.core.errors import DeepEyesError, InputError, Interrupted, boundary
 
 if TYPE_CHECKING:
@@ -28,12 +31,12 @@ def nano(
     ablation: str = typer.Option("", help="The cold start of this name in the recipe, beside the full one."),
 ) -> None:
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
-    if not recipe.exists():
-        raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
+    check_recipe(recipe, "nano/nano.toml", "train.md")
     command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
     command += ["--install"] if install else []
     command += ["--ablation", ablation] if ablation else []
-    _call(command, out)
+    with waiting(f"training in {out}", lambda: _so_far(out)):
+        _call(command, out)
 
 
 @app.command()
@@ -52,8 +55,7 @@ def sft(
     """Supervised training on traces: loss on the assistant's turns, images as the model saw them."""
     with boundary(InputError, "training", _INSTALL, expected=ImportError):
         from deepeyes.train.sft.recipe import SftRecipe
-    if not recipe.exists():
-        raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/sft/nano.toml")
+    check_recipe(recipe, "sft/nano.toml", "train.md")
     plan = SftRecipe.load(recipe, override).checked()
     if evaluate:
         plan.check_evaluation()
@@ -75,9 +77,13 @@ def sft(
 
 
 def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
-    with boundary(InputError, "training", _INSTALL, expected=ImportError):
+    with (
+        waiting("loading what training needs"),
+        boundary(InputError, "training", _INSTALL, expected=ImportError),
+    ):
         from deepeyes.train.sft.run import FINISHED, train
     finished = not fresh and (out / FINISHED).exists()
+    note(f"training {plan.model.path} in {out}")
     try:
         done = train(plan, out, fresh=fresh)
     except KeyboardInterrupt:
@@ -85,11 +91,30 @@ def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
     if finished:
         print(f"the run in {out} was finished before; --fresh begins again")
     left_out = sum(sum(reasons.values()) for reasons in done["left_out"].values())
-    model, adapters = f"ask it with --model hf:{out}", f"its adapters are in {out / 'adapter'}"
+    model, adapters = (
+        f"ask it with --model {asked_as(plan.model.path, out)}",
+        f"its adapters are in {out / 'adapter'}",
+    )
     print(
         f"{done['steps']} steps on {done['conversations']['train']} conversations ({left_out} left out, see "
         f"{out / 'rejects.jsonl'}), loss {done['loss']:.4f}; {adapters if plan.adapters_alone else model}"
     )
+
+
+def asked_as(start: str, out: Path) -> str:
+    """The name of the model in `out` that was made of `start`, with the words that it was taught in."""
+    from deepeyes.models.registry import KINDS
+
+    if start in KINDS:
+        return f"nano:{out}"
+    return f"hf:{out} (or hf:{out}#prompt=brief, where its conversations have no system prompt)"
+
+
+def _so_far(out: Path) -> str:
+    """Where the stages of the nano model are."""
+    curves = sorted(out.glob("*/curves.jsonl"), key=lambda path: path.stat().st_mtime)
+    lines = curves[-1].read_text("utf-8").splitlines() if curves else []
+    return f"{curves[-1].parent.name}, step {json.loads(lines[-1])['step']:,}" if lines else ""
 
 
 def _call(command: list[str], out: Path) -> None:

@@ -17,6 +17,7 @@ import shutil
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import replaced_file, write_atomic
+from deepeyes.core.png import png_bytes
 from deepeyes.core.text import encodable
 
 MAX_FILE_PIXELS = 150_000_000
@@ -135,6 +137,11 @@ class LoadedImage:
     image: Image.Image
     notes: list[str] = field(default_factory=list[str])
 
+    @cached_property
+    def ref(self) -> ImageRef:
+        """The image's name; the hash of some megabytes, made once."""
+        return image_ref(to_rgb(self.image))
+
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image
 """Where an image may come from: a path, the bytes of a file, or pixels."""
@@ -210,16 +217,15 @@ class ImageStore:
         self._parent = parent
         self._memory: dict[str, Image.Image] = {}
 
-    def put(self, image: Image.Image) -> ImageRef:
+    def put(self, image: Image.Image, ref: ImageRef | None = None) -> ImageRef:
+        """Keep the image; `ref` is its name where that is known already."""
         rgb = to_rgb(image)
-        ref = image_ref(rgb)
+        ref = ref or image_ref(rgb)
         path = self.path(ref)
         if path is None:
             self._memory.setdefault(ref.sha256, rgb)
         elif not path.exists():
-            data = io.BytesIO()
-            rgb.save(data, "PNG", compress_level=1)
-            write_atomic(path, data.getvalue())
+            write_atomic(path, png_bytes(rgb))
         return ref
 
     def get(self, ref: ImageRef) -> Image.Image:
@@ -263,7 +269,7 @@ class ImageStore:
             elif not target.exists():
                 source = other._file(ref)
                 if source is None:
-                    self.put(other.get(ref))
+                    self.put(other.get(ref), ref)
                 else:
                     with replaced_file(target) as part:
                         shutil.copyfile(source, part)

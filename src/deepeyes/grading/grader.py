@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from deepeyes.agent.agent import Grade
+from deepeyes.agent.keeping import Grade
 from deepeyes.core.config import Config
 from deepeyes.core.images import ImageStore
 from deepeyes.core.sampling import Sampling

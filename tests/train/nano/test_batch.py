@@ -9,8 +9,9 @@ from nano_fixtures import SIZE, world_tokenizer
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
-from deepeyes.models.nano.build import MERGE, PATCH, build_model
+from deepeyes.models.nano.build import build_model
 from deepeyes.models.nano.pixels import patchify, to_view
+from deepeyes.models.nano.size import MERGE, PATCH
 from deepeyes.train.nano.batch import (
     IGNORE,
     NO_LOSS,

@@ -7,8 +7,9 @@ import torch
 from nano_fixtures import SIZE, world_tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from deepeyes.models.nano.build import CELL, build_model
+from deepeyes.models.nano.build import build_model
 from deepeyes.models.nano.pixels import grid_of, to_view
+from deepeyes.models.nano.size import CELL
 from deepeyes.train.nano.batch import IGNORE
 from deepeyes.train.nano.dense import LABELS, DenseWarmup, draw_dense, label_cells, label_sheet
 from deepeyes.world.families import draw_big_sign, family_named

@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from os import devnull
 
-from deepeyes.agent.agent import Agent, Grade
+from deepeyes.agent.agent import Agent
+from deepeyes.agent.keeping import Grade
 from deepeyes.agent.many import at_most
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task

@@ -22,8 +22,9 @@ from transformers import (
 )
 from transformers.utils.import_utils import is_torchvision_available
 
-from deepeyes.core.config import Config
 from deepeyes.core.files import write_atomic
+
+from .size import CELL, MERGE, PATCH, NanoSize
 
 SPECIAL = (
     "<|endoftext|>",
@@ -52,28 +53,6 @@ _SPLIT = r" ?\p{Lu}?\p{Ll}+|\p{Lu}|\p{N}| ?[^\s\p{L}\p{N}]+|\s*[\r\n]+|\s+(?!\S)
 """Words with their leading blank; capitals and digits one by one, so that a string on a sign is one token a
 glyph.
 """
-
-
-class NanoSize(Config):
-    """Widths and depths; `max_tokens` is the most visual tokens an image may cost."""
-
-    vocabulary: int = 768
-    hidden: int = 128
-    layers: int = 4
-    heads: int = 4
-    kv_heads: int = 2
-    ffn: int = 384
-    vision_hidden: int = 96
-    vision_depth: int = 3
-    vision_heads: int = 3
-    vision_ffn: int = 256
-    max_tokens: int = 48
-    min_tokens: int = 4
-
-
-PATCH, MERGE = 14, 2
-CELL = PATCH * MERGE
-"""Side of the square of image that one visual token stands for, in pixels of the view."""
 
 
 def allow_no_torchvision() -> None:

@@ -6,28 +6,17 @@ Rows never move and hold no padding: a conversation keeps its row over all its t
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from transformers import Qwen2_5_VLTextConfig
 
 
 class SlotCache:
-    """What a Transformers decoder layer needs of a cache, over tensors (layers, rows, heads, length, head
-    size).
-    """
+    """Keys and values, each a tensor (layers, rows, heads, length, head size)."""
 
-    is_compileable = False
-    is_sliding = (False,)
-
-    def __init__(self, config: Qwen2_5_VLTextConfig, rows: int, length: int) -> None:
-        shape = (
-            config.num_hidden_layers,
-            rows,
-            config.num_key_value_heads or config.num_attention_heads,
-            length,
-            config.hidden_size // config.num_attention_heads,
-        )
+    def __init__(self, layers: int, rows: int, heads: int, length: int, head: int) -> None:
         self.length = length
-        self._keys, self._values = torch.zeros(shape), torch.zeros(shape)
+        shape = (layers, rows, heads, length, head)
+        self._keys, self._values = _zeros(shape), _zeros(shape)
         self._rows = torch.zeros(0, dtype=torch.long)
         self._at = torch.zeros(0, 0, dtype=torch.long)
         self._upto = 0
@@ -39,7 +28,7 @@ class SlotCache:
         self._rows, self._at, self._upto = rows, at, upto
 
     def update(
-        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_args: object, **_kwargs: object
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Store keys and values (b, heads, q, size) of one layer; return all that the rows hold of it."""
         rows = self._rows[:, None]
@@ -49,9 +38,10 @@ class SlotCache:
             self._rows, :, : self._upto
         ]
 
-    def get_seq_length(self, *_args: object) -> int:
-        """Zero: places are given explicitly."""
-        return 0
+
+def _zeros(shape: tuple[int, ...]) -> torch.Tensor:
+    """NumPy's zeros take memory where they are first written to; torch's, all at once."""
+    return torch.from_numpy(np.zeros(shape, np.float32))  # pyright: ignore[reportUnknownMemberType]
 
 
 def positions(

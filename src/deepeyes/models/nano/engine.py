@@ -11,17 +11,17 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import torch
+from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLTextConfig
 
 from deepeyes.core.sampling import Sampling
 
-from .build import MERGE
-from .cache import SlotCache, positions
+from .cache import positions
+from .network import Network
 from .sampler import distribution
+from .size import MERGE
 
 Grid = tuple[int, int, int]
 
@@ -67,30 +67,26 @@ class Spoken:
 
 
 class Engine:
-    """The model, its cache of `rows` x `length` tokens and the thread that drives them; started by the first
-    request.
+    """The network, its cache of `rows` x `length` tokens and the thread that drives them; started by the
+    first request. The tokenizer must know `<|im_end|>`.
     """
 
-    def __init__(
-        self,
-        model: Qwen2_5_VLForConditionalGeneration,
-        tokenizer: PreTrainedTokenizerFast,
-        *,
-        rows: int = 32,
-        length: int = 1536,
-    ) -> None:
-        self.model = model
+    def __init__(self, network: Network, tokenizer: Tokenizer, *, rows: int = 32, length: int = 1536) -> None:
+        self.network = network
         self.tokenizer = tokenizer
         self.length = length
-        self.image_token = int(model.config.image_token_id)
-        self.end = cast("int", tokenizer.convert_tokens_to_ids("<|im_end|>"))
-        self._cache = SlotCache(cast("Qwen2_5_VLTextConfig", model.config.get_text_config()), rows, length)
+        self.image_token = network.shape.image_token
+        end = tokenizer.token_to_id("<|im_end|>")
+        assert end is not None, "a tokenizer of the chat template has its tokens"
+        self.end = end
+        self._cache = network.cache(rows, length)
         self._held = torch.zeros(rows, dtype=torch.long)
         self._next = torch.zeros(rows, dtype=torch.long)
-        special = [token for token, added in tokenizer.added_tokens_decoder.items() if added.special]
-        unused = range(len(tokenizer), model.lm_head.out_features)
+        added = tokenizer.get_added_tokens_decoder()
+        special = [token for token, about in added.items() if about.special]
+        unused = range(tokenizer.get_vocab_size(), network.vocabulary)
         self._banned = torch.tensor([*(token for token in special if token != self.end), *unused])
-        self._met = torch.zeros(rows, model.lm_head.out_features, dtype=torch.bool)
+        self._met = torch.zeros(rows, network.vocabulary, dtype=torch.bool)
         """(rows, vocabulary): the tokens that a row's conversation holds, for the repetition penalty."""
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -165,30 +161,28 @@ class Engine:
             )
             self._next[row] = after
             self._met[row, chunks[index]] = True
-        embedded = self.model.get_input_embeddings()(ids)
+        embedded = self.network.embed(ids)
         pixels = [patches for request in requests for patches in request.pixels]
         if pixels:
-            grids = torch.tensor([grid for request in requests for grid in request.grids])
-            seen = self.model.model.visual(torch.cat(pixels), grid_thw=grids).pooler_output
+            grids = [grid for request in requests for grid in request.grids]
+            seen = self.network.see(torch.cat(pixels), grids)
             live = torch.arange(ids.shape[1])[None] < lengths[:, None]
             embedded = embedded.masked_scatter(((ids == self.image_token) & live)[..., None], seen)
         held = self._held[rows]
         at = held[:, None] + torch.arange(ids.shape[1])
         hidden = self._forward(rows, embedded, places, at.clamp(max=self.length - 1))
         self._held[rows] = held + lengths
-        return self.model.lm_head(hidden[torch.arange(len(requests)), lengths - 1])
+        return self.network.logits(hidden[torch.arange(len(requests)), lengths - 1])
 
     def _step(self, requests: Sequence[Request]) -> torch.Tensor:
         """Feed every request its last token: the logits (requests, vocabulary) that follow."""
         rows = torch.tensor([request.row for request in requests])
-        embedded = self.model.get_input_embeddings()(
-            torch.tensor([[request.tokens[-1]] for request in requests])
-        )
+        embedded = self.network.embed(torch.tensor([[request.tokens[-1]] for request in requests]))
         places = self._next[rows].expand(3, 1, -1).transpose(1, 2)
         hidden = self._forward(rows, embedded, places, self._held[rows][:, None])
         self._held[rows] += 1
         self._next[rows] += 1
-        return self.model.lm_head(hidden[:, 0])
+        return self.network.logits(hidden[:, 0])
 
     def _forward(
         self, rows: torch.Tensor, embedded: torch.Tensor, places: torch.Tensor, at: torch.Tensor
@@ -196,13 +190,7 @@ class Engine:
         upto = int(at.max()) + 1
         mask = (torch.arange(upto)[None, None] <= at[:, :, None])[:, None]
         self._cache.begin(rows, at, upto)
-        return self.model.model.language_model(
-            inputs_embeds=embedded,
-            position_ids=places,
-            attention_mask={"full_attention": mask},
-            past_key_values=self._cache,
-            use_cache=True,
-        ).last_hidden_state
+        return self.network.think(embedded, places, mask, self._cache)
 
     def _choose(self, requests: Sequence[Request], logits: torch.Tensor) -> list[Request]:
         """Take every request's next token from `logits` (requests, vocabulary); those that speak on."""
@@ -243,7 +231,8 @@ class Engine:
         return False
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return str(self.tokenizer.decode([token for token in tokens if token != self.end]))
+        said = [token for token in tokens if token != self.end]
+        return self.tokenizer.decode(said, skip_special_tokens=False)
 
 
 def _tell(request: Request, text: str) -> None:

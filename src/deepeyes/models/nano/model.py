@@ -3,28 +3,30 @@ cache.
 """
 
 import asyncio
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
-from transformers.utils import logging
+from tokenizers import Tokenizer
 
 from deepeyes.core.actions import ToolSpec
-from deepeyes.core.errors import ContextOverflow, ModelError
+from deepeyes.core.errors import ContextOverflow, ModelError, boundary
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
 
-from .build import CELL, MERGE
 from .engine import Engine, Grid, Request
+from .network import Network
 from .pixels import patchify
+from .size import CELL, MERGE
 
 WEIGHTS = Path(__file__).parent / "weights"
+_AGAIN = "save the model and its processor into it again"
 NAMES = {"nano": "cold", "nano-base": "base"}
 """Model name -> folder of its weights: the best so far, and the model before any tool traces."""
 
@@ -35,19 +37,42 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     Raises:
         ModelError: no such name, or no weights in the folder.
     """
-    if folder is None:
-        if name not in NAMES:
-            raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
+    remedy = "build them with `make nano`"
+    if folder is not None:
+        remedy = f"check the path, or {remedy}"
+    elif name in NAMES:
         folder = WEIGHTS / NAMES[name]
+    else:
+        raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
     if not (folder / "model.safetensors").exists():
-        raise ModelError(f"{name} has no weights in {folder}", "build them with `make nano`")
+        raise ModelError(f"{name} has no weights in {folder}", remedy)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    logging.disable_progress_bar()
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-    size = Qwen2VLImageProcessorPil.from_pretrained(folder).size
-    vision = VisionSpec(factor=CELL, min_pixels=size["shortest_edge"], max_pixels=size["longest_edge"])
-    return NanoModel(name, Engine(model, tokenizer, rows=rows), vision, rows)
+    network = Network.load(folder)
+    return NanoModel(name, Engine(network, _tokenizer(folder), rows=rows), _vision(folder), rows)
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    # The parser below raises plain `Exception`; the block holds its call alone.
+    with boundary(ModelError, f"reading the tokenizer in {folder}", _AGAIN, expected=Exception):
+        tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _vision(folder: Path) -> VisionSpec:
+    """At which sizes the checkpoint sees, from the file that Transformers writes with a processor, or with an
+    image processor alone.
+    """
+    expected = (OSError, ValueError, KeyError, TypeError)
+    with boundary(ModelError, f"reading the image sizes in {folder}", _AGAIN, expected=expected):
+        whole = folder / "processor_config.json"
+        if whole.exists():
+            told = json.loads(whole.read_text("utf-8"))["image_processor"]
+        else:
+            told = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
+        size = told["size"]
+        return VisionSpec(factor=CELL, min_pixels=size["shortest_edge"], max_pixels=size["longest_edge"])
 
 
 def open_nano(folder: str = "", **options: Any) -> "NanoModel":
@@ -182,4 +207,4 @@ class NanoConversation:
         return ids + self._encode("<|im_start|>assistant\n"), pictures
 
     def _encode(self, text: str) -> list[int]:
-        return self._model.engine.tokenizer(text, add_special_tokens=False).input_ids
+        return self._model.engine.tokenizer.encode(text, add_special_tokens=False).ids

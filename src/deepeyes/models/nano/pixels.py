@@ -11,7 +11,7 @@ from PIL import Image
 
 from deepeyes.core.images import view_size
 
-from .build import CELL, MERGE, PATCH, NanoSize
+from .size import CELL, MERGE, PATCH, NanoSize
 
 FRAMES = 2
 """The tower takes images in pairs of video frames; an image is its own pair."""

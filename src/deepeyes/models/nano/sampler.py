@@ -8,7 +8,6 @@ of the drawn token is its log-probability.
 from collections.abc import Iterable, Sequence
 
 import torch
-from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from deepeyes.core.sampling import Sampling
 
@@ -34,6 +33,10 @@ def distribution(logits: torch.Tensor, settings: Sequence[Sampling], met: torch.
 
 def _truncated(scores: torch.Tensor, one: Sampling) -> torch.Tensor:
     """`scores` (1, vocabulary) with minus infinity for unlikely tokens; the likeliest always stays."""
+    if not (one.top_k or one.top_p < 1 or one.min_p):
+        return scores  # Transformers is not loaded for nothing
+    from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
     if one.top_k:
         scores = TopKLogitsWarper(one.top_k)(_NO_IDS, scores)
     if one.top_p < 1:

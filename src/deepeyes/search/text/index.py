@@ -29,7 +29,7 @@ from deepeyes.search.text.lexical import Lexical, Matches, has_tantivy, open_lex
 from deepeyes.search.text.snippets import coverage, snippet
 from deepeyes.search.text.store import Store
 from deepeyes.search.text.vectors import Encoder, Vectors, load_encoder, missing_parts
-from deepeyes.search.text.words import has_latin, query_words
+from deepeyes.search.text.words import FUNCTION_WORDS, has_latin, query_words, stem, words
 
 BUILD_DENSE = "install 'deepeyes[search]' and build it again"
 DEPTH = 200
@@ -160,6 +160,9 @@ class TextIndex:
     def _hit(self, number: int, score: float, wanted: tuple[str, ...], similar: Scores | None) -> Hit:
         document = self._store[number]
         within = None if similar is None else self._passage(number, document, wanted, similar)
+        if within is not None:  # what the whole page is about tells nothing of where in the passage to look
+            idle = {*FUNCTION_WORDS, *map(stem, words(document.title))}
+            wanted = tuple(word for word in wanted if not idle & {word, stem(word)})
         shown = snippet(document.text, wanted, self._chars, within=within)
         return Hit(document.title, document.url, shown, document.date, document.source, score)
 
@@ -170,8 +173,8 @@ class TextIndex:
         low = int(self._starts[number])
         high = int(self._starts[number + 1]) if number + 1 < len(self._starts) else len(similar)
         spans: list[tuple[int, int]] = self._rows[low:high, 1:3].tolist()
-        words = np.array(coverage(document.text, wanted, spans), np.float32)
-        points = np.maximum(similar[low:high], 0.0) + WORDS * words
+        shares = np.array(coverage(document.text, wanted, spans), np.float32)
+        points = np.maximum(similar[low:high], 0.0) + WORDS * shares
         return spans[int(np.argmax(points))] if points.max() > 0 else None
 
     def _open_lexical(self, home: Path) -> Lexical:

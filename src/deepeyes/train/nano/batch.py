@@ -13,8 +13,8 @@ from PIL import Image
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
-from deepeyes.models.nano.build import MERGE
 from deepeyes.models.nano.pixels import PATCH_VALUES, patchify
+from deepeyes.models.nano.size import MERGE
 
 Tensors = dict[str, torch.Tensor]
 Part = str | Image.Image

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 from deepeyes.core.files import replaced_folder, scratch_folder
-from deepeyes.models.nano.build import NanoSize, build_processor, processor_of, save_processor
+from deepeyes.models.nano.build import build_processor, processor_of, save_processor
 from deepeyes.models.nano.model import WEIGHTS
+from deepeyes.models.nano.size import NanoSize
 
 from .dense import DenseWarmup
 from .joint_loss import JointLoss

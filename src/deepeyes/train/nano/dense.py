@@ -16,8 +16,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
-from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
+from deepeyes.models.nano.size import NanoSize
 from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs, family_named
 from deepeyes.world.palette import COLOURS
 from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, soften

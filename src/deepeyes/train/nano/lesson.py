@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from deepeyes.models.nano.build import NanoSize
+from deepeyes.models.nano.size import NanoSize
 
 from .batch import ChatMessage, Exchange
 from .reading_lessons import draw_line, draw_reading

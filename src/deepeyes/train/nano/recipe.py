@@ -10,7 +10,7 @@ import math
 from pydantic import Field
 
 from deepeyes.core.config import Config
-from deepeyes.models.nano.build import NanoSize
+from deepeyes.models.nano.size import NanoSize
 
 
 class StageConfig(Config):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, to_view
+from deepeyes.models.nano.size import NanoSize
 from deepeyes.world import phrases
 from deepeyes.world.example import ViewSize
 from deepeyes.world.families import (

@@ -10,8 +10,8 @@ import random
 import torch
 from PIL import Image
 
-from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, to_view
+from deepeyes.models.nano.size import NanoSize
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn
 from deepeyes.world.families import family_named

@@ -26,7 +26,8 @@ from deepeyes.core.files import sweep
 from deepeyes.core.images import VisionSpec
 from deepeyes.harness.search import WORLD
 from deepeyes.harness.setup import open_agent
-from deepeyes.models.nano.build import CELL, NanoSize, build_model, build_tokenizer
+from deepeyes.models.nano.build import build_model, build_tokenizer
+from deepeyes.models.nano.size import CELL, NanoSize
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.world.families import searched
 

@@ -147,7 +147,7 @@ class SftRecipe(Config):
             self.evaluation.words("MODEL", "OUT")
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             raise ConfigError(
-                f"evaluation.command cannot be filled in: {type(error).__name__} {error}",
+                f"evaluation.command cannot be filled in ({error})",
                 "name {model} and {out} alone, and write other braces twice",
             ) from error
         return self
