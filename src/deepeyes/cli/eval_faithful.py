@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deepeyes.analysis.faithfulness import seen_facts
+from deepeyes.analysis.stats import Estimate
+from deepeyes.analysis.summary import Row
 from deepeyes.cli.judging import Judge, grading_of
 from deepeyes.cli.running import note, run, warn
 from deepeyes.core.errors import InfrastructureError, InputError
@@ -91,16 +93,31 @@ async def _live(plan: FaithfulPlan, found: Run, target: Path, concurrency: int) 
 
 
 def _print(lived: Lived) -> None:
-    seen = Table("tool", "episodes", "the fact was in its result", "right without it", box=None)
+    seen = Table("tool", "episodes", "fact in its result", "n", "right without it", "n", box=None)
     for tool, one in seen_facts(lived.original, lived.images).items():
-        seen.add_row(tool, str(one.episodes), one.fact.words(), one.right_without.words())
-    tried = Table("tool", "its result", "answer still right", "becomes the other's", "undecided", box=None)
+        shares = (cell for of in (one.fact, one.right_without) for cell in (_share(of), str(of.n)))
+        seen.add_row(tool, str(one.episodes), *shares)
+    tried = Table("tool", "its result", "n", "still right", "becomes the other's", "undecided", box=None)
     for one in lived.survivals():
-        follows = "" if one.follows is None else one.follows.words()
         row = one.survived
-        tried.add_row(one.tool, one.change, row.accuracy.words(), follows, str(row.undecided))
+        follows = "" if one.follows is None else _share(one.follows)
+        shares = (_range(row), follows)
+        tried.add_row(one.tool, one.change, str(row.n), *shares, str(row.undecided))
     console = Console()
     console.print(seen)
     console.print()
     console.print(tried)
     console.print(f"\nno other question's result: {lived.without_other}; opening reworded: {lived.reworded}")
+
+
+def _share(of: Estimate) -> str:
+    """A share with its interval, short enough for a table in a terminal."""
+    return "" if of.value is None else f"{of.value:.0%} [{of.low:.0%}, {of.high:.0%}]"
+
+
+def _range(row: Row) -> str:
+    """The same, from none of the undecided ones to all of them."""
+    least, most = row.accuracy.value, row.accuracy_at_most.value
+    if least is None or most is None or not row.undecided:
+        return _share(row.accuracy)
+    return f"{least:.0%} to {most:.0%} [{row.ci95[0]:.0%}, {row.ci95[1]:.0%}]"
