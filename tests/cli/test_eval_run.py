@@ -131,7 +131,9 @@ def test_paired_tells_what_the_tools_added(cli, questions: Path, tmp_path: Path)
     assert (pair["n"], pair["both"], pair["neither"], pair["only_with"]) == (4, 2, 2, 0)
     assert pair["difference"]["value"] == 0 and len(pair["difference"]["ci95"]) == 2
     for_people = cli(*words).out
-    assert "with-tools" in for_people and "50.0 % [15.0, 85.0], n = 4" in for_people
+    rows = [line.split() for line in for_people.splitlines()]
+    assert ["with-tools", "4", "50.0", "%", "15.0-85.0", "2", "100", "%", "(51-100)", "0"] in rows
+    assert ["without-tools", "4", "50.0", "%", "15.0-85.0", "2", "100", "%", "(51-100)", "0"] in rows
     assert "what the tools added to scripted:m.json:\n  +0.0 points [" in for_people
     assert "solved both ways 2, neither way 2" in for_people
     assert len(list(read_traces("o/with-tools"))) == 4

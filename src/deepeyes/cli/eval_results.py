@@ -17,7 +17,7 @@ from rich.table import Table
 from deepeyes.analysis.gain import ToolGain, tool_gain
 from deepeyes.analysis.misfit import replies_of
 from deepeyes.analysis.stats import cluster_mean
-from deepeyes.analysis.summary import group_of, summarise
+from deepeyes.analysis.summary import Row, group_of, summarise
 from deepeyes.cli.outcome import look_at
 from deepeyes.cli.running import warn
 from deepeyes.core.errors import ConfigError, InfrastructureError
@@ -29,6 +29,7 @@ from deepeyes.view.visible import visible
 
 _CAUSES = 3
 """Of failures, shown with how often each."""
+_BESIDE = ("_n", "_ci95")
 _ROWS = 40
 """Rows of kinds and tags that are shown for one run; more are for a report."""
 
@@ -101,16 +102,16 @@ def _numbers(one: Results, about: Mapping[str, Any], out: Path | None, *, severa
 
 def _print(results: Sequence[Results], gains: Mapping[str, ToolGain]) -> None:
     console, table = Console(), Table(box=None, pad_edge=False)
-    for name in ("run", "accuracy, 95 % interval", "unsure", "tool call rate", "failed"):
-        table.add_column(name)
+    table.add_column("run")
+    for name in ("n", "accuracy", "95 %", "unsure", "tool call rate", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in results:
         for row in _rows(one):
             table.add_row(*map(visible, row))
     console.print(table)
     for one in results:
-        for name, value in one.setting.plan.numbers(one.traces).items():
-            text = json.dumps(value) if isinstance(value, list | dict) else str(value)
-            console.print(visible(f"{one.setting.label}: {name.replace('_', ' ')} {text}"), markup=False)
+        for line in _own_numbers(one):
+            console.print(visible(f"{one.setting.label}: {line}"), markup=False)
     for model, gain in gains.items():
         console.print(visible(f"what the tools added to {model}:"), markup=False)
         for line in _said(gain):
@@ -122,14 +123,19 @@ def _rows(one: Results) -> list[tuple[str, ...]]:
     summary = summarise(one.traces)
     scored = [trace for trace in one.traces if trace.stop_reason.is_result]
     failed = str(len(one.traces) - len(scored))
-    rows = [
-        (one.setting.label, summary.all.accuracy.words(), str(summary.all.undecided), _calls(scored), failed)
-    ]
+    rows = [(one.setting.label, *_cells(summary.all), _calls(scored), failed)]
     for rows_of in (summary.families, summary.kinds, summary.tags):
         if 1 < len(rows_of) <= _ROWS:
-            told = rows_of.items()
-            rows += [(f"  {name}", row.accuracy.words(), str(row.undecided), "", "") for name, row in told]
+            rows += [(f"  {name}", *_cells(row)) for name, row in rows_of.items()]
     return rows
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    """Of how many it is, the share, its interval, and how many are undecided."""
+    found = row.accuracy
+    n = f"{found.n} in {found.groups} groups" if found.is_clustered else str(found.n)
+    share = "" if found.value is None else f"{100 * found.value:.1f} %"
+    return n, share, f"{100 * found.low:.1f}-{100 * found.high:.1f}", str(row.undecided)
 
 
 def _calls(scored: Sequence[Trace]) -> str:
@@ -137,8 +143,22 @@ def _calls(scored: Sequence[Trace]) -> str:
     called = [float(bool(trace.tool_turns)) for trace in scored]
     rate = cluster_mean(called, [group_of(trace.task) for trace in scored])
     return (
-        "" if rate.value is None else f"{rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}]".replace("%", " %")
+        "" if rate.value is None else f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
     )
+
+
+def _own_numbers(one: Results) -> list[str]:
+    """What the benchmark itself tells; a number, its interval and of how many it is stand on one line."""
+    numbers = one.setting.plan.numbers(one.traces)
+    lines: list[str] = []
+    for name, value in numbers.items():
+        if name.endswith(_BESIDE) and name.removesuffix("_n").removesuffix("_ci95") in numbers:
+            continue
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+        interval = f" {numbers[f'{name}_ci95']}" if f"{name}_ci95" in numbers else ""
+        many = f", n = {numbers[f'{name}_n']}" if f"{name}_n" in numbers else ""
+        lines.append(f"{name.replace('_', ' ')} {text}{interval}{many}")
+    return lines
 
 
 def _said(gain: ToolGain) -> list[str]:
