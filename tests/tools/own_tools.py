@@ -49,7 +49,7 @@ def everything(
 
     Args:
         count: How many,
-            and not more.
+            and: not more.
         kind (str): Which register.
         unknown: Nobody.
 

@@ -67,7 +67,7 @@ def test_the_docstring_is_the_description_and_the_hints_are_the_schema():
     schema = everything.parameters
     asked = schema["properties"]
     assert schema["required"] == ["count", "kind", "box"] and schema["additionalProperties"] is False
-    assert asked["count"] == {"type": "integer", "description": "How many, and not more."}
+    assert asked["count"] == {"type": "integer", "description": "How many, and: not more."}
     assert asked["kind"] == {"type": "string", "enum": ["navy", "trade"], "description": "Which register."}
     assert asked["weight"] == {
         "type": "number",
@@ -189,6 +189,18 @@ async def test_arguments_come_as_the_hinted_types_and_defaults_are_the_functions
         '{"count":"int","kind":"str","box":"Box","weight":"float","names":"NoneType","flags":"dict",'
         '"day":"date","side":"Side","place":"Place","json":"str","model_config":"bool"}'
     )
+
+
+async def test_a_default_is_the_functions_own_object():
+    shared: list[int] = []
+
+    def add(value: int, seen: list[int] = shared) -> int:
+        """Adds."""
+        seen.append(value)
+        return len(seen)
+
+    added = tool(add)
+    assert [(await call(added, value=value)).stdout for value in (3, 4)] == ["1", "2"] and shared == [3, 4]
 
 
 @pytest.mark.parametrize(
@@ -344,7 +356,7 @@ def torn(tmp: Path) -> Image.Image:
         (KeyError("Vasa"), "give failed: KeyError: 'Vasa'"),
         (RuntimeError(), "give failed: RuntimeError"),
         (ValueError("a\nb\x1b[31m"), "give failed: ValueError: a b [31m"),
-        (FileNotFoundError(2, "No such file or directory", "/home/me/ships.db"), "No such file or directory"),
+        (FileNotFoundError(2, "No such file or directory", "/home/me/ships.db"), "directory: 'ships.db'"),
         (ValueError("cannot read /home/me/secret/ships.db"), "ValueError: cannot read ships.db"),
         (ValueError("'~/secret/a.db' and file:///srv/b.db"), "ValueError: 'a.db' and b.db"),
         (ValueError("see https://example.org/a/b and 1/2/3"), "see https://example.org/a/b and 1/2/3"),

@@ -18,7 +18,12 @@ from pathlib import Path
 
 def install(extra: str) -> str:
     """The command that adds an extra of this package, such as `pip install 'deepeyes[search]'`."""
-    return f"{_pip_install()} {_package(extra)}"
+    return install_package(_package(extra))
+
+
+def install_package(name: str) -> str:
+    """The command that adds a package of others."""
+    return f"{_pip_install()} {name}"
 
 
 def needs(extra: str) -> str:

@@ -38,11 +38,7 @@ def result_of(value: object) -> ToolResult:
 
 def failure(error: BaseException) -> str:
     """An exception in one line, its kind first."""
-    said = str(error)
-    if isinstance(error, DeepEyesError):
-        said = error.message
-    elif isinstance(error, OSError) and error.strerror:
-        said = error.strerror
+    said = error.message if isinstance(error, DeepEyesError) else str(error)
     return one_line(f"{type(error).__name__}: {_FOLDERS.sub('', said)}", _REASON).rstrip(": ")
 
 

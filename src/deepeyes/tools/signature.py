@@ -39,7 +39,7 @@ class Signature:
         """Name of an argument -> of its field, which is ours: a field cannot have every name."""
         images: set[str] = set()
         fields: dict[str, Any] = {}
-        for parameter, hint in _parameters(name, function).items():
+        for parameter, hint in _parameters(name, function):
             shown = _by_name(hint)
             words = told.get(parameter.name, "")
             if shown != hint:
@@ -74,7 +74,7 @@ class _Plain(GenerateJsonSchema):
         return False
 
 
-def _parameters(name: str, function: Callable[..., Any]) -> dict[inspect.Parameter, Any]:
+def _parameters(name: str, function: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any]]:
     """Each parameter with its hint."""
     with boundary(
         ConfigError,
@@ -94,7 +94,7 @@ def _parameters(name: str, function: Callable[..., Any]) -> dict[inspect.Paramet
             raise ConfigError(
                 f"the tool {name!r} does not say of which type {parameter.name!r} is", "give it a type hint"
             )
-    return {parameter: hints[parameter.name] for parameter in parameters}
+    return [(parameter, hints[parameter.name]) for parameter in parameters]
 
 
 def _with_hints(function: Callable[..., Any]) -> Any:
