@@ -12,6 +12,7 @@ from deepeyes.core.actions import CallAction, ToolCall
 from deepeyes.core.errors import ServerError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import StopReason
+from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.results import Observation, Page, SeenHit
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
@@ -109,8 +110,14 @@ def test_images_stand_at_the_size_the_model_saw(folder: Path) -> None:
 
 
 def test_a_truth_box_that_is_none_costs_its_outline_only() -> None:
+    store = ImageStore()
+    ref = store.put(Image.new("RGB", (90, 60)))
+    part = ImagePart(name="image_1", ref=ref, view_width=56, view_height=28)
+    turn = Turn(sent=(Message.make("user", part, "q"),), text="<answer>red</answer>")
     for box in (["a", 0, 1, 2], [0, 1, None, 3], "box", [1, 2]):
-        assert "What?" in shown(told(task=Task(id="t", question="What?", truth={"box": box})))
+        task = Task(id="t", question="What?", images=(ref,), truth={"box": box})
+        html = shown(told(task=task, turns=(turn,)), store)
+        assert "<img" in html and "<rect" not in html
 
 
 def test_what_is_unsure_is_said_with_who_could_not_tell() -> None:

@@ -12,6 +12,7 @@ from view.view_helpers import told
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
+from deepeyes.core.task import Task
 from deepeyes.core.trace import TraceWriter, Turn
 from deepeyes.view.library import Library
 
@@ -52,6 +53,14 @@ def test_a_run_that_goes_on_is_taken_in(tmp_path: Path) -> None:
     with (run / "traces.jsonl").open("ab") as file:
         file.write(b'{"half')
     assert "half-written" in library.fresh_index()
+
+
+def test_a_run_that_was_made_anew_is_shown_without_what_it_was(tmp_path: Path) -> None:
+    run = written(tmp_path / "run", told("a"), told("b"))
+    library = Library.open([run])
+    (run / "traces.jsonl").unlink()
+    written(run, told("c"))
+    assert json.loads(library.fresh_index())["key"] == ["c#0"]
 
 
 def test_everything_readable_is_shown_and_the_rest_is_said(tmp_path: Path) -> None:
@@ -158,6 +167,10 @@ def test_the_head_has_a_line_a_run_with_counts_and_intervals(tmp_path: Path) -> 
     one = written(tmp_path / "x", told("a"), told("b", 0.0), told("c", None))
     assert "1 of 3" in (head := json.loads(Library.open([one]).index())["head"]) and "33%" in head
     assert "not counted as right; with them 67%" in head and "95% interval 6% to 79%" in head
+    families = [told(task=Task(id=name, question="q", family=name[0])) for name in ("f1", "f2", "g1")]
+    families += [told(task=Task(id="f3", question="q", family="f"), verdict=None)]
+    head = json.loads(Library.open([written(tmp_path / "z", *families)]).index())["head"]
+    assert "<b>f</b> 2 of 2" in head and "<b>g</b> 1 of 1" in head, "what was not scored is no try"
     two = written(tmp_path / "y", *(told(str(number)) for number in range(500)), told("z", 0.0))
     head = json.loads(Library.open([one, two]).index())["head"]
     assert head.count('<th scope="row">') == 2 and "500 of 501" in head
