@@ -1,5 +1,6 @@
 # make demo   see the embedded model look at pictures, write code, and answer
 # make test   everything CI checks
+# make test-python   the wheel alone, in every Python that the package runs in and this machine has
 # make nano   build the embedded model's weights again from nothing (hours on two cores; resumes)
 #
 # One thread per process is the fastest on small machines; several processes share the work.
@@ -18,13 +19,16 @@ NANO_STAMP := $(VENV)/.nano-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 WORKERS ?= 2
 
-.PHONY: demo test lint nano clean
+.PHONY: demo test test-python lint nano clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/deepeyes demo
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-python: $(DEV_STAMP)
+	$(BIN)/python -m pytest -rs tests/e2e/test_wheel.py
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
@@ -54,5 +58,5 @@ $(NANO_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	touch $(RUN_STAMP) $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt packmaker/requirements.txt
-	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,dev]' -r packmaker/requirements.txt
+	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,eval,dev]' -r packmaker/requirements.txt
 	touch $(RUN_STAMP) $@

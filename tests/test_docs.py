@@ -176,4 +176,10 @@ def test_every_option_is_documented_and_no_other(name: str, verb: Any) -> None:
     arguments = [argument for argument in verb.params if argument.param_type_name == "argument"]
     metavars = [argument.metavar or argument.name.upper() for argument in arguments]
     required = [word if one.required else f"[{word}]" for word, one in zip(metavars, arguments, strict=True)]
-    assert heading.removeprefix(name).split() == required
+    more = [
+        "..." * (one.nargs == -1 and not word.endswith("..."))
+        for word, one in zip(required, arguments, strict=True)
+    ]
+    assert heading.removeprefix(name).split() == [
+        word + dots for word, dots in zip(required, more, strict=True)
+    ]

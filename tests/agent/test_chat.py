@@ -1,6 +1,7 @@
 """`Agent.chat`: questions that follow one another, in one conversation with one state of its tools."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Server:
     async def generate(self, messages: Any, **_: Any) -> Completion:
         self.sent.append(list(messages))
         roles = [message.role for message in messages if message.role != "system"]
-        for before, here in zip(roles, roles[1:], strict=False):
+        for before, here in pairwise(roles):
             assert (before, here) != ("user", "user"), "strict servers refuse two in a row"
         calls = [call.id for message in messages for call in message.tool_calls]
         assert calls == [message.tool_call_id for message in messages if message.role == "tool"]
@@ -80,15 +81,7 @@ async def test_the_trace_of_a_later_question_is_whole_by_itself() -> None:
         second = await chat.ask("Are you sure?")
     lived = [(message.role, message.text) for message in second.messages()]
     assert lived[:-1] == [(message.role, message.text) for message in model.sent[-1]]
-    assert [role for role, _ in lived] == [
-        "system",
-        "user",
-        "assistant",
-        "user",
-        "assistant",
-        "user",
-        "assistant",
-    ]
+    assert [role for role, _ in lived] == ["system", *["user", "assistant"] * 3]
     assert len(second.turns) == 1 and second.task.question == "Are you sure?" and second.answer == "red"
 
 

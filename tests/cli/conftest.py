@@ -40,6 +40,7 @@ def cli(
 ) -> Callable[..., Ran]:
     """Run the command line with these arguments, in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deepeyes.cli.running.PATIENCE", 60.0)  # whatever else this machine is at
 
     def run(*args: object) -> Ran:
         capsys.readouterr()

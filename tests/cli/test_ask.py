@@ -48,7 +48,7 @@ def test_only_the_same_again_takes_the_place_of_a_trace(cli, answers: str, tmp_p
         Image.new("RGB", (30, 20), colour).save(tmp_path / folder / "cat.png")
 
     def kept(picture: str = "a/cat.png", *options: object, model: str = answers) -> int:
-        fixed = ("--model", model, "--no-tools", "--trace", tmp_path / "t")
+        fixed = ("--model", model, "--tools", "off", "--trace", tmp_path / "t")
         assert cli("ask", picture, "Colour?", *fixed, *options).code == 0
         return len(list(read_traces(tmp_path / "t")))
 
@@ -64,7 +64,7 @@ def test_no_tools_means_that_code_is_refused_and_no_sandbox_starts(
     cli, picture: Path, script: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr("deepeyes.sandbox.Sandbox.start", None)
-    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{script}", "--no-tools", "--json")
+    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{script}", "--tools", "off", "--json")
     assert json.loads(ran.out)["tool_calls"] == [{"name": "python", "status": "error"}]
 
 
@@ -77,15 +77,17 @@ def test_limits_and_their_mistakes(cli, picture: Path, script: Path) -> None:
 
 
 def test_dialect_is_checked(cli, picture: Path, answers: str) -> None:
-    ran = cli("ask", picture, "Colour?", "--model", answers, "--no-tools", "--dialect", "klingon")
+    ran = cli("ask", picture, "Colour?", "--model", answers, "--tools", "off", "--dialect", "klingon")
     assert ran.code == 3 and ran.is_one_line
-    ran = cli("ask", picture, "Colour?", "--model", answers, "--no-tools", "--dialect", "deepeyes_v2/brief")
+    ran = cli(
+        "ask", picture, "Colour?", "--model", answers, "--tools", "off", "--dialect", "deepeyes_v2/brief"
+    )
     assert ran.out == "red\n"
 
 
 def test_hostile_answers_cannot_paint_the_terminal(cli, picture: Path, tmp_path: Path) -> None:
     (tmp_path / "s.txt").write_text("<think>x</think><answer>a\x1b[2J\x07b</answer>")
-    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{tmp_path / 's.txt'}", "--no-tools")
+    ran = cli("ask", picture, "Colour?", "--model", f"scripted:{tmp_path / 's.txt'}", "--tools", "off")
     assert ran.out == "a␛[2J␇b\n"
 
 
@@ -133,7 +135,7 @@ def test_on_a_terminal_it_streams_every_step(picture: Path, script: Path) -> Non
 
 
 def asked(cli, picture: Path, model: str, *options: object):
-    return cli("ask", picture, "Colour?", "--model", model, "--no-tools", *options)
+    return cli("ask", picture, "Colour?", "--model", model, "--tools", "off", *options)
 
 
 def test_an_answer_as_expected_is_said_beside_it(cli, picture: Path, answers: str) -> None:

@@ -20,7 +20,7 @@ from deepeyes.core.trace import read_traces
 
 from .conftest import ANSWER, LOOK, chat
 
-QUICK = ("--no-tools", "--limit", "retries=0")
+QUICK = ("--tools", "off", "--limit", "retries=0")
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -62,7 +62,7 @@ def test_unusable_pictures(cli, tmp_path: Path, answers: str, data: bytes | None
     path = tmp_path / "p.png"
     if data is not None:
         path.write_bytes(data)
-    ran = cli("ask", path, "What is it?", "--model", answers, "--no-tools")
+    ran = cli("ask", path, "What is it?", "--model", answers, "--tools", "off")
     assert ran.code == 2 and ran.is_one_line and says in ran.err and ran.out == ""
 
 
@@ -86,7 +86,7 @@ def exif_rotated() -> Image.Exif:
 def test_odd_pictures_work(cli, tmp_path: Path, answers: str, data: bytes, size: tuple[int, int]) -> None:
     path = tmp_path / "p.png"
     path.write_bytes(data)
-    ran = cli("ask", path, "What is it?", "--model", answers, "--no-tools", "--trace", tmp_path / "t")
+    ran = cli("ask", path, "What is it?", "--model", answers, "--tools", "off", "--trace", tmp_path / "t")
     assert (ran.code, ran.out, ran.err) == (0, "red\n", "")
     (trace,) = read_traces(tmp_path / "t")
     assert (trace.task.images[0].width, trace.task.images[0].height) == size
@@ -96,7 +96,7 @@ def test_animated_gif_uses_the_first_frame_and_says_so(cli, tmp_path: Path, answ
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green", "blue")]
     frames[0].save(tmp_path / "p.gif", save_all=True, append_images=frames[1:])
     ran = cli(
-        "ask", tmp_path / "p.gif", "Colour?", "--model", answers, "--no-tools", "--trace", tmp_path / "t"
+        "ask", tmp_path / "p.gif", "Colour?", "--model", answers, "--tools", "off", "--trace", tmp_path / "t"
     )
     assert (ran.code, ran.out) == (0, "red\n")
     assert "3 frames: only the first is used" in ran.err
@@ -105,7 +105,7 @@ def test_animated_gif_uses_the_first_frame_and_says_so(cli, tmp_path: Path, answ
 
 
 def test_a_name_too_long_for_a_file(cli, answers: str) -> None:
-    ran = cli("ask", "p" * 300 + ".png", "What is it?", "--model", answers, "--no-tools")
+    ran = cli("ask", "p" * 300 + ".png", "What is it?", "--model", answers, "--tools", "off")
     assert ran.code == 2 and ran.is_one_line and "check the path" in ran.err
 
 
@@ -123,7 +123,7 @@ def closed(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_folder_that_may_not_be_searched(cli, closed: Path) -> None:
-    ran = cli("ask", closed / "p.png", "What is it?", "--model", "nano", "--no-tools")
+    ran = cli("ask", closed / "p.png", "What is it?", "--model", "nano", "--tools", "off")
     assert ran.code == 2 and ran.is_one_line and "check the path, and that you may read it" in ran.err
 
 
@@ -131,14 +131,14 @@ def test_a_name_that_is_not_utf_8(cli, picture: Path, answers: str, tmp_path: Pa
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue")]
     odd = tmp_path / os.fsdecode(b"\xff.gif")
     frames[0].save(odd, save_all=True, append_images=frames[1:])
-    ran = cli("ask", odd, "Colour?", "--model", answers, "--no-tools", "--trace", tmp_path / "t")
+    ran = cli("ask", odd, "Colour?", "--model", answers, "--tools", "off", "--trace", tmp_path / "t")
     assert (ran.code, ran.out) == (0, "red\n") and "?.gif has 2 frames" in ran.err
     assert len(list(read_traces(tmp_path / "t"))) == 1
 
 
 @pytest.mark.parametrize("question", ["", "  \n ", "why? " * 10_000, os.fsdecode(b"caf\xe9?")])
 def test_empty_endless_and_undecodable_questions(cli, picture: Path, answers: str, question: str) -> None:
-    ran = cli("ask", picture, question, "--model", answers, "--no-tools")
+    ran = cli("ask", picture, question, "--model", answers, "--tools", "off")
     assert ran.code == 2 and ran.is_one_line and "question" in ran.err
 
 
@@ -156,7 +156,7 @@ def test_empty_endless_and_undecodable_questions(cli, picture: Path, answers: st
     ],
 )
 def test_unknown_model(cli, picture: Path, model: str) -> None:
-    ran = cli("ask", picture, "Colour?", "--model", model, "--no-tools")
+    ran = cli("ask", picture, "Colour?", "--model", model, "--tools", "off")
     assert ran.code == 4 and ran.is_one_line
 
 
@@ -204,7 +204,9 @@ def test_what_a_server_asks_to_wait_and_costs_is_told_on_stderr(
     usage = {"prompt_tokens": 1000, "completion_tokens": 500}
     body = json.dumps({**json.loads(chat(ANSWER)), "usage": usage})
     server.reply = lambda n: (200, "application/json", body) if n else busy
-    ran = cli("ask", picture, "Colour?", "--model", f"{server.model}#price_in=1,price_out=2", "--no-tools")
+    ran = cli(
+        "ask", picture, "Colour?", "--model", f"{server.model}#price_in=1,price_out=2", "--tools", "off"
+    )
     assert (ran.code, ran.out.strip()) == (0, "red")
     assert waits == [5.1]
     waited, cost = ran.err.splitlines()
@@ -214,7 +216,9 @@ def test_what_a_server_asks_to_wait_and_costs_is_told_on_stderr(
 
 def test_folder_that_cannot_be_written(cli, picture: Path, answers: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    ran = cli("ask", picture, "Colour?", "--model", answers, "--no-tools", "--trace", tmp_path / "file" / "t")
+    ran = cli(
+        "ask", picture, "Colour?", "--model", answers, "--tools", "off", "--trace", tmp_path / "file" / "t"
+    )
     assert ran.code == 7 and ran.is_one_line
 
 
@@ -224,7 +228,18 @@ def small_files_only() -> None:
 
 
 def test_full_disk(picture: Path, answers: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deepeyes", "ask", picture, "Colour?", "--model", answers, "--no-tools"]
+    command = [
+        sys.executable,
+        "-m",
+        "deepeyes",
+        "ask",
+        picture,
+        "Colour?",
+        "--model",
+        answers,
+        "--tools",
+        "off",
+    ]
     full = subprocess.run(
         [*command, "--trace", tmp_path / "t"],
         preexec_fn=small_files_only,
@@ -240,7 +255,18 @@ def test_full_disk(picture: Path, answers: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_behind_stdout(picture: Path, answers: str) -> None:
-    command = [sys.executable, "-m", "deepeyes", "ask", picture, "Colour?", "--model", answers, "--no-tools"]
+    command = [
+        sys.executable,
+        "-m",
+        "deepeyes",
+        "ask",
+        picture,
+        "Colour?",
+        "--model",
+        answers,
+        "--tools",
+        "off",
+    ]
     with Path("/dev/full").open("w") as out:
         full = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
     assert full.returncode == 7 and full.stderr.count("\n") == 1

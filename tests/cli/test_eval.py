@@ -32,7 +32,12 @@ def answers_of(folder: Path) -> list[str | None]:
 def planned(monkeypatch: pytest.MonkeyPatch, cli) -> Callable[..., Any]:
     """Runs `deepeyes eval` up to its plan, which it gives."""
     plans: list[EvalPlan] = []
-    monkeypatch.setattr("deepeyes.cli.eval._measure", lambda plan, *_: plans.append(plan))
+
+    def keep(plan: EvalPlan, models: list[str], tools: tuple[bool, ...], *_: Any, **__: Any) -> None:
+        (on,), (model,) = tools, models
+        plans.append(plan.model_copy(update={"tools": on, "model": model}))
+
+    monkeypatch.setattr("deepeyes.cli.eval_run.measure", keep)
 
     def plan(*words: object) -> EvalPlan:
         ran = cli("eval", *words)
@@ -151,7 +156,7 @@ def test_the_folder_of_another_run_is_refused(cli, answers: str, tmp_path: Path,
     ("words", "code", "said"),
     [
         (["wrld"], 2, "there is no benchmark 'wrld': use world"),
-        (["world", "--set", "famlies=tiny"], 3, "unknown key famlies: did you mean families?"),
+        (["world", "--set", "famlies=tiny"], 3, "unknown key famlies: did you mean families"),
         (["world", "--set", "sampling.top=1"], 3, "unknown key sampling.top: did you mean"),
         (["world", "--set", "families"], 3, "override 'families' is not key=value: write"),
         (["world", "--set", "n=0"], 3, "n = 0 is not valid: "),
@@ -170,13 +175,14 @@ def test_what_cannot_be_asked_is_one_line(cli, words: list[str], code: int, said
 def test_the_world_has_an_option_for_every_setting(planned) -> None:
     words = "--family tiny,chart --split train -n 6 --seed 3 --tools off --model nano-base --dialect native"
     drawn = "--temperature 0.5 --top-p 0.9 --top-k 5 --min-p 0.1 --repetition-penalty 1.2 --stop A --stop B"
-    rest = "--limit turns=3 --search off --judge nano"
+    rest = "--limit turns=3 --search off --judge nano --samples 2"
     by_options = planned("world", *f"{words} {drawn} {rest}".split())
     assert by_options == WorldPlan(
         families=("tiny", "chart"),
         split="train",
         n=6,
         seed=3,
+        samples=2,
         tools=False,
         model="nano-base",
         dialect="native",
@@ -187,7 +193,7 @@ def test_the_world_has_an_option_for_every_setting(planned) -> None:
         search=("off",),
         grading=Grading(judges=("nano",)),
     )
-    unset = WorldPlan.model_fields.keys() - by_options.model_dump(exclude_defaults=True).keys()
+    unset = WorldPlan.model_fields.keys() - {"benchmark", *by_options.model_dump(exclude_defaults=True)}
     assert not unset, "each has another value than its default"
 
 
@@ -203,7 +209,7 @@ def test_families_that_need_a_search_get_the_world_s(planned) -> None:
 
 def test_tools_are_on_or_off(cli) -> None:
     ran = cli("eval", "world", "--tools", "maybe")
-    assert ran.code == 2 and ran.is_one_line and ran.err.strip().endswith("give on or off")
+    assert ran.code == 2 and ran.is_one_line and ran.err.strip().endswith("give on, off, paired")
 
 
 def test_both_verbs_are_one_run(cli, answers: str, tmp_path: Path) -> None:

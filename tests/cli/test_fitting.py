@@ -124,7 +124,14 @@ def test_every_kind_of_server_answers_by_default(
     speaker: str, refusal: str, tools: bool, cli, server, picture: Path, tmp_path: Path
 ) -> None:
     serve(server, SPEAKERS[speaker], refusal)
-    given = () if tools else ("--no-tools",)
+    given = (
+        ()
+        if tools
+        else (
+            "--tools",
+            "off",
+        )
+    )
     ran = cli("ask", picture, QUESTION, "--model", server.model, "--trace", tmp_path / "t", *given)
     assert (ran.code, ran.out) == (0, "EXIT\n"), ran.err
     (trace,) = read_traces(tmp_path / "t")
@@ -229,7 +236,7 @@ def test_by_hand_nothing_is_tried(cli, server, picture: Path, tmp_path: Path) ->
         server.bodies.clear()
         server.asked = 0
         ran = cli(
-            "ask", picture, QUESTION, "--model", model, "--no-tools", "--trace", tmp_path / "t", *dialect
+            "ask", picture, QUESTION, "--model", model, "--tools", "off", "--trace", tmp_path / "t", *dialect
         )
         assert (ran.code, ran.out, len(server.bodies)) == (0, "EXIT\n", 1)
         assert [trace.dialect for trace in read_traces(tmp_path / "t")][-1] == "deepeyes_v2"
@@ -256,7 +263,7 @@ def speaking(*texts: str) -> Speak:
     return lambda body: {"content": left.pop(0) if len(left) > 1 else left[0]}
 
 
-IN_TAGS = ("--no-tools", "--dialect", "deepeyes_v2")
+IN_TAGS = ("--tools", "off", "--dialect", "deepeyes_v2")
 
 
 @pytest.mark.parametrize("speaker", ["plain", "hermes"])
@@ -288,7 +295,7 @@ def test_replies_that_were_cut_off_say_nothing_of_the_dialect(cli, server, pictu
     choice = {"message": {"content": "I think that the sign"}, "finish_reason": "length"}
     server.reply = lambda n: (200, "application/json", json.dumps({"choices": [choice]}))
     for dialect in ("native", "deepeyes_v2", "deepeyes_v2/lenient"):
-        ran = cli("ask", picture, QUESTION, "--model", server.model, "--no-tools", "--dialect", dialect)
+        ran = cli("ask", picture, QUESTION, "--model", server.model, "--tools", "off", "--dialect", dialect)
         assert ran.code == 8 and "cut off (3 of 3 malformed)" in ran.err
         assert "--limit tokens_per_turn=N" in ran.err
 

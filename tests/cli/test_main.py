@@ -1,14 +1,20 @@
 """The command line as a whole: what it costs, what it lists, doctor, and Ctrl-C."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
+import pytest
+
 from deepeyes.cli.doctor import EXTRAS
-from deepeyes.cli.main import GROUPS, VERBS
+from deepeyes.cli.main import GROUPS, VERBS, load
+from deepeyes.data.curate import Execution
+from deepeyes.data.run.probe import RetryRounds
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "numpy", "PIL", "jinja2", "httpx")
@@ -38,6 +44,75 @@ def test_unknown_verb_suggests_one(cli) -> None:
 
 def test_version(cli) -> None:
     assert cli("--version").out.startswith("deepeyes ")
+    assert "Print the version" in cli("--help").out
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS, *GROUPS])
+def test_help_shows_no_type_for_options_that_take_none(cli, verb: str) -> None:
+    groups = load(verb).commands if verb in GROUPS else {"": None}
+    for sub in groups:
+        shown = cli(*filter(None, (verb, sub)), "--help").out
+        assert "Usage" in shown and "<bool>" not in shown, (verb, sub)
+
+
+def test_h_is_help(cli) -> None:
+    assert cli("-h").out == cli("--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_verbs_and_options(cli, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    shown = cli("--show-completion", shell)
+    assert shown.code == 0 and "_DEEPEYES_COMPLETE" in shown.out
+    if shell != "bash":
+        return
+    for typed, wanted in (("deepeyes cha", {"chat"}), ("deepeyes ask --allow", {"--allow-url"})):
+        told = {
+            "_DEEPEYES_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(typed.count(" ")),
+        }
+        ran = subprocess.run(
+            [sys.executable, "-m", "deepeyes"], env={**os.environ, **told}, capture_output=True, text=True
+        )
+        assert set(ran.stdout.split()) == wanted, ran
+
+
+DEAD = "openai:m@http://127.0.0.1:9/v1#retries=0"
+
+
+@pytest.mark.parametrize(
+    ("words", "often"),
+    [
+        ("ask Q --tools off --model DEAD --dialect native --limit retries=0", ""),
+        ("ask Q --tools off --model DEAD", ""),
+        ("chat --tools off --model DEAD --dialect native --limit retries=0", ""),
+        ("demo --model DEAD --out d", ""),
+        ("eval world --n 2 --tools off --model DEAD --dialect native --limit retries=0", "2 times"),
+        ("grade answers.jsonl --judge DEAD", ""),
+        ("judge agreement --data people.jsonl --judge DEAD", ""),
+        ("data curate recipe.toml --out c", "16 times"),
+    ],
+)
+def test_a_dead_server_is_told_with_its_cause_and_is_never_a_success(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, often: str
+) -> None:
+    once = partial(Execution, retry=RetryRounds(rounds=1))
+    monkeypatch.setattr("deepeyes.data.curate.Execution", once)
+    (tmp_path / "answers.jsonl").write_text('{"answer": "a b", "gold": "c d e"}\n')
+    row = {"question": "q", "gold": "c d e", "answer": "a b", "correct": True}
+    (tmp_path / "people.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "recipe.toml").write_text(
+        'title = "t"\n[sources.world]\nkind = "world"\nfamilies = ["tiny"]\nlimit = 2\n'
+        f'[difficulty]\nmodel = "{DEAD}"\n[tool_benefit]\nmodel = "{DEAD}"\n'
+        '[synthesize.teachers.world]\nmodel = "world"\ndialect = "deepeyes_v2/brief"\n'
+    )
+    (tmp_path / "lines").write_text("Q\n")
+    with (tmp_path / "lines").open() as lines:
+        monkeypatch.setattr(sys, "stdin", lines)
+        ran = cli(*words.replace("DEAD", DEAD).split())
+    told = ran.err.strip().splitlines()[-1]
+    assert ran.code == 5 and "127.0.0.1:9/v1 cannot be reached" in told and often in told, ran
 
 
 def test_verbs_that_ask_import_no_torch() -> None:

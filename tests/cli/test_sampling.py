@@ -27,7 +27,9 @@ WORLD = ("--family", "direct", "--split", "validation", "--n", 1, "--tools", "of
 
 
 def test_ask_hands_them_to_the_model_and_keeps_them(cli, picture: Path, server: Server) -> None:
-    ran = cli("ask", picture, "What?", "--model", server.model, "--no-tools", *TAGS, *FLAGS, "--trace", "t")
+    ran = cli(
+        "ask", picture, "What?", "--model", server.model, "--tools", "off", *TAGS, *FLAGS, "--trace", "t"
+    )
     assert (ran.code, ran.out, ran.err) == (0, "red\n", "")
     (body,) = server.bodies
     assert {name: body[name] for name in ASKED} == ASKED
@@ -37,7 +39,7 @@ def test_ask_hands_them_to_the_model_and_keeps_them(cli, picture: Path, server: 
 
 
 def test_without_them_nothing_of_the_kind_is_sent(cli, picture: Path, server: Server) -> None:
-    assert cli("ask", picture, "What?", "--model", server.model, "--no-tools", *TAGS).code == 0
+    assert cli("ask", picture, "What?", "--model", server.model, "--tools", "off", *TAGS).code == 0
     (body,) = server.bodies
     assert (body["temperature"], body["seed"], body["stop"]) == (0, 0, STOP)
     assert not {"top_p", "top_k", "min_p", "repetition_penalty"} & body.keys()
@@ -104,7 +106,7 @@ def test_eval_run_takes_them_as_settings(cli, server: Server) -> None:
 def test_what_cannot_be_is_refused_before_anything_is_asked(
     cli, picture: Path, server: Server, verb: str, options: tuple[str, str], says: str
 ) -> None:
-    asking = ("ask", picture, "What?", "--no-tools") if verb == "ask" else ("eval", "world", *WORLD)
+    asking = ("ask", picture, "What?", "--tools", "off") if verb == "ask" else ("eval", "world", *WORLD)
     ran = cli(*asking, "--model", server.model, *options, "--trace", "t")
     assert ran.code == 2 and says in ran.err and ran.out == "" and "Traceback" not in ran.err
     assert ran.is_one_line and not server.bodies and not Path("t").exists()
@@ -112,6 +114,6 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(
 
 def test_a_setting_that_the_server_does_not_take_is_said(cli, picture: Path, server: Server) -> None:
     server.reply = lambda _: (400, "application/json", '{"error": "Unrecognized argument: top_k"}')
-    ran = cli("ask", picture, "What?", "--model", server.model, "--no-tools", "--top-k", 5)
+    ran = cli("ask", picture, "What?", "--model", server.model, "--tools", "off", "--top-k", 5)
     assert ran.code == 4 and ran.is_one_line and "does not take top_k" in ran.err
     assert "leave top_k out" in ran.err

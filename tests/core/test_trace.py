@@ -235,7 +235,7 @@ def test_traces_of_version_1_are_read_and_written_again_as_today(tmp_path: Path)
 
 def test_traces_of_a_later_version_are_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "traces.jsonl").write_text(VERSION_1.replace('"version":1', '"version":3') + "\n")
-    with pytest.raises(InputError, match="pip install -U deepeyes"):
+    with pytest.raises(InputError, match="a newer deepeyes: read it with that one"):
         list(read_traces(tmp_path))
 
 

@@ -18,6 +18,7 @@ from deepeyes.core.errors import (
     InputError,
     StorageError,
 )
+from deepeyes.core.extras import install, needs
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.data.curate import Execution
@@ -43,7 +44,7 @@ pytest.importorskip("datasketch")
 pytest.importorskip("imagehash")
 pytest.importorskip("datasets")
 
-INSTALL = "install what it needs: pip install 'deepeyes[data]'"
+INSTALL = needs("data")
 Act = Callable[[Path], object]
 
 
@@ -425,7 +426,7 @@ MISSING: list[tuple[str, Act, type[DeepEyesError], str]] = [
         "ray",
         lambda at: RayCluster().run(print, [0], RunFolder(at).stage(1, "a"), print),
         ConfigError,
-        "install it: *",
+        "install what it needs: *",
     ),
     (
         "datasets",
@@ -464,7 +465,7 @@ def test_a_missing_library_is_named_with_what_to_install(
 
 @pytest.mark.parametrize(
     ("name", "count", "library", "remedy"),
-    [("local", 2, "datasets", INSTALL), ("ray", 1, "ray", "install it: pip install 'deepeyes[ray]'")],
+    [("local", 2, "datasets", INSTALL), ("ray", 1, "ray", needs("ray"))],
 )
 def test_a_runner_without_its_library_is_refused(
     name: str, count: int, library: str, remedy: str, monkeypatch: pytest.MonkeyPatch
@@ -480,7 +481,7 @@ def test_a_run_without_its_libraries_is_refused(library: str, monkeypatch: pytes
     monkeypatch.setattr("deepeyes.data.recipe.find_spec", lambda name: None if name == library else "there")
     with pytest.raises(ConfigError) as raised:
         world(source={"route": "rl"}).checked()
-    assert str(raised.value) == f"{library} is not installed: pip install 'deepeyes[data]'"
+    assert str(raised.value) == f"{library} is not installed: {install('data')}"
 
 
 def test_a_worker_that_dies_says_so(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ async def test_a_run_begun_before_goes_on_and_another_is_refused(tmp_path: Path)
 
 def test_benchmarks_by_name() -> None:
     assert benchmark_named("world") is WorldPlan
-    with pytest.raises(InputError, match=r"there is no benchmark 'wrld': use world") as caught:
+    with pytest.raises(InputError, match=r"there is no benchmark 'wrld': use world, or") as caught:
         benchmark_named("wrld")
     assert caught.value.remedy
 
@@ -107,7 +107,7 @@ def test_a_benchmark_is_a_file_and_a_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(BENCHMARKS, "mine", "mine_for_test_plan:MinePlan")
     assert benchmark_named("mine") is SumsPlan
-    with pytest.raises(InputError, match="use world, mine"):
+    with pytest.raises(InputError, match="`deepeyes eval list` shows"):
         benchmark_named("yours")
 
 
@@ -126,6 +126,16 @@ async def test_tasks_are_drawn_as_they_are_asked(tmp_path: Path) -> None:
 
     await run_plan(Watched(n=30), answering("1"), tmp_path, concurrency=3, on_done=done.append)
     assert len(drawn) == len(done) == 30 and max(ahead) <= 3
+
+
+async def test_two_tasks_of_one_id_are_refused_by_name(tmp_path: Path) -> None:
+    class Twice(SumsPlan):
+        def tasks(self, images: ImageStore) -> Iterator[Task]:
+            yield from super().tasks(images)
+            yield Task(id="sum-0", question="Another?", answer="1")
+
+    with pytest.raises(InputError, match="two tasks have the id 'sum-0': give each"):
+        await run_plan(Twice(n=2), answering("1"), tmp_path)
 
 
 async def test_a_plan_that_asks_nothing_there_is_is_refused_before_it_leaves_anything(tmp_path: Path) -> None:

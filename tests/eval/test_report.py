@@ -51,7 +51,7 @@ def test_without_them_the_numbers_are_the_same() -> None:
     numbers, fewer = report(two_families(), ImageStore()), report(results, ImageStore())
     differ = {key for key in fewer if fewer[key] != numbers[key]}
     assert differ == {"stop_reasons", "infrastructure_errors"}
-    assert numbers.keys() - fewer.keys() == {"accuracy_c", "tool_call_rate_c"}
+    assert numbers.keys() - fewer.keys() == {"accuracy_c", "ci95_c", "tool_call_rate_c"}
 
 
 def test_one_family_alone_has_no_numbers_of_its_own() -> None:

@@ -59,7 +59,7 @@ async def test_several_readers_are_closed_together():
 
 async def open_page(folder: Path, url: str, more: str = "") -> ToolResult:
     async with open_engines([f"serper?mode=replay&cache={folder}{more}"]) as engines:
-        tools = toolset(None, engines.services())
+        tools = toolset(["standard"], engines.services())
         return await tools.run(ToolCall(name="open_page", arguments={"url": url}), Episode())
 
 

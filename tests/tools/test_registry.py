@@ -27,11 +27,11 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_standard_tools_are_there_as_far_as_there_is_what_they_need():
-    assert toolset(None, ALL).names == STANDARD == ("python", "search", "image_search", "open_page")
-    assert toolset(None, Services()).names == ()
-    assert toolset(None, Services(sandbox=ALL.sandbox)).names == ("python",)
-    assert toolset(None, Services(text=ENGINE, pages=ALL.pages)).names == ("search", "open_page")
-    assert toolset(None, Services(images=ENGINE)).names == ("image_search",)
+    assert toolset(["standard"], ALL).names == STANDARD == ("python", "search", "image_search", "open_page")
+    assert toolset(["standard"], Services()).names == ()
+    assert toolset(["standard"], Services(sandbox=ALL.sandbox)).names == ("python",)
+    assert toolset(["standard"], Services(text=ENGINE, pages=ALL.pages)).names == ("search", "open_page")
+    assert toolset(["standard"], Services(images=ENGINE)).names == ("image_search",)
 
 
 def test_every_name_leads_to_a_tool_of_that_name_that_says_what_it_needs():
@@ -48,7 +48,7 @@ def test_tools_come_in_the_order_in_which_they_are_named():
 
 @pytest.mark.usefixtures("registered")
 async def test_a_registered_tool_is_had_by_name_and_is_no_standard_tool():
-    assert "clock" not in toolset(None, ALL).names
+    assert "clock" not in toolset(["standard"], ALL).names
     tools = toolset(["clock"], ALL)
     assert (await tools.run(ToolCall(name="clock"), Episode())).stdout == "noon\n"
     assert services_for(["clock", "search"]) == {"sandbox", "text"}
@@ -63,7 +63,13 @@ def test_tools_that_are_made_need_nothing():
 @pytest.mark.parametrize(
     ("tools", "services", "message", "remedy"),
     [
-        (["serch"], ALL, "there is no tool 'serch'", "the tools are python, search, image_search, open_page"),
+        (
+            ["serch"],
+            ALL,
+            "there is no tool 'serch'",
+            "the tools are python, search, image_search, open_page, standard for what is usual, or "
+            "MODULE:FUNCTION for your own",
+        ),
         (["search", "search"], ALL, "the tool 'search' is named twice", "name it once"),
         ([Clock(None), Clock(None)], ALL, "the tool 'clock' is named twice", "name it once"),
         (["python"], Services(), "python needs a sandbox", "start one, and give it as Services(sandbox=...)"),
@@ -107,3 +113,54 @@ async def test_image_search_finds_variables_only_where_there_is_a_sandbox():
     assert alone.status == "error" and "Python variable" not in alone.stderr
     beside = await toolset(["image_search"], ALL).run(call, Episode())
     assert beside.status == "error" and "a Python variable must hold a PIL image" in beside.stderr
+
+
+def test_standard_stands_for_what_there_is_beside_ones_own():
+    mine = Clock(None)
+    assert toolset(["standard", mine], Services(sandbox=ALL.sandbox)).names == ("python", "clock")
+    assert toolset([mine, "standard"], ALL).names == ("clock", *STANDARD)
+    assert services_for(["standard"]) == {"sandbox", "text", "images", "pages"}
+    with pytest.raises(ConfigError, match="the tool 'python' is named twice"):
+        toolset(["standard", "python"], ALL)
+    check_tools(["standard"], set())
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("tools.own_tools:everything", "everything"),
+        ("tools.own_tools:measured", "sizes"),
+        ("tools.own_tools:plain", "plain"),
+        ("tools.fake_tools:Clock", "clock"),
+    ],
+)
+async def test_a_tool_of_ones_own_is_had_by_its_place(place: str, name: str):
+    assert tool_spec(place).name == name and tool_spec(place).description
+    tools = toolset(["open_page", place], ALL)
+    assert tools.names == ("open_page", name)
+    with pytest.raises(ConfigError, match=f"the tool '{name}' is named twice"):
+        toolset([place, place], ALL)
+
+
+async def test_a_function_at_a_place_runs():
+    call = ToolCall(name="plain", arguments={"word": "aye"})
+    assert (await toolset(["tools.own_tools:plain"], Services()).run(call, Episode())).stdout == "aye"
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere_at_all:ships", "loading the tool nowhere_at_all:ships failed (No module named"),
+        ("tools.own_tools:nothing_such", "loading the tool tools.own_tools:nothing_such failed (module"),
+        ("tools.own_tools:no_tool", "tools.own_tools:no_tool is no tool: name a function with type hints"),
+        ("os:sep", "os:sep is no tool"),
+        ("os:getcwd", "os:getcwd is no tool"),
+        ("json:dumps", "the tool 'dumps' does not say of which type 'obj' is"),
+        (":ships", "loading the tool :ships failed"),
+        ("a b:c", "loading the tool a b:c failed"),
+    ],
+)
+def test_a_place_without_a_tool_is_refused(place: str, message: str):
+    with pytest.raises(ConfigError) as error:
+        tool_class(place)
+    assert str(error.value).startswith(message) and error.value.remedy

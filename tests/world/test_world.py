@@ -1,18 +1,19 @@
 """The world: same numbers, same picture; splits that share nothing; truths that are true."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
-from deepeyes.core.images import ImageStore
+from deepeyes.core.images import ImageStore, image_ref
 from deepeyes.grading.rules import grade
 from deepeyes.world import backgrounds, phrases
 from deepeyes.world.families import FAMILIES, make_example, make_examples
 from deepeyes.world.palette import COLOURS, inks_on
 from deepeyes.world.strings import SPLITS, draw_string, split_of
-from deepeyes.world.tasks import to_task, world_tasks
+from deepeyes.world.tasks import shares, to_task, world_tasks
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -134,3 +135,15 @@ def test_every_family_gets_an_equal_share_of_the_tasks() -> None:
     tasks = list(world_tasks(["tiny", "direct"], "test", 0, 5, ImageStore(None)))
     assert [task.family for task in tasks].count("tiny") == 3
     assert len({task.id for task in tasks}) == 5
+
+
+def test_drawn_ahead_by_threads_every_image_is_the_one_drawn_alone(tmp_path: Path) -> None:
+    families = list(FAMILIES)
+    ahead = ImageStore(tmp_path)
+    tasks = list(world_tasks(families, "train", 6, 3 * len(families), ahead))
+    alone = [
+        to_task(make_example(family, "train", 6, index), ImageStore())
+        for family, index in shares(families, 3 * len(families))
+    ]
+    assert tasks == alone, "a task holds the hash of its image's pixels"
+    assert all(image_ref(ahead.get(task.images[0])) == task.images[0] for task in tasks)

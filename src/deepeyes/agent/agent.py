@@ -86,10 +86,12 @@ class Agent(AgentParts):
         grade: Grade | None = None,
         on_done: Callable[[Trace], None] | None = None,
         on_event: OnEvent | None = None,
+        drawn_in_thread: bool = False,
     ) -> list[Trace]:
         """Run `samples` episodes a task, at most `concurrency` at once; returns those run now, as they end.
 
-        `tasks` is drawn lazily; every episode has a seed that follows from the agent's, the task's id and the
+        `tasks` is drawn lazily, with `drawn_in_thread` in threads, one task at a time: for those whose images
+        must be read first. Every episode has a seed that follows from the agent's, the task's id and the
         sample's number. With a `writer`, done episodes are skipped, `images` is only read, and tools' images
         go to the writer's folder; without one they go to `images`. `grade` puts a verdict on every episode
         that is a result, after it has closed and before it is written; one that was answered and has no
@@ -126,5 +128,5 @@ class Agent(AgentParts):
             if on_done is not None:
                 on_done(keeping.trace)
 
-        await at_most(concurrency, jobs, work)
+        await at_most(concurrency, jobs, work, drawn_in_thread=drawn_in_thread)
         return finished

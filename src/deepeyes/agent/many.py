@@ -8,18 +8,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum, auto
 from hashlib import sha256
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def at_most(concurrency: int, jobs: Iterable[T], work: Callable[[T], Awaitable[object]]) -> None:
-    """`work` on every one of `jobs`, drawn lazily, so many at once; what stops it comes out as itself."""
-    waiting = iter(jobs)
+class _End(Enum):
+    """Comes after the last job."""
+
+    end = auto()
+
+
+async def at_most(
+    concurrency: int,
+    jobs: Iterable[T],
+    work: Callable[[T], Awaitable[object]],
+    *,
+    drawn_in_thread: bool = False,
+) -> None:
+    """`work` on every one of `jobs`, drawn lazily, so many at once; what stops it comes out as itself.
+
+    With `drawn_in_thread` what makes the next job does not stop those in flight meanwhile.
+    """
+    waiting, turn = iter(jobs), asyncio.Lock()
+
+    async def drawn() -> T | _End:
+        if not drawn_in_thread:
+            return next(waiting, _End.end)
+        async with turn:
+            return await asyncio.to_thread(next, waiting, _End.end)
 
     async def worker() -> None:
-        for job in waiting:
+        while not isinstance(job := await drawn(), _End):
             await work(job)
 
     try:

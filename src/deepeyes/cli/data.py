@@ -8,10 +8,11 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from deepeyes.cli.inspecting import inspect_file
-from deepeyes.cli.running import note, run, warn
+from deepeyes.cli.progress import Steps
+from deepeyes.cli.recipes import found
+from deepeyes.cli.running import note, run, waiting, warn
 from deepeyes.harness.setup import open_agent
 from deepeyes.view.visible import visible
 
@@ -41,22 +42,16 @@ def curate(
     from deepeyes.data.run.oddities import oddities
     from deepeyes.data.run.runners import runner_named
 
-    if not recipe.exists():
-        raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/data/world.toml")
-    plan = CurationRecipe.load(recipe, override)
+    plan = CurationRecipe.load(found(recipe, "data"), override)
     plan.check_models()
     execution = Execution(runner_named(runner, processes, address), concurrency=concurrency)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        shown: dict[str, TaskID] = {}
+    with Steps(keep=True) as steps:
 
         def step(stage: str, done: int, total: int | None) -> None:
-            if stage not in shown:
-                shown[stage] = bars.add_task(stage.replace("_", " "), total=total)
-            bars.update(shown[stage], completed=done, total=total)
+            steps.step(stage.replace("_", " "), done, total)
 
         kept = f"what is done is in {out}; the same command goes on"
-        opening = partial(open_agent, tell=note)
+        opening = partial(open_agent, tell=note, wait=waiting)
         counts = run(run_curation(plan, out, opening, execution=execution, progress=step), kept)
     if as_json:
         print((out / FUNNEL_FILE).read_text("utf-8"), end="")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from deepeyes.core.errors import DeepEyesError
+from deepeyes.core.extras import install
 
 app = typer.Typer(add_completion=False)
 
@@ -26,6 +27,7 @@ EXTRAS = {
     "search": ("tantivy", "numkong", "onnxruntime"),
     "serve": ("starlette", "uvicorn"),
     "sandbox": ("scipy",),
+    "eval": ("scipy", "statsmodels"),
 }
 
 
@@ -59,7 +61,7 @@ def _extras() -> list[Finding]:
         there = {name: _version(name) for name in names}
         missing = [name for name, number in there.items() if not number]
         detail = ", ".join(f"{name} {number}" for name, number in there.items() if number)
-        remedy = f"pip install 'deepeyes[{extra}]' (missing: {', '.join(missing)})" if missing else ""
+        remedy = f"{install(extra)} (missing: {', '.join(missing)})" if missing else ""
         found.append(Finding("extra", extra, not missing, detail, remedy))
     return found
 
@@ -74,9 +76,9 @@ def _models() -> list[Finding]:
         there = (weights / folder / "model.safetensors").exists()
         remedy = "" if there else "build its weights in a checkout: make nano"
         if not (torch and transformers):
-            remedy = "pip install 'deepeyes[nano]'"
+            remedy = install("nano")
         found.append(Finding("model", name, not remedy, "weights are here" if there else "", remedy))
-    hf_remedy = "" if torch and transformers else "pip install 'deepeyes[nano]'"
+    hf_remedy = "" if torch and transformers else install("nano")
     found.append(Finding("model", "hf:PATH_OR_ID", not hf_remedy, "", hf_remedy))
     return [*found, _servers()]
 

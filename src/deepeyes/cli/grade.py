@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from deepeyes.cli.judging import Judge, grading_of
+from deepeyes.cli.progress import Steps
 from deepeyes.cli.running import note, run
 from deepeyes.core.errors import InputError
 from deepeyes.core.files import replaced_file
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 _EVERY = 256
-"""Rows between two looks of the progress bar."""
+"""Rows between two words about how far it is."""
 
 
 @app.command()
@@ -70,18 +70,13 @@ def grade(
         if out is not None and not to_stdout:
             part = stack.enter_context(replaced_file(out))
             lines = stack.enter_context(part.open("x", encoding="utf-8"))
-        columns, shown = (SpinnerColumn(), TextColumn("{task.completed:,.0f} graded")), Console(stderr=True)
-        progress = Progress(
-            *columns, TimeElapsedColumn(), console=shown, transient=True, disable=not shown.is_terminal
-        )
-        stack.enter_context(progress)
-        bar, counted = progress.add_task("grading", total=None), 0
+        steps, counted = stack.enter_context(Steps()), 0
 
         def done(one: Graded) -> None:
             nonlocal counted
             counted += 1
             if counted % _EVERY == 0 or judge:
-                progress.update(bar, completed=counted)
+                steps.step("graded", counted, None)
             if out is not None:
                 lines.write(one.line() + "\n")
 

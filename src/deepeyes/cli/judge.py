@@ -13,9 +13,9 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepeyes.cli.progress import Steps
 from deepeyes.cli.running import note, run
 from deepeyes.cli.sampling import Temperature
 from deepeyes.core.errors import InputError
@@ -81,16 +81,17 @@ def agreement(
 async def _asked(
     settings: Grading, rows: list[PeoplesVerdict], cache: Path | None, concurrency: int
 ) -> Measured:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with open_judges(settings, cache=cache, tell=note) as judges:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            bar = progress.add_task("judging", total=len(rows))
+        with Steps() as steps:
+            steps.step("judging", done := 0, len(rows))
+
+            def one_more() -> None:
+                nonlocal done
+                done += 1
+                steps.step("judging", done, len(rows))
+
             return await measure(
-                rows,
-                judges,
-                show_image=settings.show_image,
-                concurrency=concurrency,
-                on_done=lambda: progress.update(bar, advance=1),
+                rows, judges, show_image=settings.show_image, concurrency=concurrency, on_done=one_more
             )
 
 

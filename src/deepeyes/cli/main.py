@@ -17,9 +17,10 @@ from deepeyes import __version__
 from deepeyes.core.errors import DeepEyesError, StorageError, boundary
 
 VERBS = {
-    "ask": "Ask a question about a picture.",
+    "ask": "Ask a question about an image.",
+    "chat": "Ask questions that follow one another.",
     "grade": "Right, wrong or unsure: verdicts on a file of answers.",
-    "view": "Render a run's traces as one HTML page.",
+    "view": "Browse the episodes of runs, filter them, compare two.",
     "demo": "Ask the embedded model some held-out questions and write a page about it.",
     "doctor": "What is installed, what works here, and what to do about the rest.",
 }
@@ -28,6 +29,7 @@ GROUPS = {
     "world": "The embedded world: look at its pictures, tasks and entities.",
     "data": "From raw questions to data to learn from.",
     "train": "Train models from recipes.",
+    "recipes": "The recipes that ship: list and copy them.",
     "sandbox": "The Python sandbox by itself.",
     "search": "Search texts and pictures, offline or through a provider.",
     "judge": "Models that decide what rules leave open: how far they agree with people.",
@@ -55,13 +57,23 @@ def load(name: str) -> Any:
     app = import_module(f"deepeyes.cli.{name}").app
     command: Any = typer.main.get_group(app) if name in GROUPS else typer.main.get_command(app)
     command.name = name
+    return _plain(command)
+
+
+def _plain(command: Any) -> Any:
+    """The same, without the word that Typer puts beside an option that takes none."""
+    context = command.context_class(command, info_name=command.name, **command.context_settings)
+    for option in command.get_params(context):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for sub in getattr(command, "commands", {}).values():
+        _plain(sub)
     return command
 
 
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -75,7 +87,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(  # pyright: ignore[reportUnusedFunction]
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
 ) -> None:
     """An agentic multimodal model: ask it, train it, measure it, look at it."""
 
@@ -86,7 +100,7 @@ def main(args: list[str] | None = None) -> None:
         # A full disk behind stdout is the user's to mend like any other; flushing here makes it show up here.
         with boundary(StorageError, "writing the output", expected=()):
             try:
-                app(args, prog_name="deepeyes")
+                _plain(typer.main.get_command(app))(args, prog_name="deepeyes")
             finally:
                 sys.stdout.flush()
     except DeepEyesError as error:

@@ -85,7 +85,7 @@ def complain(trace: Trace, writer: TraceWriter | None = None) -> None:
             raise UnsureAnswer(describe(trace.verdict), "name a model that can tell, with --judge MODEL")
         return
     if trace.stop_reason == StopReason.infrastructure_error:
-        raise InfrastructureError(trace.failure)
+        raise InfrastructureError(trace.failure, "" if trace.notes else look)
     if trace.stop_reason == StopReason.malformed:
         raise NoAnswer(replies.what(), replies.remedy(DIALECT, LIMIT, look))
     remedy = misfit or _REMEDIES.get(trace.stop_reason, look)

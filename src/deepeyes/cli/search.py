@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deepeyes.cli.progress import Steps
 from deepeyes.cli.running import run
 from deepeyes.core.errors import InputError
+from deepeyes.core.extras import install
 from deepeyes.core.json_files import read_json_lines
 from deepeyes.harness.search import GISTS, HELP, WORLD, Engines, build_world, open_engines, world_folder
 from deepeyes.search.base import Document, Hit
@@ -80,13 +80,12 @@ def index(
     from deepeyes.search.text.vectors import missing_parts
 
     wanted = None if dense else False
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("documents", total=None)
+    with Steps() as steps:
 
         def tell(what: str, done: int, total: int) -> None:
-            progress.update(bar, description=what, completed=done, total=total or None)
+            steps.step("index", done, total or None, words=what)
 
+        steps.step("index", 0, None, words="reading documents")
         if source == WORLD:
             from deepeyes.world.pack import open_pack
 
@@ -100,7 +99,7 @@ def index(
             manifest = build(read_documents(Path(source)), out, dense=wanted, on_progress=tell)
     if dense and not manifest.encoder:
         lacking = ", ".join(missing_parts())
-        print(f"note: words only ({lacking} missing): pip install 'deepeyes[search]'", file=sys.stderr)
+        print(f"note: words only ({lacking} missing): {install('search')}", file=sys.stderr)
     print(f"{out}: {manifest.documents} documents, {manifest.passages} passages, {manifest.vectors} vectors")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deepeyes.cli.recipes import found
+from deepeyes.cli.running import note, waiting, warn
 from deepeyes.core.errors import DeepEyesError, InputError, Interrupted, boundary
+from deepeyes.core.extras import needs
 
 if TYPE_CHECKING:
     from deepeyes.train.sft.recipe import SftRecipe
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, help="Train models from recipes.")
 
 RECIPE = Path("recipes/nano/nano.toml")
-_INSTALL = "install what it needs: pip install 'deepeyes[train]'"
 
 
 @app.command()
@@ -28,12 +31,12 @@ def nano(
     ablation: str = typer.Option("", help="The cold start of this name in the recipe, beside the full one."),
 ) -> None:
     """Warm up, teach and cold-start the nano model; stages that are done are not run again."""
-    if not recipe.exists():
-        raise InputError(f"there is no recipe {recipe}", "run it in a checkout, or name a recipe file")
+    recipe = found(recipe, "nano")
     command = [sys.executable, "-m", "deepeyes.train.nano", str(recipe), "--out", str(out)]
     command += ["--install"] if install else []
     command += ["--ablation", ablation] if ablation else []
-    _call(command, out)
+    with waiting(f"training in {out}", lambda: _so_far(out)):
+        _call(command, out)
 
 
 @app.command()
@@ -50,18 +53,14 @@ def sft(
     evaluate: bool = typer.Option(True, help="Run the recipe's evaluation.command at the end."),
 ) -> None:
     """Supervised training on traces: loss on the assistant's turns, images as the model saw them."""
-    with boundary(InputError, "training", _INSTALL, expected=ImportError):
+    with boundary(InputError, "training", needs("train"), expected=ImportError):
         from deepeyes.train.sft.recipe import SftRecipe
-    if not recipe.exists():
-        raise InputError(f"there is no recipe {recipe}", "name a TOML file, such as recipes/sft/nano.toml")
+    recipe = found(recipe, "sft")
     plan = SftRecipe.load(recipe, override).checked()
     if evaluate:
         plan.check_evaluation()
     if accelerate is not None:
-        if not accelerate.exists():
-            raise InputError(
-                f"there is no {accelerate}", "see recipes/sft/accelerate, or `accelerate config`"
-            )
+        accelerate = found(accelerate, "sft/accelerate")
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate)]
         words = ["--module", "deepeyes", "train", "sft", str(recipe), "--out", str(out), "--no-evaluate"]
         sets = [word for one in override for word in ("--set", one)]
@@ -75,9 +74,13 @@ def sft(
 
 
 def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
-    with boundary(InputError, "training", _INSTALL, expected=ImportError):
+    with (
+        waiting("loading what training needs"),
+        boundary(InputError, "training", needs("train"), expected=ImportError),
+    ):
         from deepeyes.train.sft.run import FINISHED, train
     finished = not fresh and (out / FINISHED).exists()
+    note(f"training {plan.model.path} in {out}")
     try:
         done = train(plan, out, fresh=fresh)
     except KeyboardInterrupt:
@@ -85,11 +88,30 @@ def _train(plan: SftRecipe, out: Path, *, fresh: bool) -> None:
     if finished:
         print(f"the run in {out} was finished before; --fresh begins again")
     left_out = sum(sum(reasons.values()) for reasons in done["left_out"].values())
-    model, adapters = f"ask it with --model hf:{out}", f"its adapters are in {out / 'adapter'}"
+    model, adapters = (
+        f"ask it with --model {asked_as(plan.model.path, out)}",
+        f"its adapters are in {out / 'adapter'}",
+    )
     print(
         f"{done['steps']} steps on {done['conversations']['train']} conversations ({left_out} left out, see "
         f"{out / 'rejects.jsonl'}), loss {done['loss']:.4f}; {adapters if plan.adapters_alone else model}"
     )
+
+
+def asked_as(start: str, out: Path) -> str:
+    """The name of the model in `out` that was made of `start`, with the words that it was taught in."""
+    from deepeyes.models.registry import KINDS
+
+    if start in KINDS:
+        return f"nano:{out}"
+    return f"hf:{out} (or hf:{out}#prompt=brief, where its conversations have no system prompt)"
+
+
+def _so_far(out: Path) -> str:
+    """Where the stages of the nano model are."""
+    curves = sorted(out.glob("*/curves.jsonl"), key=lambda path: path.stat().st_mtime)
+    lines = curves[-1].read_text("utf-8").splitlines() if curves else []
+    return f"{curves[-1].parent.name}, step {json.loads(lines[-1])['step']:,}" if lines else ""
 
 
 def _call(command: list[str], out: Path) -> None:
@@ -101,3 +123,52 @@ def _call(command: list[str], out: Path) -> None:
         raise DeepEyesError(
             f"training ended with exit code {code}", f"see above; run it again to go on from {out}"
         )
+
+
+@app.command()
+def rl(
+    recipe: Path = typer.Argument(..., help="Model, tasks, rollouts, reward and settings (TOML)."),
+    out: Path = typer.Option(..., help="Folder of the run and of the model that comes out."),
+    override: list[str] = typer.Option([], "--set", metavar="A.B=C", help="Change a setting. Repeatable."),
+    resume: bool = typer.Option(
+        True, "--resume/--fresh", help="Go on where a run in this folder stopped, or begin again."
+    ),
+) -> None:
+    """Reinforcement learning on whole episodes: groups of tries, rewards, and updates by them."""
+    with (
+        waiting("loading what training needs"),
+        boundary(InputError, "training", needs("train"), expected=ImportError),
+    ):
+        from deepeyes.train.rl.loop import FINISHED, train
+        from deepeyes.train.rl.recipe import RlRecipe
+    plan = RlRecipe.load(found(recipe, "rl"), override).checked()
+    finished = resume and (out / FINISHED).exists()
+    note(f"training {plan.model.path} in {out}")
+    try:
+        done = train(plan, out, fresh=not resume, on_step=_tell_step)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", f"the same command goes on from {out}") from None
+    if finished:
+        print(f"the run in {out} was finished before; --fresh begins again")
+    measured = done["held_out_accuracy"]
+    held_out = "" if measured is None else f", {measured:.1%} right on the fixed set"
+    print(f"{done['steps']} steps{held_out}; ask it with --model hf:{out}; look at {out / 'episodes'}")
+
+
+def _tell_step(numbers: dict[str, Any]) -> None:
+    """One line a step, and what goes wrong."""
+    shown = {
+        "reward": numbers["reward"],
+        "right": numbers["accuracy"],
+        "fixed set": numbers.get("held_out/accuracy"),
+        "calls": numbers["calls"],
+        "tokens": numbers["reply_tokens"],
+        "mixed": numbers["mixed"],
+        "entropy": numbers.get("entropy"),
+        "log-prob difference": numbers.get("logprob_diff_max"),
+    }
+    told = ", ".join(f"{name} {value:.3g}" for name, value in shown.items() if value is not None)
+    seconds = numbers["seconds_rollouts"] + numbers["seconds_learning"]
+    note(f"step {numbers['step']}: {told}, {seconds:.0f} s")
+    for alarm in numbers["alarms"]:
+        warn(alarm)

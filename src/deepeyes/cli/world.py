@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from deepeyes.cli.progress import Steps
 from deepeyes.core.errors import InputError, StorageError, boundary
 
 app = typer.Typer(add_completion=False, help="The embedded world: look at its pictures, tasks and entities.")
@@ -23,28 +22,33 @@ def sample(
     webp: bool = typer.Option(False, help="Write WebP pictures, a tenth of the size, instead of PNG."),
 ) -> None:
     """Write images and tasks.jsonl: a line a task with its answer, its truth and its image's file."""
+    from deepeyes.core.ahead import in_order
     from deepeyes.core.images import ImageStore
+    from deepeyes.core.png import png_bytes
     from deepeyes.eval.world import WorldPlan, named
-    from deepeyes.world.tasks import to_task, world_examples
+    from deepeyes.world.families import make_example
+    from deepeyes.world.tasks import shares, to_task
 
     families = named(family)
     WorldPlan(families=families, split=split, seed=seed, n=n).checked()
-    console = Console(stderr=True)
+
+    def draw(which: tuple[str, int]) -> str:
+        store = ImageStore()  # one a task: a store keeps its images, of some 5 MB each
+        task = to_task(make_example(which[0], split, seed, which[1]), store)
+        image, file = store.get(task.images[0]), f"{task.id}.{'webp' if webp else 'png'}"
+        if webp:
+            image.save(out / file, quality=90)
+        else:
+            (out / file).write_bytes(png_bytes(image))
+        return task.model_copy(update={"meta": {**task.meta, "file": file}}).model_dump_json()
+
     with boundary(StorageError, f"writing to {out}", "choose a folder you may write to"):
         out.mkdir(parents=True, exist_ok=True)
-        with (out / "tasks.jsonl").open("w", encoding="utf-8") as lines:
-            examples = world_examples(list(families), split, seed, n)
-            for example in track(examples, "drawing", total=n, console=console, transient=True):
-                store = ImageStore()  # one a task: a store keeps its images, of some 5 MB each
-                task = to_task(example, store)
-                image = store.get(task.images[0])
-                file = f"{task.id}.{'webp' if webp else 'png'}"
-                if webp:
-                    image.save(out / file, quality=90)
-                else:
-                    image.save(out / file, compress_level=1)
-                meta = {**task.meta, "file": file}
-                lines.write(task.model_copy(update={"meta": meta}).model_dump_json() + "\n")
+        with (out / "tasks.jsonl").open("w", encoding="utf-8") as lines, Steps() as steps:
+            steps.step("drawing", 0, n)
+            for number, line in enumerate(in_order(draw, shares(list(families), n)), 1):
+                lines.write(line + "\n")
+                steps.step("drawing", number, n)
     print(out / "tasks.jsonl")
 
 

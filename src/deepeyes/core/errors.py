@@ -125,7 +125,7 @@ def _reason(cause: Exception) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()
     text = _one_line(str(cause))
-    return text[:200] if text else type(cause).__name__
+    return text[:200] if text else "it says no reason"
 
 
 def _one_line(text: str) -> str:

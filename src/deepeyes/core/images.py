@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepeyes.core.errors import InputError, boundary
 from deepeyes.core.files import replaced_file, write_atomic
+from deepeyes.core.png import png_bytes
 from deepeyes.core.text import encodable
 
 MAX_FILE_PIXELS = 150_000_000
@@ -224,9 +225,7 @@ class ImageStore:
         if path is None:
             self._memory.setdefault(ref.sha256, rgb)
         elif not path.exists():
-            data = io.BytesIO()
-            rgb.save(data, "PNG", compress_level=1)
-            write_atomic(path, data.getvalue())
+            write_atomic(path, png_bytes(rgb))
         return ref
 
     def get(self, ref: ImageRef) -> Image.Image:
@@ -270,7 +269,7 @@ class ImageStore:
             elif not target.exists():
                 source = other._file(ref)
                 if source is None:
-                    self.put(other.get(ref))
+                    self.put(other.get(ref), ref)
                 else:
                     with replaced_file(target) as part:
                         shutil.copyfile(source, part)

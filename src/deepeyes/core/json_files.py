@@ -26,7 +26,7 @@ def read_json_lines(
     path: Path, remedy: str, error: type[DeepEyesError] = InputError
 ) -> Iterator[tuple[int, Any]]:
     """The values of a file with one a line, each with the line's number; blank lines hold none."""
-    with boundary(error, f"reading {path}", "give a UTF-8 file", expected=_BROKEN):
+    with boundary(error, f"reading {path}", "give a UTF-8 file that is there", expected=_BROKEN):
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():

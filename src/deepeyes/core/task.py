@@ -74,6 +74,11 @@ class Task(BaseModel):
         return left, top, right, bottom
 
 
+def same_question(one: Task, other: Task) -> bool:
+    """Whether both ask the same of the same images and expect the same."""
+    return (one.question, one.images, one.answer) == (other.question, other.images, other.answer)
+
+
 def check_question(question: str, max_chars: int) -> str:
     """The question, stripped; raises `InputError` if it is empty, longer than `max_chars` or not Unicode."""
     stripped = question.strip()

@@ -382,7 +382,7 @@ def _index(path: Path) -> Iterator[_Line]:
                 raise InputError(f"line {number} of {path} is damaged", "delete that line")
             if int(record.get("version", 0)) > TRACE_VERSION:
                 raise InputError(
-                    f"{path} was written by a newer deepeyes", "upgrade this one: pip install -U deepeyes"
+                    f"{path} was written by a newer deepeyes", "read it with that one or a later one"
                 )
             answered = record.get("answer") is not None
             yield _Line(str(record.get("id")), str(record.get("stop_reason")), answered, offset)

@@ -115,14 +115,16 @@ class _Curation:
         target = self.run.stage(1, "read")
         if (count := target.count()) is not None:
             return count
-        rows = 0
+        recipe, rows = self.recipe, 0
+        limits = [source.limit for source in recipe.sources.values()]
+        total = sum(limits) if all(limits) else None  # at most: a source may hold less
 
         def step(more: int) -> None:
             nonlocal rows
             rows += more
-            self.progress("read", rows, None)
+            self.progress("read", rows, total)
 
-        recipe = self.recipe
+        step(0)
         parts = read_sources(self.run, recipe.sources, recipe.batch, target, step, WORLD_CHECKS)
         return target.finish(passed=0, parts=parts)
 

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.extras import install
 from deepeyes.core.images import VisionSpec
 from deepeyes.data.item import Route
 from deepeyes.data.old_names import renamed
@@ -163,7 +164,7 @@ class CurationRecipe(Config):
         """Itself; raises `ConfigError` or `InputError` for what cannot work."""
         for library in ("imagehash", "datasketch"):
             if find_spec(library) is None:
-                raise ConfigError(f"{library} is not installed", "pip install 'deepeyes[data]'")
+                raise ConfigError(f"{library} is not installed", install("data"))
         teachers = [*self.synthesize.teachers.values(), self.synthesize.written]
         for speaking in (self.difficulty, self.tool_benefit, *teachers, self.export):
             if speaking.dialect:

@@ -8,7 +8,7 @@ change.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
@@ -20,8 +20,10 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.core.task import Task
+from deepeyes.core.trace import Trace
 from deepeyes.grading.grader import Grading
 from deepeyes.harness.setup import Tell, open_agent
+from deepeyes.models.base import ChatModel
 
 
 class EvalPlan(Config, ABC):
@@ -66,10 +68,16 @@ class EvalPlan(Config, ABC):
     def tasks(self, images: ImageStore) -> Iterator[Task]:
         """At most `n` tasks, always the same for the same plan; their images go to `images`."""
 
-    def open(self, tell: Tell) -> AbstractAsyncContextManager[Agent]:
-        """The agent that is asked."""
+    def numbers(self, traces: Sequence[Trace]) -> dict[str, Any]:
+        """What the benchmark itself tells of graded episodes beside their accuracy, flat: its official score,
+        the chance level. An estimate `x` comes with `x_n` and `x_ci95`. Only traces are needed, no data.
+        """
+        return {}
+
+    def open(self, tell: Tell, model: ChatModel | None = None) -> AbstractAsyncContextManager[Agent]:
+        """The agent that is asked; `model` is what its name stands for, where that is open already."""
         return open_agent(
-            self.model,
+            self.model if model is None else model,
             tools=self.tools,
             dialect=self.dialect,
             search=self.search,

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from deepeyes.analysis.crops import CropFinder, contains
+from deepeyes.analysis.faithfulness import crop_hit
 from deepeyes.analysis.misfit import replies_of
-from deepeyes.analysis.stats import median, share, wilson
+from deepeyes.analysis.stats import median, share
+from deepeyes.analysis.summary import summarise
 from deepeyes.core.images import ImageStore
 from deepeyes.core.trace import Trace
 from deepeyes.grading.rules import grade
@@ -21,8 +22,10 @@ from deepeyes.grading.rules import grade
 def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """One flat object of numbers about graded episodes.
 
-    `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results, and of the `unsure`
-    ones none counts as right; `accuracy_at_most` is what it were if all of them were. `judged` counts those
+    `accuracy` with its interval `ci95` is over the `n` episodes that are results, and of the `unsure` ones
+    none counts as right; `accuracy_at_most` is what it were if all of them were. The interval is Wilson's,
+    where samples of a task or tasks of a group belong together at the number of results that they are worth;
+    `groups` is how many are independent. `judged` counts those
     whose verdict is a judge's, of which a number is no better than the judge. `tool_call_rate` is the
     share of all results with at least one tool call; `crop_hit_rate` is the share, of those that called a
     tool and whose truth box is known, in which one of the returned images contains that box. A returned image
@@ -32,29 +35,33 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     With several families each has its own accuracy and tool-call rate.
     """
     scored = [trace for trace in traces if trace.stop_reason.is_result]
-    right = sum(trace.is_right for trace in scored)
-    unsure = sum(trace.is_unsure for trace in scored)
+    summary = summarise(traces)
     looked = [trace for trace in scored if trace.tool_turns and trace.task.truth_box and trace.task.images]
     hits = [crop_hit(trace, images) for trace in looked]
     numbers: dict[str, Any] = {
         "n": len(scored),
-        "accuracy": _rounded(share(right, len(scored))),
-        "unsure": unsure,
-        "accuracy_at_most": _rounded(share(right + unsure, len(scored))),
-        "judged": sum(trace.verdict is not None and trace.verdict.by == "judge" for trace in scored),
-        "ci95": [_rounded(side) for side in wilson(right, len(scored))],
+        "accuracy": _rounded(summary.all.accuracy.value),
+        "unsure": sum(trace.is_unsure for trace in scored),
+        "accuracy_at_most": _rounded(summary.all.accuracy_at_most.value),
+        "judged": summary.judged,
+        "ci95": [_rounded(side) for side in (summary.all.accuracy.low, summary.all.accuracy.high)],
+        "groups": summary.all.accuracy.groups,
         "tool_call_rate": _rounded(share(sum(bool(t.tool_turns) for t in scored), len(scored))),
         "crop_hit_rate": _rounded(share(sum(hit is True for hit in hits), len(hits))),
         "crops_unlocated": sum(hit is None for hit in hits),
         "malformed_share": _rounded(replies_of(scored).share),
         "stop_reasons": dict(Counter(trace.stop_reason.value for trace in traces).most_common()),
         "seconds_per_episode": _rounded(median([trace.seconds for trace in scored]), 3),
-        "infrastructure_errors": len(traces) - len(scored),
+        "infrastructure_errors": summary.infrastructure.total(),
     }
-    families = list(dict.fromkeys(trace.task.family for trace in traces))
-    for family in families if len(families) > 1 else []:
+    for k, estimate in summary.pass_at.items():
+        told, all_right = estimate.told(), summary.pass_hat[k].told()
+        numbers[f"pass_at_{k}"], numbers[f"pass_at_{k}_ci95"] = told["value"], told["ci95"]
+        numbers[f"pass_hat_{k}"], numbers[f"pass_hat_{k}_ci95"] = all_right["value"], all_right["ci95"]
+    for family, row in summary.families.items() if len(summary.families) > 1 else ():
         its = [trace for trace in scored if trace.task.family == family]
-        numbers[f"accuracy_{family}"] = _rounded(share(sum(trace.is_right for trace in its), len(its)))
+        numbers[f"accuracy_{family}"] = _rounded(row.accuracy.value)
+        numbers[f"ci95_{family}"] = [_rounded(side) for side in (row.accuracy.low, row.accuracy.high)]
         called = sum(bool(trace.tool_turns) for trace in its)
         numbers[f"tool_call_rate_{family}"] = _rounded(share(called, len(its)))
     return numbers
@@ -75,19 +82,6 @@ def by_our_rules(traces: Sequence[Trace]) -> dict[str, Any]:
         "accuracy_by_our_rules": _rounded(share(sum(one.is_right for one in verdicts), len(scored))),
         "unsure_by_our_rules": sum(one.is_unsure for one in verdicts),
     }
-
-
-def crop_hit(trace: Trace, images: ImageStore) -> bool | None:
-    """Whether a returned image contains the truth box; None if none of them could be placed."""
-    truth = trace.task.truth_box
-    returned = [part.ref for turn in trace.tool_turns if turn.observation for part in turn.observation.images]
-    if truth is None or not returned:
-        return False
-    finder = CropFinder(images.get(trace.task.images[0]))
-    places = [place for ref in returned if (place := finder.find(images.get(ref))) is not None]
-    if not places:
-        return None
-    return any(contains(place.box, truth, place.tolerance) for place in places)
 
 
 def _rounded(value: float | None, digits: int = 4) -> float | None:

@@ -35,6 +35,8 @@ _GOLDS = (
 )
 _EITHER = ("answer", "answers")
 """The reference where the model's answer has a column of its own, else the model's answer."""
+_MAYBE = ("target", "targets", "label", "labels")
+"""Of the references those that files of questions have for something else too, beside "answer"."""
 _LAST = ("solution",)
 """The reference where nothing else is: often it is a worked solution beside the answer."""
 
@@ -80,19 +82,38 @@ class Columns:
         )
         return replace(self, answer=answer, gold=gold, also=self.also or also)
 
+    def asked_in(self, row: Row, place: str) -> Columns:
+        """The same with gold named for a file of questions that nobody has answered yet, where "answer" is
+        the reference; one with a second reference beside it may be a file of answers. Raises `InputError`.
+        """
+        names = {name.casefold().replace(" ", "_").replace("-", "_"): name for name in row}
+        sure = [names[name] for name in _GOLDS if name in names and name not in _MAYBE]
+        maybe = [names[name] for name in _MAYBE if name in names]
+        own = [names[name] for name in _EITHER if name in names][:1]
+        last = [names[name] for name in _LAST if name in names]
+        found = (own + sure) or maybe or last
+        gold = self.gold or _only(found, "the reference", "answer", row, place, "--column {0}={1}")
+        also = names.get("answers", "") if gold == names.get("answer") else ""
+        return replace(self, gold=gold, also=self.also or also)
 
-def _only(found: Sequence[str], what: str, option: str, row: Row, place: str) -> str:
-    """The one column that `found` holds. Raises `InputError`."""
+
+def _only(
+    found: Sequence[str],
+    what: str,
+    option: str,
+    row: Row,
+    place: str,
+    spelt: str = "{0}={1} or --{0} {1}",
+) -> str:
+    """The one column that `found` holds; `spelt` is how to name it. Raises `InputError`."""
     names = list(dict.fromkeys(found))
     if len(names) > 1:
         several = " and ".join(map(repr, names))
-        raise InputError(
-            f"{several} could be {what}", f"name the column: {option}={names[0]} or --{option} {names[0]}"
-        )
+        raise InputError(f"{several} could be {what}", f"name the column: {spelt.format(option, names[0])}")
     if not names:
         columns = one_line(", ".join(map(str, row)), 200) or "none"
         raise InputError(
             f"{place} has no column known for {what} (it has: {columns})",
-            f"name it: {option}=COLUMN or --{option} COLUMN",
+            f"name it: {spelt.format(option, 'COLUMN')}",
         )
     return names[0]

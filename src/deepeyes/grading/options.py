@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from ast import literal_eval
+from collections.abc import Sequence
 
 from deepeyes.core.text import read_json
 
@@ -16,6 +17,18 @@ _LETTERED = re.compile(r"(?<!\S)[(（]?([A-Z])[.):．、：）]\s*")
 """What stands before an option."""
 _LONGEST = 20_000
 """Characters of a text that is read other than as JSON."""
+
+
+def with_options(question: str, options: Sequence[str]) -> str:
+    """The question with its options below it, each with its letter, unless it names their letters itself or
+    they are the letters (of what its image shows).
+    """
+    letters = _LETTERS[: len(options)]
+    named = "".join(mark[1] for mark in _LETTERED.finditer(question))
+    if not options or letters in named or [option.strip(" ().") for option in options] == list(letters):
+        return question
+    lines = (f"{letter}. {option}" for letter, option in zip(letters, options, strict=False))
+    return "\n".join((question.rstrip(), *lines))
 
 
 def options_in(text: str) -> object:

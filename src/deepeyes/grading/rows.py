@@ -95,6 +95,17 @@ def answered_rows(rows: Iterable[tuple[str, Row]], columns: Columns) -> Iterator
 
 def answered(row: Row, columns: Columns, place: str) -> Answered:
     """One row; `columns` names answer and gold. Raises `InputError`: `NoReference` where there is no gold."""
+    task = referenced(row, columns, place)
+    given = _texts(_cell(row, columns.answer, place), place, columns.answer)
+    said = _says_right(row, columns.person, place) if columns.person else None
+    return Answered(task.id, task, _joined(given, task.answer_form) if given else None, said)
+
+
+def referenced(row: Row, columns: Columns, place: str) -> Task:
+    """The question of a row with its reference, whatever was answered; `columns` names gold.
+
+    Raises `InputError`: `NoReference` where there is no gold.
+    """
     form = _form(row, columns, place)
     golds = _texts(_cell(row, columns.gold, place), place, columns.gold)
     golds += _texts(_at(row, columns.also), place, columns.also) if columns.also else []
@@ -103,23 +114,20 @@ def answered(row: Row, columns: Columns, place: str) -> Answered:
     golds = [text for text in golds if text.strip()]
     if not golds:
         raise NoReference(
-            f"{place} has no reference in {columns.gold!r}", "give it one, or leave the row out"
+            f"{place} has no reference in {columns.gold!r}", "give it one, or leave the row out (--skip)"
         )
     if isinstance(_at(row, columns.gold), list | tuple):
         golds = one_answer(golds, form)
-    given = _texts(_cell(row, columns.answer, place), place, columns.answer)
     name = _first(row, columns.id, _IDS)
     name = encodable(str(name)).strip() if isinstance(name, str | int | float) else ""
     question = _first(row, columns.question, _QUESTIONS)
-    task = Task(
+    return Task(
         id=name or place.removeprefix("line ").removeprefix("row ").partition(" ")[0],
         question=question if isinstance(question, str) else "",
         answer=golds[0],
         answers=tuple(golds[1:]),
         answer_form=form,
     )
-    said = _says_right(row, columns.person, place) if columns.person else None
-    return Answered(task.id, task, _joined(given, form) if given else None, said)
 
 
 def verdict_word(value: object) -> bool | None:

@@ -90,11 +90,13 @@ def is_off(specs: Sequence[str]) -> bool:
 
 def check_search(specs: Sequence[str]) -> None:
     """Raises `ConfigError` for a name that `open_engines` does not know, without opening anything."""
-    from deepeyes.search.providers.registry import names
-
     for spec in specs:
         name = spec.partition("?")[0].strip().lower()
-        if name not in ("", OFF, WORLD, *names()) and not Path(spec.strip()).is_dir():
+        if name in ("", OFF, WORLD) or Path(spec.strip()).is_dir():
+            continue
+        from deepeyes.search.providers.registry import names
+
+        if name not in names():
             raise ConfigError(
                 f"there is no search {spec!r}", f"give off, world, an index folder, or {', '.join(names())}"
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from deepeyes.agent.agent import Agent
@@ -24,14 +24,15 @@ from deepeyes.harness.search import Engines, check_search, is_off, open_engines
 from deepeyes.models.base import ChatModel, FindsDialect
 from deepeyes.models.registry import resolve_model
 from deepeyes.tools.base import Tool, ToolSet
-from deepeyes.tools.registry import STANDARD, check_tools, services_for, toolset
+from deepeyes.tools.registry import ALL, check_tools, services_for, toolset
 from deepeyes.tools.services import Services
 
 _LOG = logging.getLogger(__name__)
 
 Tell = Callable[[str], None]
 """Told in a sentence what its user should know: an index that is made, vectors that are missing."""
-
+Wait = Callable[[str], AbstractContextManager[object]]
+"""Held round what may take long, and told what that is: "loading nano"."""
 
 _SEARCHES = frozenset(("text", "images", "pages"))
 """The services that `search` may open."""
@@ -47,12 +48,13 @@ async def open_agent(
     limits: Limits = Limits(),
     sampling: Sampling = Sampling(),
     tell: Tell = _LOG.warning,
+    wait: Wait = nullcontext,
 ) -> AsyncGenerator[Agent]:
     """The agent of a model, with the Python tool and what `search` names, or without any tool.
 
     `model`: a name as in `deepeyes ask --model`, or a model, which stays its owner's to close.
-    `tools`: names, such as `("search", "open_page")`, and tools of your own; True for Python and all that
-    `search` allows.
+    `tools`: names, such as `("search", "open_page")`, and tools of your own; `standard`, or True, for Python
+    and all that `search` allows.
     `dialect`: a name, such as `native` or `deepeyes_v2/brief`, or a dialect of your own; empty for the
     model's own, `auto` for the one that fits: a server is asked what it takes.
     `search`: as in `deepeyes ask --search`, one or several.
@@ -66,18 +68,24 @@ async def open_agent(
     specs = (search,) if isinstance(search, str) else search
     if wanted != ():
         check_search(specs)
-        check_tools(wanted or (), {"sandbox"} if is_off(specs) else {"sandbox", *_SEARCHES})
-    chat = await asyncio.to_thread(resolve_model, model) if isinstance(model, str) else model
+        check_tools(wanted, {"sandbox"} if is_off(specs) else {"sandbox", *_SEARCHES})
+    chat = await _loaded(model, wait) if isinstance(model, str) else model
     try:
         if dialect == AUTO or (not dialect and chat.dialect_name == AUTO):
-            speech = await _fitting(chat, wanted != (), limits, tell)
+            with wait(f"asking {chat.name} what it speaks"):
+                speech = await _fitting(chat, wanted != (), limits, tell)
         agent = Agent(chat, ToolSet(), speech, limits, sampling)
         async with AsyncExitStack() as stack:
-            services = await _opened(wanted, specs, agent, stack, tell)
+            services = await _opened(wanted, specs, agent, stack, tell, wait)
             yield replace(agent, tools=toolset(wanted, services))
     finally:
         if isinstance(model, str):
             await chat.aclose()
+
+
+async def _loaded(model: str, wait: Wait) -> ChatModel:
+    with wait(f"loading {model}"):
+        return await asyncio.to_thread(resolve_model, model)
 
 
 async def _fitting(chat: ChatModel, tools: bool, limits: Limits, tell: Tell) -> Dialect | None:
@@ -103,25 +111,31 @@ async def _fitting(chat: ChatModel, tools: bool, limits: Limits, tell: Tell) -> 
     return get_dialect(fit.dialect, chat.prompt)
 
 
-def _wanted(tools: bool | str | Sequence[str | Tool]) -> tuple[str | Tool, ...] | None:
-    """The tools that are named; None for the standard ones, as far as there is what they need."""
+def _wanted(tools: bool | str | Sequence[str | Tool]) -> tuple[str | Tool, ...]:
+    """The tools that are named."""
     if isinstance(tools, bool):
-        return None if tools else ()
+        return (ALL,) if tools else ()
     return (tools,) if isinstance(tools, str) else tuple(tools)
 
 
 async def _opened(
-    wanted: Sequence[str | Tool] | None, specs: Sequence[str], agent: Agent, stack: AsyncExitStack, tell: Tell
+    wanted: Sequence[str | Tool],
+    specs: Sequence[str],
+    agent: Agent,
+    stack: AsyncExitStack,
+    tell: Tell,
+    wait: Wait,
 ) -> Services:
     """What these tools need, and no more; closed with `stack`. Snippets are as long as the agent's dialect
     wants them.
     """
-    needed = services_for(STANDARD if wanted is None else wanted)
+    needed = services_for(wanted)
     engines = Engines()
     if needed & _SEARCHES:
         chars = agent.speech.snippet_chars
         opening = open_engines(specs, snippet_chars=chars, tell=lambda *step: _say(tell, *step))
-        engines = await stack.enter_async_context(opening)
+        with wait("opening what is searched"):
+            engines = await stack.enter_async_context(opening)
         for note in engines.notes:
             tell(note)
     if "sandbox" not in needed:
@@ -129,7 +143,8 @@ async def _opened(
     from deepeyes.sandbox import Sandbox
 
     try:
-        return engines.services(await stack.enter_async_context(Sandbox.start()))
+        with wait("starting the sandbox"):
+            return engines.services(await stack.enter_async_context(Sandbox.start()))
     except SandboxUnavailable as error:
         raise SandboxUnavailable(error.message, f"{error.remedy}; or do without tools") from error
 

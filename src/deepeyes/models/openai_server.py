@@ -190,7 +190,10 @@ class Server:
         return completion
 
     def _broken(self, why: str) -> InfrastructureError:
-        return InfrastructureError(f"the model server at {self.place} stopped in mid-reply{why}")
+        return InfrastructureError(
+            f"the model server at {self.place} stopped in mid-reply{why}",
+            "look into its log for why it ended, and ask again",
+        )
 
     def _learns_from(self, refused: Refused) -> bool:
         """Whether the refusal names a parameter of the request that is left out, or called otherwise, from

@@ -17,9 +17,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from deepeyes.core.errors import ModelError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.core.images import VisionSpec
 from deepeyes.models import providers
 from deepeyes.models.base import ChatModel
+from deepeyes.models.hub import checked_folder
 from deepeyes.models.providers import Provider
 
 _VISION = {"factor": int, "min_pixels": int, "max_pixels": int}
@@ -63,7 +65,7 @@ def resolve_model(spec: str, **options: Any) -> ChatModel:
     """The model that `spec` names; `options` go to what opens it. Raises `ModelError`."""
     name, place, settings = _read(spec)
     kind = KINDS[name]
-    remedy = f"install what it needs: pip install 'deepeyes[{kind.extra}]'" if kind.extra else ""
+    remedy = needs(kind.extra) if kind.extra else ""
     with boundary(
         ModelError, f"loading the model {spec}", remedy or f"look for {kind.opens}", expected=ImportError
     ):
@@ -77,8 +79,11 @@ def check_model(spec: str) -> None:
     anything.
     """
     name, place, _ = _read(spec)
-    if place and KINDS[name].form.endswith((":FILE", ":FOLDER")) and not Path(place).exists():
+    form = KINDS[name].form
+    if place and form.endswith((":FILE", ":FOLDER")) and not Path(place).exists():
         raise ModelError(f"there is no file or folder {place} of {spec!r}", "check its path")
+    if form.endswith(":PATH_OR_ID"):
+        checked_folder(place)
 
 
 def check_models(specs: Iterable[str]) -> None:

@@ -22,11 +22,13 @@ from deepeyes.core.errors import (
     ModelError,
     boundary,
 )
+from deepeyes.core.extras import needs
 from deepeyes.core.images import VisionSpec
 from deepeyes.core.messages import ImagePart, Message
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
+from deepeyes.models.hub import located
 from deepeyes.models.transformers_generate import context, ends, forbidden, generate, text_of
 
 _MAX_VIEW = 1280 * 28 * 28
@@ -61,9 +63,11 @@ class TransformersModel:
         max_pixels: int | None = None,
     ) -> TransformersModel:
         """Load weights and processor (on a GPU when there is one). Raises `ModelError`."""
-        import torch
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-        from transformers.utils.logging import disable_progress_bar
+        source = located(path_or_id)
+        with boundary(ModelError, f"loading hf:{path_or_id}", needs("nano"), expected=ImportError):
+            import torch
+            from transformers import AutoModelForImageTextToText, AutoProcessor
+            from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
         do_without_torchvision()
@@ -75,8 +79,8 @@ class TransformersModel:
             remedy,
             expected=(OSError, ValueError, ImportError, KeyError, RuntimeError),
         ):
-            processor = AutoProcessor.from_pretrained(path_or_id)
-            model: Any = AutoModelForImageTextToText.from_pretrained(path_or_id, dtype=dtype)
+            processor = AutoProcessor.from_pretrained(source)
+            model: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype)
             model.to(device).eval()
         if not getattr(processor, "chat_template", None):
             raise ModelError(f"hf:{path_or_id} has no chat template", remedy)

@@ -6,14 +6,13 @@ with BlockingSandbox() as sandbox, sandbox.open({"image_1": image}) as session:
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Coroutine, Mapping
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from PIL import Image
+
+from deepeyes.core.blocking import BackgroundLoop
 
 from .result import CellResult
 from .sandbox import Sandbox
@@ -27,27 +26,21 @@ class BlockingSandbox:
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox-loop", daemon=True)
-        self._stack = AsyncExitStack()
+        self._loop = BackgroundLoop("sandbox-loop")
         self._sandbox: Sandbox | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
         try:
-            self._sandbox = self.wait(self._stack.enter_async_context(Sandbox.start(**self._settings)))
+            self._sandbox = self._loop.enter(Sandbox.start(**self._settings))
         except BaseException:
-            self._stop()
+            self._loop.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.wait(self._stack.aclose())
-        finally:
-            self._stop()
+        self._loop.close()
 
     @property
     def inner(self) -> Sandbox:
@@ -59,12 +52,7 @@ class BlockingSandbox:
         return BlockingSession(self, self.wait(self.inner.open(images, **settings)))
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        return self._loop.wait(work)
 
 
 class BlockingSession:

@@ -24,13 +24,15 @@ import io
 import ipaddress
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
 from pydantic import BaseModel, ValidationError
 
 from deepeyes.core.errors import ConfigError, DeepEyesError, InputError
+from deepeyes.core.extras import install
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_NOT_INSTALLED = ("the HTTP server's packages are not installed", "pip install 'deepeyes[serve]'")
+_NOT_INSTALLED = "the HTTP server's packages are not installed"
 _PLACE = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?", re.ASCII)
 _BACKLOG = 4096
 """Connections that may wait to be accepted: many rollouts begin at the same moment."""
@@ -58,9 +60,12 @@ class HttpError(DeepEyesError):
 # ---- a server
 
 
-def application(routes: Mapping[str, Handler], *, token: str | None, variable: str) -> Starlette:
+def application(
+    routes: Mapping[str, Handler], *, token: str | None, variable: str, without_token: Collection[str] = ()
+) -> Starlette:
     """The ASGI application over `routes`, such as `{"GET /health": handler}`, each of which answers only
-    those who may ask. `variable` is the environment variable that holds the token.
+    those who may ask. `variable` is the environment variable that holds the token. Routes in `without_token`,
+    which must tell nothing, answer whoever asks where a token guards the others.
 
     Raises `ConfigError` if the server's packages are not installed.
     """
@@ -69,13 +74,14 @@ def application(routes: Mapping[str, Handler], *, token: str | None, variable: s
         from starlette.exceptions import HTTPException
         from starlette.routing import Route
     except ImportError as problem:
-        raise ConfigError(*_NOT_INSTALLED) from problem
+        raise ConfigError(_NOT_INSTALLED, install("serve")) from problem
 
     def route(name: str, handler: Handler) -> Route:
         method, _, path = name.partition(" ")
 
         async def answer(request: Request) -> Response:
-            check_access(request, token, variable)
+            if token is None or name not in without_token:
+                check_access(request, token, variable)
             return await handler(request)
 
         return Route(path, answer, methods=[method])
@@ -94,14 +100,18 @@ def token_for(host: str, variable: str) -> str | None:
     return token
 
 
-async def listen(app: Starlette, *, host: str, port: int, access_log: bool = True) -> None:
-    """Serve until interrupted."""
+async def listen(
+    app: Starlette, *, host: str, port: int, access_log: bool = True, on: socket.socket | None = None
+) -> None:
+    """Serve until interrupted; `on` is a socket that listens there already."""
     try:
         import uvicorn
     except ImportError as problem:
-        raise ConfigError(*_NOT_INSTALLED) from problem
+        raise ConfigError(_NOT_INSTALLED, install("serve")) from problem
     looks = {"access_log": access_log, "log_level": "info", "server_header": False}
-    await uvicorn.Server(uvicorn.Config(app, host=host, port=port, backlog=_BACKLOG, **looks)).serve()
+    await uvicorn.Server(uvicorn.Config(app, host=host, port=port, backlog=_BACKLOG, **looks)).serve(
+        sockets=None if on is None else [on]
+    )
 
 
 async def _said(request: Request, error: Exception) -> Response:

@@ -91,17 +91,31 @@ def typed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     """
     asked: Any = schema.get("properties")
     named = cast("Mapping[str, Any]", asked if isinstance(asked, Mapping) else {})
-    return {name: _as_asked(value, named.get(name)) for name, value in arguments.items()}
+    defined = schema.get("$defs", {})
+    return {name: _as_asked(value, named.get(name), defined) for name, value in arguments.items()}
 
 
-def _as_asked(value: Any, asked: Any) -> Any:
-    wanted: Any = cast("Mapping[str, Any]", asked).get("type") if isinstance(asked, Mapping) else None
-    kinds = [wanted] if isinstance(wanted, str) else cast("list[Any]", wanted or [])
-    if not isinstance(value, str) or not kinds or "string" in kinds:
+def _as_asked(value: Any, asked: Any, defined: Any) -> Any:
+    kinds = _kinds(asked, defined) if isinstance(value, str) else set[str]()
+    if not kinds or "string" in kinds:
         return value
     said = read_json(value)
-    fits = any(type(said) in _TYPES.get(kind, ()) for kind in kinds if isinstance(kind, str))
-    return said if fits else value
+    if said is None:
+        return None if "null" in kinds and value.strip() == "null" else value
+    return said if any(type(said) in _TYPES.get(kind, ()) for kind in kinds) else value
+
+
+def _kinds(asked: Any, defined: Any, depth: int = 3) -> set[str]:
+    """The types that a value may have: its own, those of its alternatives, or of what it refers to."""
+    if not isinstance(asked, Mapping) or depth == 0:
+        return set()
+    fields = cast("Mapping[str, Any]", asked)
+    wanted: Any = fields.get("type") or []
+    kinds = {wanted} if isinstance(wanted, str) else {kind for kind in wanted if isinstance(kind, str)}
+    place, _, name = str(fields.get("$ref", "")).rpartition("/")
+    parts = [*fields.get("anyOf", ()), *fields.get("oneOf", ())]
+    parts += [cast("Mapping[str, Any]", defined).get(name)] if place == "#/$defs" else []
+    return kinds.union(*(_kinds(part, defined, depth - 1) for part in parts))
 
 
 def _unbearable(arguments: Mapping[str, Any]) -> str:

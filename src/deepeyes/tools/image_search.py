@@ -8,7 +8,6 @@ leave the tool.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
@@ -16,16 +15,14 @@ from typing import Any, Protocol, Self
 from PIL import Image
 
 from deepeyes.core.images import to_rgb
-from deepeyes.core.text import one_line
 from deepeyes.search.base import ImageSearch
 from deepeyes.tools.base import Episode, ToolResult
-from deepeyes.tools.python import PythonTool
+from deepeyes.tools.python import PythonTool, no_image
 from deepeyes.tools.services import Services
 
 RESULTS = 5
 MIN_SIDE = 8
 """Pixels; a smaller image looks like too many others."""
-_NAME = re.compile(r"[^\W\d]\w{0,99}")
 
 
 class ImageVariables(Protocol):
@@ -70,10 +67,10 @@ class ImageSearchTool:
     async def run(self, arguments: Mapping[str, Any], episode: Episode) -> ToolResult:
         name = str(arguments.get("image") or "image_1").strip()
         image = episode.images.get(name)
-        if image is None and self._python is not None and _NAME.fullmatch(name):
+        if image is None and self._python is not None:
             image = await self._python.image_named(name, episode)
         if image is None:
-            return ToolResult("error", stderr=self._no_image(name, episode))
+            return ToolResult("error", stderr=no_image(name, episode, variables=self._python is not None))
         if min(image.size) < MIN_SIDE:
             size = f"{image.width}x{image.height}"
             return ToolResult(
@@ -83,12 +80,3 @@ class ImageSearchTool:
         start = time.perf_counter()
         hits = (await self._engine.search(to_rgb(image), self._results))[: self._results]
         return ToolResult(hits=hits, searched_image=name, seconds=time.perf_counter() - start)
-
-    def _no_image(self, name: str, episode: Episode) -> str:
-        there = ", ".join(episode.images) or "none"
-        hint = (
-            "; a Python variable must hold a PIL image, and exists once your code has run"
-            if self._python is not None
-            else ""
-        )
-        return f"There is no picture {one_line(name, 60)!r} (pictures of this conversation: {there}{hint})."

@@ -8,6 +8,7 @@ images, the next code gets a new one and is told that its variables are gone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,10 +17,12 @@ from typing import Any, Self
 from PIL import Image
 
 from deepeyes.core.errors import InfrastructureError, InputError
+from deepeyes.core.text import one_line
 from deepeyes.tools.base import Episode, ToolResult
 from deepeyes.tools.services import PythonSandbox, PythonSession, Services
 
 _STARTED_AGAIN = "(The Python session was started again: variables are gone, the image_N are there.)\n"
+_VARIABLE = re.compile(r"[^\W\d]\w{0,99}")
 _UNFIT = "The Python session took no more pictures and was ended: write again all that your code needs."
 
 
@@ -80,18 +83,7 @@ class PythonTool:
         return ToolResult(cell.status, stdout, stderr, tuple(cell.images), cell.dropped, cell.seconds)
 
     async def image_named(self, name: str, episode: Episode) -> Image.Image | None:
-        """The image that the conversation or the episode's running session knows as `name`.
-
-        Starts no session and changes nothing in it; None when neither has such an image.
-        """
-        if name in episode.images:
-            return episode.images[name]
-        running = episode.sessions.get(self.name)
-        if not isinstance(running, _Running) or running.session is None:
-            return None
-        with suppress(InputError):  # the session refuses to show it: the code has broken what it holds
-            return await running.session.get_image(name)
-        return None
+        return await image_named(name, episode)
 
     def _running(self, episode: Episode) -> _Running:
         running = episode.sessions.get(self.name)
@@ -110,6 +102,31 @@ class PythonTool:
             await running.session.put_images(missing)
             running.known |= set(missing)
         return running.session
+
+
+async def image_named(name: str, episode: Episode) -> Image.Image | None:
+    """The image that the conversation or the episode's running session knows as `name`.
+
+    Starts no session and changes nothing in it; None when neither has such an image.
+    """
+    if name in episode.images:
+        return episode.images[name]
+    running = episode.sessions.get(PythonTool.name)
+    if not isinstance(running, _Running) or running.session is None or not _VARIABLE.fullmatch(name):
+        return None
+    with suppress(InputError):  # the session refuses to show it: the code has broken what it holds
+        return await running.session.get_image(name)
+    return None
+
+
+def no_image(name: str, episode: Episode, *, variables: bool | None = None) -> str:
+    """What a model is told that gave a name that no image has. `variables`: whether it may name those of its
+    code; by default, if it has run any.
+    """
+    there = ", ".join(episode.images) or "none"
+    may = PythonTool.name in episode.sessions if variables is None else variables
+    hint = "; a Python variable must hold a PIL image, and exists once your code has run" if may else ""
+    return f"There is no picture {one_line(name, 60)!r} (pictures of this conversation: {there}{hint})."
 
 
 async def _drop(running: _Running) -> None:

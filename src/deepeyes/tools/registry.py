@@ -1,4 +1,4 @@
-"""Tools by name. A new one is a file of its own and a line here.
+"""Tools by name. A new one is a file of its own and a line here, or stays where it is: `MODULE:FUNCTION`.
 
 What always holds: a tool's file is opened when its name is asked for; names and what they need are checked
 before anything is opened for them; what is wrong is a `ConfigError` that names what there is.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from importlib import import_module
+from pkgutil import resolve_name
+from types import FunctionType
 from typing import Any, Protocol
 
 from deepeyes.core.actions import ToolSpec
-from deepeyes.core.errors import ConfigError
+from deepeyes.core.errors import ConfigError, boundary
 from deepeyes.tools.base import Tool, ToolSet, spec_of
 from deepeyes.tools.services import NEEDS, Services
 
@@ -25,10 +26,12 @@ TOOLS = {
 """Name to module and class (see `ToolClass`)."""
 STANDARD = ("python", "search", "image_search", "open_page")
 """What an agent has if nobody names tools, as far as there is what they need."""
+ALL = "standard"
+"""The name that stands for them."""
 
 
 class ToolClass(Protocol):
-    """What stands in the registry: a class whose instances are a `Tool`."""
+    """What a name leads to: a class whose instances are a `Tool`, or a function made one."""
 
     name: str
     description: str
@@ -42,11 +45,27 @@ class ToolClass(Protocol):
 
 
 def tool_class(name: str) -> ToolClass:
-    """The class behind a name. Raises `ConfigError`."""
-    if name not in TOOLS:
-        raise ConfigError(f"there is no tool {name!r}", f"the tools are {', '.join(TOOLS)}")
-    module, _, kind = TOOLS[name].partition(":")
-    return getattr(import_module(module), kind)
+    """What is behind a name, or at a place `MODULE:FUNCTION`. Raises `ConfigError`."""
+    place = TOOLS.get(name, name)
+    if ":" not in place:
+        raise ConfigError(
+            f"there is no tool {name!r}",
+            f"the tools are {', '.join(TOOLS)}, {ALL} for what is usual, or MODULE:FUNCTION for your own",
+        )
+    with boundary(
+        ConfigError,
+        f"loading the tool {name}",
+        "write MODULE:FUNCTION, and be where Python finds the module",
+        expected=(ImportError, AttributeError, ValueError),
+    ):
+        found: Any = resolve_name(place)
+    if isinstance(found, FunctionType):
+        from deepeyes.tools.function import tool
+
+        return tool(found)
+    if not all(hasattr(found, part) for part in ToolClass.__annotations__) or not hasattr(found, "of"):
+        raise ConfigError(f"{name} is no tool", "name a function with type hints and a docstring")
+    return found
 
 
 def tool_spec(name: str) -> ToolSpec:
@@ -55,11 +74,11 @@ def tool_spec(name: str) -> ToolSpec:
 
 
 def services_for(tools: Iterable[str | Tool]) -> frozenset[str]:
-    """The fields of `Services` that these tools need; tools that are made already need none.
-
-    Raises `ConfigError` for a name that nobody has.
+    """The fields of `Services` that these tools need, and `standard` would use; tools that are made already
+    need none. Raises `ConfigError` for a name that nobody has.
     """
-    return frozenset(need for tool in tools if isinstance(tool, str) for need in tool_class(tool).needs)
+    named = [one for tool in tools if isinstance(tool, str) for one in (STANDARD if tool == ALL else (tool,))]
+    return frozenset(need for name in named for need in tool_class(name).needs)
 
 
 def check_tools(tools: Iterable[str | Tool], services: Collection[str]) -> None:
@@ -67,8 +86,8 @@ def check_tools(tools: Iterable[str | Tool], services: Collection[str]) -> None:
     the fields of `Services` named in `services`.
     """
     seen: set[str] = set()
-    for tool in tools:
-        name = tool if isinstance(tool, str) else tool.name
+    for tool in _without_all(tools, services):
+        name = tool_class(tool).name if isinstance(tool, str) else tool.name
         if name in seen:
             raise ConfigError(f"the tool {name!r} is named twice", "name it once")
         seen.add(name)
@@ -77,12 +96,17 @@ def check_tools(tools: Iterable[str | Tool], services: Collection[str]) -> None:
                 raise ConfigError(f"{name} {NEEDS[need][0]}", NEEDS[need][1])
 
 
-def toolset(tools: Sequence[str | Tool] | None, services: Services) -> ToolSet:
-    """These tools, made of `services` where they are named, in their order; by default the standard ones as
-    far as there is what they need. Raises `ConfigError` as `check_tools` does.
+def toolset(tools: Sequence[str | Tool], services: Services) -> ToolSet:
+    """These tools, made of `services` where they are named, in their order; `standard` stands for all of
+    `STANDARD` for which there is what they need. Raises `ConfigError` as `check_tools` does.
     """
     there = {field.name for field in fields(services) if getattr(services, field.name) is not None}
-    if tools is None:
-        tools = [name for name in STANDARD if there.issuperset(tool_class(name).needs)]
-    check_tools(tools, there)
-    return ToolSet([tool_class(tool).of(services) if isinstance(tool, str) else tool for tool in tools])
+    wanted = _without_all(tools, there)
+    check_tools(wanted, there)
+    return ToolSet([tool_class(tool).of(services) if isinstance(tool, str) else tool for tool in wanted])
+
+
+def _without_all(tools: Iterable[str | Tool], services: Collection[str]) -> list[str | Tool]:
+    """The tools with those in place of `standard` that can be made of these services."""
+    usual = [name for name in STANDARD if set(tool_class(name).needs) <= set(services)]
+    return [one for tool in tools for one in (usual if tool == ALL else (tool,))]

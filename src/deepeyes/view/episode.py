@@ -7,6 +7,7 @@ escaped; the template escapes all the rest and makes control characters visible.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -35,6 +36,10 @@ class Step:
     raw: str
     tokens: int
     seconds: float
+    kept_tokens: str
+    """What the trace has of the reply's tokens, such as "probabilities, loss mask"; empty if nothing."""
+    masked: bool
+    """Whether curation keeps a learner from imitating it."""
     tool: str
     status: str
     stdout: str
@@ -45,7 +50,7 @@ class Step:
     """Whether it was a search without hits."""
     tool_seconds: float
     dropped: int
-    pictures: tuple[Shown, ...]
+    images: tuple[Shown, ...]
 
 
 @dataclass(frozen=True)
@@ -75,29 +80,40 @@ class EpisodeCard:
         sampling = self.trace.sampling
         always = {"temperature": sampling.temperature, "seed": sampling.seed}
         told = {**always, **sampling.model_dump(exclude_defaults=True, exclude={"stop"})}
-        return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in told.items())
+        words = {name: str(value) if isinstance(value, int) else f"{value:g}" for name, value in told.items()}
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in words.items())
 
     @property
-    def used_tools(self) -> bool:
-        return bool(self.trace.tool_turns)
+    def compared(self) -> str:
+        """What the verdict compared, where that is not what was written."""
+        verdict = self.trace.verdict
+        if verdict is None or not (verdict.given or verdict.expected):
+            return ""
+        kind = f" as {verdict.kind.replace('_', ' ')}" if verdict.kind else ""
+        return f"{verdict.given or '(nothing)'} with {verdict.expected or '(nothing)'}{kind}"
+
+    @property
+    def truth(self) -> str:
+        """What the question's maker knows, as JSON."""
+        return json.dumps(self.trace.task.truth, ensure_ascii=False) if self.trace.task.truth else ""
 
 
 def verdict_of(trace: Trace) -> str:
-    """How the page and its counts sort an episode."""
+    """How a page and its counts sort an episode."""
     if trace.verdict is not None:
         return trace.verdict.outcome.value
     return "unscored" if trace.stop_reason.is_result else "failed"
 
 
-def card(trace: Trace, album: Album) -> EpisodeCard:
-    """Everything the page shows of one episode."""
+def card(trace: Trace, album: Album, masked: Collection[int] = ()) -> EpisodeCard:
+    """Everything a page shows of one episode; the turns `masked` (from 0) are not imitated by learners."""
     seen = [turn.observation for turn in trace.tool_turns if turn.observation]
     returned = [part for observation in seen for part in observation.images]
     first = trace.opening
     opening = [part for message in first for part in message.images]
     outlines = list[Outline]()
     if opening:
-        box = trace.task.truth_box
+        box = _truth_box(trace)
         outlines += [Outline.of("truth", "asked about", box)] if box else []
         outlines += album.places(opening[0].ref, returned)
     shown = tuple(album.show(part, tuple(outlines) if part is opening[0] else ()) for part in opening)
@@ -108,27 +124,34 @@ def card(trace: Trace, album: Album) -> EpisodeCard:
         trace.task.question,
         "\n".join(message.text for message in first if message.role == "system"),
         shown,
-        tuple(_step(number, turn, album) for number, turn in enumerate(trace.turns, 1)),
+        tuple(_step(place, turn, album, place in masked) for place, turn in enumerate(trace.turns)),
         _budgets(trace),
     )
 
 
-def _step(number: int, turn: Turn, album: Album) -> Step:
+def call_text(turn: Turn) -> str:
+    """A tool call that is no code, on one line; empty if there is none."""
+    action = turn.action
+    if action is None or action.kind != "call" or turn.code is not None:
+        return ""
+    return f"{action.name}({json.dumps(action.arguments, ensure_ascii=False)})"
+
+
+def _step(place: int, turn: Turn, album: Album, masked: bool) -> Step:
     action, seen, code = turn.action, turn.observation, turn.code
-    call = ""
-    if action is not None and action.kind == "call" and code is None:
-        call = f"{action.name}({json.dumps(action.arguments, ensure_ascii=False)})"
     return Step(
-        number,
+        place + 1,
         turn.kind if code is None else "code",
         turn.thought,
         _highlighted(code or ""),
-        call,
+        call_text(turn),
         action.text if action is not None and action.kind == "answer" else "",
         action.reason if action is not None and action.kind == "malformed" else "",
         turn.text,
         turn.usage.completion_tokens,
         turn.model_seconds,
+        _kept_tokens(turn),
+        masked,
         seen.tool if seen else "",
         seen.status if seen else "",
         seen.stdout if seen else "",
@@ -140,6 +163,19 @@ def _step(number: int, turn: Turn, album: Album) -> Step:
         seen.dropped_images if seen else 0,
         tuple(album.show(part) for part in seen.images) if seen else (),
     )
+
+
+def _truth_box(trace: Trace) -> tuple[float, float, float, float] | None:
+    """Where the thing asked about lies; None also where somebody else's data has no numbers there."""
+    try:
+        return trace.task.truth_box
+    except (TypeError, ValueError):
+        return None
+
+
+def _kept_tokens(turn: Turn) -> str:
+    kept = (("probabilities", turn.logprobs), ("loss mask", turn.loss_mask))
+    return ", ".join(words for words, values in kept if values) or ("numbers" if turn.token_ids else "")
 
 
 def _highlighted(code: str) -> Markup:
@@ -158,12 +194,12 @@ def _headline(trace: Trace) -> str:
 
 def _budgets(trace: Trace) -> tuple[Budget, ...]:
     limits = trace.limits
-    pictures = sum(len(turn.observation.images) for turn in trace.tool_turns if turn.observation)
+    images = sum(len(turn.observation.images) for turn in trace.tool_turns if turn.observation)
     mistakes = sum(turn.kind == "malformed" for turn in trace.turns)
     rows = (
         ("turns", len(trace.turns), limits.turns, ""),
         ("tokens written", trace.usage.completion_tokens, limits.tokens, ""),
-        ("tool pictures", pictures, limits.tool_images, ""),
+        ("tool images", images, limits.tool_images, ""),
         ("malformed replies", mistakes, limits.malformed, ""),
         ("wall clock", round(trace.seconds, 2), limits.episode_seconds, " s"),
     )

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from deepeyes.core.ahead import in_order
 from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 
-from .families import Example, make_examples
+from .families import Example, make_example
 
 _WORDS = frozenset({"says", "text", "relation", "colour", "attribute"})
 """Kinds of questions that ask for what a sign says or for a colour; a sign of digits is no number."""
@@ -42,13 +43,18 @@ def _form(example: Example) -> AnswerForm:
     return AnswerForm(kind=AnswerKind.number if number else AnswerKind.text, closed=True)
 
 
-def world_examples(families: list[str], split: str, seed: int, count: int) -> Iterator[Example]:
-    """`count` in all, an equal share of each family in the order given, drawn as they are asked for."""
-    shares = [count // len(families) + (place < count % len(families)) for place in range(len(families))]
-    for family, share in zip(families, shares, strict=True):
-        yield from make_examples(family, split, seed, share)
+def shares(families: list[str], count: int) -> Iterator[tuple[str, int]]:
+    """(family, index) of `count` examples in all, an equal share of each family in the order given."""
+    for place, family in enumerate(families):
+        share = count // len(families) + (place < count % len(families))
+        yield from ((family, index) for index in range(share))
 
 
 def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:
-    """`world_examples` as tasks, their pictures kept in `store`."""
-    return (to_task(example, store) for example in world_examples(families, split, seed, count))
+    """`count` tasks in all (see `shares`), their images in `store`; drawn by threads, ahead of their use."""
+
+    def drawn(which: tuple[str, int]) -> Task:
+        family, index = which
+        return to_task(make_example(family, split, seed, index), store)
+
+    return in_order(drawn, shares(families, count))

@@ -71,6 +71,29 @@ async def test_a_picture_of_the_gallery_is_its_own_first_hit(index: ImageIndex) 
     assert hits[0].image is not None and max(hits[0].image.size) <= 256
 
 
+def test_a_picture_laid_out_alike_in_other_colours_is_not_called_the_same(tmp_path: Path) -> None:
+    """Flags of three stripes: the query is one of them, so nobody fits the others."""
+
+    def flag(*colours: str) -> Image.Image:
+        image = Image.new("RGB", (300, 200))
+        for place, colour in enumerate(colours):
+            image.paste(colour, (100 * place, 0, 100 * place + 100, 200))
+        return image
+
+    flags = {
+        "France": ("navy", "white", "red"),
+        "Italy": ("green", "white", "red"),
+        "Mexico": ("darkgreen", "white", "firebrick"),
+        "Ireland": ("green", "white", "orange"),
+    }
+    made = [GalleryImage(f"flag:{name}", name, flag(*colours)) for name, colours in flags.items()]
+    index = ImageIndex.build(made, tmp_path)
+    for name, colours in flags.items():
+        first, *others = index.search_now(flag(*colours), 4)
+        assert (first.title, first.score, first.snippet) == (name, 1.0, "the same picture")
+        assert all(hit.snippet != "the same picture" and hit.score < 0.6 for hit in others)
+
+
 def test_a_resized_and_compressed_copy_is_found_by_its_hash(index: ImageIndex) -> None:
     data = io.BytesIO()
     drawn(11).resize((333, 200), Image.Resampling.BICUBIC).save(data, "JPEG", quality=80)

@@ -76,6 +76,19 @@ def test_a_paraphrase_finds_its_section_of_its_subject(index: TextIndex):
     assert index.dense and index.notes == ()
 
 
+def test_a_snippet_begins_where_the_passage_does_if_only_the_subject_is_named_in_it(tmp_path: Path):
+    """The page's own subject, which the rest of the passage may name too, says nothing of where to look."""
+    note = "note: in " + "Peru nobody was asked since the census of 1872, which complicates all of it; " * 6
+    told = "Religions: Roman Catholic 60%, Evangelical 11%, other 4%, none 4% (2021 est.)"
+    page = Document("peru/people", "Peru: People", f"Languages: Spanish\n\n{told}\n{note}")
+    build([page, *places()[:1]], tmp_path, encoder=Concepts())
+    with TextIndex.open(tmp_path, encoder=Concepts()) as index:
+        hit = index.find("which faiths are followed in Peru?", 1)[0]
+        assert hit.url == "peru/people" and told in hit.snippet
+        hit = index.find("which faiths are followed in Peru since the census?", 1)[0]
+        assert "census" in hit.snippet
+
+
 def test_labels_that_recur_share_a_vector(tmp_path: Path):
     encoder = Concepts()
     manifest = build(places(), tmp_path, encoder=encoder)

@@ -79,7 +79,6 @@ def test_each_takes_the_same_number_of_every_source() -> None:
         ("tasks.world.tiny=0", "above 0"),
         ("rollouts.sampling.temperature=0", "temperature 0 all episodes"),
         ("rollouts.sampling.repetition_penalty=1.2", "repetition penalty"),
-        ("lora.rank=8", "whole models"),
         ("rollouts.samples=1", "greater than or equal to 2"),
         ("reward.long_from=100", "long_to is not above"),
         ("optim.loss=ppo", "optim.loss"),

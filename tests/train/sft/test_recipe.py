@@ -106,7 +106,7 @@ def test_recipes_for_large_models_compose_and_take_a_step(
         ("pace.report_to=wandb", ConfigError, "not installed"),
         ('data.train=["/nowhere"]', InputError, "deepeyes data export"),
         ("data.max_tokens=16", InputError, "too long: 12"),
-        ('model.path="/nowhere"', ModelError, "loading /nowhere"),
+        ('model.path="/nowhere"', ModelError, "there is no folder /nowhere"),
         ("model.max_pixels=1000", ConfigError, "below the processor's least"),
         ("lora={rank=4, targets='nothing'}", ConfigError, "names no module"),
         ("lora={rank=4, targets='('}", ConfigError, "regular expression"),
@@ -130,7 +130,9 @@ def test_trackers_are_known_to_the_trainer_or_refused_with_a_remedy(
     plan = SftRecipe.load(RECIPES / "nano.toml", [f"pace.report_to={tracker}"])
     assert get_reporting_integration_callbacks(loop_settings(plan, tmp_path, 1, evaluates=False).report_to)
     monkeypatch.setattr("deepeyes.train.sft.recipe.find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=f"{tracker}, which is not installed: pip install {tracker}"):
+    with pytest.raises(
+        ConfigError, match=f"{tracker}, which is not installed: .*pip install {tracker}, or none"
+    ):
         plan.checked()
 
 

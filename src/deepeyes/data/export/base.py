@@ -20,6 +20,7 @@ from PIL import Image
 
 from deepeyes.core.actions import ToolCall, ToolSpec
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.core.files import replaced_folder
 from deepeyes.core.images import ImageStore
 from deepeyes.core.messages import ImagePart, Message
@@ -36,7 +37,6 @@ from deepeyes.tools.registry import tool_spec
 SPLITS = ("train", "validation")
 MARK = ".deepeyes-export"
 """A file that every export holds, so that the next one may take its place."""
-NEEDS = "install what it needs: pip install 'deepeyes[data]'"
 
 Piece = str | Image.Image
 
@@ -198,7 +198,7 @@ def _check_place(place: Path, run: Path) -> None:
 
 def write_parquet(path: Path, features: Any, rows: Iterator[dict[str, Any]]) -> int:
     """Rows by `datasets` features into one file, without holding them; how many. No file for none."""
-    with boundary(InputError, "writing parquet", NEEDS, expected=ImportError):
+    with boundary(InputError, "writing parquet", needs("data"), expected=ImportError):
         import pyarrow  # pyright: ignore[reportMissingImports]
         from pyarrow import parquet  # pyright: ignore[reportMissingImports]
     schema: Any = features.arrow_schema

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.data.export.base import (
-    NEEDS,
     SPLITS,
     CompleteRun,
     PlainMessage,
@@ -26,7 +26,7 @@ from deepeyes.data.export.base import (
 
 def export_trl(done: CompleteRun, folder: Path) -> dict[str, int]:
     """Write both kinds and both splits; rows by file."""
-    with boundary(InputError, "writing for TRL", NEEDS, expected=ImportError):
+    with boundary(InputError, "writing for TRL", needs("data"), expected=ImportError):
         from datasets import Features, Image, List, Value  # pyright: ignore[reportMissingImports]
     text: Any = Value("string")
     messages: Any = List({"role": text, "content": List({"type": text, "text": text})})

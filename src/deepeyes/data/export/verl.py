@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
-from deepeyes.data.export.base import NEEDS, SPLITS, CompleteRun, Sample, form_text, png, write_parquet
+from deepeyes.core.extras import needs
+from deepeyes.data.export.base import SPLITS, CompleteRun, Sample, form_text, png, write_parquet
 from deepeyes.data.item import PassRate
 
 AGENT = "deepeyes"
@@ -21,7 +22,7 @@ AGENT = "deepeyes"
 
 def export_verl(done: CompleteRun, folder: Path) -> dict[str, int]:
     """Write both splits; rows by file."""
-    with boundary(InputError, "writing for verl", NEEDS, expected=ImportError):
+    with boundary(InputError, "writing for verl", needs("data"), expected=ImportError):
         from datasets import Features, List, Value  # pyright: ignore[reportMissingImports]
     text: Any = Value("string")
     features = Features(

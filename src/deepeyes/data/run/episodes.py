@@ -9,6 +9,7 @@ machine that loses power may repeat the episodes of its last one. Images go to t
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from deepeyes.data.run.folder import RunFolder
 from deepeyes.data.stages.missed import missed
 
 _SYNC_SECONDS = 1.0
+_CAUSES = 3
+"""Of failures, told with how often each."""
 
 
 class EpisodeResult(NamedTuple):
@@ -48,6 +51,7 @@ class EpisodeStore:
         }
         self._results: dict[str, EpisodeResult] = {}
         self._waiting: dict[str, Trace] = {}
+        self._failures: dict[str, str] = {}
         for writer in self._parts.values():
             if writer.path.exists():
                 for trace in read_traces(writer.folder):
@@ -67,8 +71,17 @@ class EpisodeStore:
         """Those of these episodes that are there with a result."""
         return [self._results[key] for key in ids if key in self._results]
 
+    def causes(self, ids: Iterable[str]) -> str:
+        """What of ours ended these episodes when they were last asked, the most frequent first, in words."""
+        counts = Counter(self._failures[key] for key in ids if key in self._failures)
+        told = [f"{number} times: {cause}" for cause, number in counts.most_common(_CAUSES)]
+        return f" ({'; '.join(told)})" if told else ""
+
     def _note(self, trace: Trace) -> None:
         self._waiting.pop(trace.id, None)
+        self._failures.pop(trace.id, None)
+        if trace.failure:
+            self._failures[trace.id] = trace.failure
         if trace.stop_reason.is_result:
             self._results[trace.id] = EpisodeResult(
                 right=trace.is_right,

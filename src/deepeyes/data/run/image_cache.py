@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 from pydantic import PrivateAttr
 
-from deepeyes.core.images import ImageRef, ImageStore, VisionSpec
+from deepeyes.core.images import ImageRef, ImageStore, VisionSpec, to_rgb
 from deepeyes.core.lru import LruCache
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
@@ -34,15 +34,21 @@ _Pair = tuple[Image.Image, Image.Image]
 
 
 class CachedImages(ImageStore):
-    """An `ImageStore` that keeps the images it read last; safe to read from threads."""
+    """An `ImageStore` that keeps the images it read or got last; safe to read from threads."""
 
     def __init__(self, folder: str | Path, max_pixels: int = 48_000_000) -> None:
         super().__init__(folder)
         self._recent: LruCache[Image.Image] = LruCache(max_pixels)
 
+    def put(self, image: Image.Image, ref: ImageRef | None = None) -> ImageRef:
+        rgb = to_rgb(image)
+        ref = super().put(rgb, ref)
+        self._recent.get(ref.sha256, lambda: rgb, _area)
+        return ref
+
     def get(self, ref: ImageRef) -> Image.Image:
         read = super().get
-        return self._recent.get(ref.sha256, lambda: read(ref), lambda image: image.width * image.height)
+        return self._recent.get(ref.sha256, lambda: read(ref), _area)
 
     def held(self, ref: ImageRef) -> Image.Image | None:
         return self._recent.held(ref.sha256)
@@ -100,6 +106,10 @@ def preloaded(tasks: Iterable[Task], images: ImageStore, vision: VisionSpec) -> 
                 yield ready
         for ready, _ in waiting:
             yield ready
+
+
+def _area(image: Image.Image) -> int:
+    return image.width * image.height
 
 
 def _pixels(pair: _Pair) -> int:

@@ -234,14 +234,16 @@ async def retry_in_rounds(
             wait *= 2
     if len(missing) > retry.tolerated * len(tasks):
         of, waiting = f"{len(missing)} of {len(tasks)} questions", store.awaiting_verdict()
-        if any(trace_id(task.id, sample) in waiting for task in missing for sample in samples):
+        lacking = [trace_id(task.id, sample) for task in missing for sample in samples]
+        causes = store.causes(lacking)
+        if any(key in waiting for key in lacking):
             raise InfrastructureError(
-                f"{of} have no verdict after {retry.rounds} rounds",
+                f"{of} have no verdict after {retry.rounds} rounds{causes}",
                 "see that the judges (grading.judges) are up; the same command goes on, and what has an "
                 "answer is not asked again",
             )
         raise InfrastructureError(
-            f"{of} could not be asked in {retry.rounds} rounds",
+            f"{of} could not be asked in {retry.rounds} rounds{causes}",
             "see that model and tools are up (deepeyes doctor); the same command goes on",
         )
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from deepeyes.core.ahead import THREADS
 from deepeyes.core.errors import ConfigError, InputError, boundary
 from deepeyes.core.files import write_atomic
 from deepeyes.core.images import ImageStore
@@ -28,8 +29,8 @@ from deepeyes.data.stages.missed import missed
 from deepeyes.data.stages.teach.quality import Checks, failed_checks
 
 READ_STORE = "read"
-_THREADS = 4
-"""Images are decoded and encoded outside Python's lock."""
+_THREADS = max(4, THREADS)
+"""Images are decoded, drawn and encoded outside Python's lock."""
 
 
 def read_sources(
@@ -49,12 +50,12 @@ def read_sources(
             for first, rows in _batches(raw_rows(source), batch):
                 if target.has(part):
                     items = target.read(part)
+                    on_rows(len(rows))
                 else:
-                    items = _read_part(run, name, source, first, rows, part, seen, pool, checks)
+                    items = _read_part(run, name, source, first, rows, part, seen, pool, checks, on_rows)
                     target.write(part, items)
                 seen.update(item.id for item in items if item.kept)
                 part += 1
-                on_rows(len(rows))
     return part
 
 
@@ -68,6 +69,7 @@ def _read_part(
     seen: set[str],
     pool: ThreadPoolExecutor,
     checks: Checks,
+    on_rows: Callable[[int], None],
 ) -> list[Item]:
     store = ImageStore(run.images)
     numbers = range(first, first + len(rows))
@@ -91,6 +93,7 @@ def _read_part(
                 )
                 item = item.model_copy(update={"trials": (trial,)})
         items.append(item)
+        on_rows(1)
     if traces:
         lines = "".join(trace.model_dump_json() + "\n" for trace in traces)
         write_atomic(run.episodes(READ_STORE, part) / TRACES_FILE, lines.encode())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deepeyes.core.errors import ConfigError, InfrastructureError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.data.run.folder import StageFolder
 from deepeyes.data.stages.stage import Stage, apply
 
@@ -68,7 +69,7 @@ class Processes:
     asks_here: bool = True
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None:
-        with boundary(ConfigError, "using several processes", _INSTALL, expected=ImportError):
+        with boundary(ConfigError, "using several processes", needs("data"), expected=ImportError):
             import datasets  # pyright: ignore[reportMissingImports]
         numbers: Any = datasets.Dataset.from_dict({"part": list(parts)})
         with _watching(target.path, parts, on_part), _quiet(datasets):
@@ -101,7 +102,7 @@ class RayCluster:
     asks_here: bool = False
 
     def run(self, work: Work, parts: Sequence[int], target: StageFolder, on_part: OnPart) -> None:
-        with boundary(ConfigError, "using Ray", _INSTALL_RAY, expected=ImportError):
+        with boundary(ConfigError, "using Ray", needs("ray"), expected=ImportError):
             import ray  # pyright: ignore[reportMissingImports]
             import ray.data  # pyright: ignore[reportMissingImports]
         if not ray.is_initialized():
@@ -130,21 +131,17 @@ def runner_named(name: str, processes: int, address: str = "") -> Runner:
     if name == "local" and processes <= 1:
         return ThisProcess()
     if name == "local":
-        _check_installed("datasets", _INSTALL)
+        _check_installed("datasets", "data")
         return Processes(processes)
     if name == "ray":
-        _check_installed("ray", _INSTALL_RAY)
+        _check_installed("ray", "ray")
         return RayCluster(address, processes if processes > 1 else 0)
     raise ConfigError(f"there is no runner {name!r}", "use local or ray")
 
 
-_INSTALL = "install what it needs: pip install 'deepeyes[data]'"
-_INSTALL_RAY = "install it: pip install 'deepeyes[ray]'"
-
-
-def _check_installed(library: str, remedy: str) -> None:
+def _check_installed(library: str, extra: str) -> None:
     if find_spec(library) is None:
-        raise ConfigError(f"{library} is not installed", remedy)
+        raise ConfigError(f"{library} is not installed", needs(extra))
 
 
 def _mapped(columns: dict[str, Any], work: Work) -> dict[str, list[int]]:

@@ -1,12 +1,13 @@
 """Rows of any file of rows, each with its place: "line 12 of answers.jsonl".
 
 What always holds: a row that cannot be read comes as the error that says where it is and what it lacks, so
-its reader decides whether that is the end; numbers of JSON come as text, with the digits that the file has;
-JSON Lines, tables and parquet are read row by row.
+its reader decides whether that is the end; numbers of JSON come as text, with the digits that the file has,
+unless their reader wants numbers; JSON Lines, tables and parquet are read row by row.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import sys
@@ -22,11 +23,14 @@ _TABLES = {".csv": ",", ".tsv": "\t"}
 _BROKEN = (ValueError, RecursionError)
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
 _MARK = b"\xef\xbb\xbf"
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST_CELL = 1 << 27
 
 
-def numbered_rows(path: Path) -> Iterator[NumberedRow]:
+def numbered_rows(path: Path, *, numbers: bool = False) -> Iterator[NumberedRow]:
     """The rows of a .jsonl, .json, .csv, .tsv or .parquet file; JSON Lines from standard input for "-".
+
+    With `numbers` those of JSON Lines are numbers.
 
     Raises `InputError` for a file that cannot be read.
     """
@@ -40,21 +44,32 @@ def numbered_rows(path: Path) -> Iterator[NumberedRow]:
         yield from _table(path, _TABLES[path.suffix])
     else:
         with boundary(InputError, f"reading {path}", "give a file of JSON Lines"), path.open("rb") as file:
-            yield from _lines(file, path.name)
+            _refuse_wide(path)
+            yield from _lines(file, path.name, json.JSONDecoder() if numbers else _JSON)
 
 
-def _lines(file: IO[bytes], name: str) -> Iterator[NumberedRow]:
+def _refuse_wide(path: Path) -> None:
+    """Raises `InputError` for a text that begins as only those of two or four bytes a character do."""
+    with path.open("rb") as file:
+        head = file.read(4)
+        if head.startswith(_WIDE) or b"\0" in head:
+            raise InputError(f"{path} is written in UTF-16 or UTF-32", "save it in UTF-8")
+
+
+def _lines(file: IO[bytes], name: str, decoder: json.JSONDecoder = _JSON) -> Iterator[NumberedRow]:
     for number, line in enumerate(file, 1):
         text = line.removeprefix(_MARK) if number == 1 else line
         if text.strip():
             place = f"line {number} of {name}"
-            yield place, _row(text, place)
+            yield place, _row(text, place, decoder)
 
 
-def _row(line: bytes, place: str) -> Mapping[str, Any] | InputError:
+def _row(line: bytes, place: str, decoder: json.JSONDecoder) -> Mapping[str, Any] | InputError:
     try:
+        with boundary(InputError, f"reading {place}", "save the file in UTF-8", expected=UnicodeError):
+            text = line.decode("utf-8", "surrogatepass").strip()
         with boundary(InputError, f"reading {place}", "write one JSON object a line", expected=_BROKEN):
-            value = _JSON.decode(line.decode("utf-8", "surrogatepass").strip())
+            value = decoder.decode(text)
     except InputError as error:
         return error
     return _object(value, place)
@@ -68,7 +83,8 @@ def _object(value: object, place: str) -> Mapping[str, Any] | InputError:
 
 def _array(path: Path) -> Iterator[NumberedRow]:
     """A file that holds one JSON array."""
-    with boundary(InputError, f"reading {path}", "give a JSON array", expected=(OSError, *_BROKEN)):
+    with boundary(InputError, f"reading {path}", "give a JSON array in UTF-8", expected=(OSError, *_BROKEN)):
+        _refuse_wide(path)
         rows = _JSON.decode(path.read_text("utf-8-sig").strip())
     if not isinstance(rows, list):
         raise InputError(f"{path} holds no JSON array", "name a file with an object a line .jsonl")
@@ -79,6 +95,8 @@ def _array(path: Path) -> Iterator[NumberedRow]:
 def _table(path: Path, delimiter: str) -> Iterator[NumberedRow]:
     csv.field_size_limit(_LONGEST_CELL)
     wrong = (OSError, UnicodeError, csv.Error)
+    with boundary(InputError, f"reading {path}", "check that you may read it"):
+        _refuse_wide(path)
     with (
         boundary(InputError, f"reading {path}", "give a table in UTF-8", expected=wrong),
         path.open(encoding="utf-8-sig", newline="") as file,

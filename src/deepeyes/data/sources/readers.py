@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.extras import needs
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
@@ -31,12 +32,11 @@ from deepeyes.world.families import FAMILIES, make_example
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _METADATA = "metadata.jsonl"
 _ARRAY = re.compile(rb"\[\s*\{")
 _EDGE = 65_536
 """Bytes at both ends of a file that are looked at to see that it changed."""
-_INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
 def raw_rows(source: Source) -> Iterator[tuple[Path, Any]]:
@@ -131,17 +131,22 @@ def _jsonl(source: Source) -> Iterator[tuple[Path, Any]]:
 
 
 def _parquet(source: Source) -> Iterator[tuple[Path, Any]]:
-    with boundary(InputError, "reading parquet", _INSTALL, expected=ImportError):
-        import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
-
-    def batches(path: Path) -> Iterator[Any]:
-        table: Any = parquet.ParquetFile(path)
-        for group in range(table.num_row_groups):
-            yield from table.iter_batches(batch_size=32, row_groups=[group])
-
     for path in _files(source):
         root = Path(source.images) if source.images else path.parent
-        yield from ((root, row) for row in _rows(batches(path), str(path)))
+        yield from ((root, row) for row in parquet_rows(path))
+
+
+def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
+    """The rows of a file, of some columns or all. Raises `InputError`."""
+    with boundary(InputError, "reading parquet", needs("data"), expected=ImportError):
+        import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
+
+    def batches() -> Iterator[Any]:
+        table: Any = parquet.ParquetFile(path)
+        for group in range(table.num_row_groups):
+            yield from table.iter_batches(batch_size=32, row_groups=[group], columns=columns)
+
+    return _rows(batches(), str(path))
 
 
 def _rows(batches: Iterator[Any], place: str) -> Iterator[Any]:
@@ -159,13 +164,17 @@ def _rows(batches: Iterator[Any], place: str) -> Iterator[Any]:
 
 
 def _hugging_face(source: Source) -> Iterator[tuple[Path, Any]]:
-    """Rows as Arrow holds them, but for the names of classes: images stay encoded, so one that is broken
-    cannot stop the others.
-    """
     data, local = _opened(source), Path(source.path)
     root = Path(source.images) if source.images else local if local.is_dir() else Path()
+    yield from ((root, row) for row in arrow_rows(data, source.path))
+
+
+def arrow_rows(data: Any, place: str) -> Iterator[Any]:
+    """The rows of a data set of the `datasets` library as Arrow holds them, but for the names of classes:
+    images stay encoded, so one that is broken cannot stop the others. Raises `InputError`.
+    """
     batches = data.with_format("arrow").iter(batch_size=32)
-    yield from ((root, _named(row, data.features)) for row in _rows(batches, source.path))
+    return (_named(row, data.features) for row in _rows(batches, place))
 
 
 def _named(value: Any, feature: Any) -> Any:
@@ -184,7 +193,7 @@ def _named(value: Any, feature: Any) -> Any:
 
 def _opened(source: Source) -> Any:
     """The split of a data set of the `datasets` library."""
-    with boundary(InputError, "opening a Hugging Face data set", _INSTALL, expected=ImportError):
+    with boundary(InputError, "opening a Hugging Face data set", needs("data"), expected=ImportError):
         import datasets  # pyright: ignore[reportMissingImports]
     local = Path(source.path)
     remedy = "check the name, the configuration and the split"
@@ -255,7 +264,7 @@ def _files(source: Source) -> list[Path]:
     if source.kind == "folder":
         if not path.is_dir():
             raise InputError(f"there is no folder {path}", "check the path of the source")
-        images = sorted(file for file in path.rglob("*") if file.suffix.lower() in _IMAGES)
+        images = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_ENDINGS)
         return [file for file in (path / _METADATA, *images) if file.is_file()]
     if source.kind == "hf":
         return sorted(file for file in path.rglob("*") if file.is_file())

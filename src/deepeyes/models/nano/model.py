@@ -37,12 +37,15 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     Raises:
         ModelError: no such name, or no weights in the folder.
     """
-    if folder is None:
-        if name not in NAMES:
-            raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
+    remedy = "build them with `make nano`"
+    if folder is not None:
+        remedy = f"check the path, or {remedy}"
+    elif name in NAMES:
         folder = WEIGHTS / NAMES[name]
+    else:
+        raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
     if not (folder / "model.safetensors").exists():
-        raise ModelError(f"{name} has no weights in {folder}", "build them with `make nano`")
+        raise ModelError(f"{name} has no weights in {folder}", remedy)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     network = Network.load(folder)
     return NanoModel(name, Engine(network, _tokenizer(folder), rows=rows), _vision(folder), rows)

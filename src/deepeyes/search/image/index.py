@@ -40,6 +40,8 @@ _DOUBTFUL = 0.4
 _PLAIN = 2.0
 """Standard deviation of bytes below which a query shows nothing: it fits everything, so no fit is a proof."""
 _UNPROVEN = 0.39
+_UNFITTED = 0.59
+"""The most that a picture scores which was not fitted: it may be alike, and is not said to be the same."""
 
 _Ranking = list[tuple[int, float]]
 
@@ -116,7 +118,9 @@ class ImageIndex:
         rest = [(int(number), float(scores[0, number])) for number in order if int(number) not in taken]
         plain = small_image(small, TEMPLATE).std(axis=(0, 1)).max() < _PLAIN
         ceiling, out = (_UNPROVEN if plain and not same else 1.0), list[tuple[int, float]]()
-        for number, score in [*first, *rest]:
+        for place, (number, score) in enumerate([*first, *rest]):
+            if place >= len(first):  # a like layout alone: nobody looked whether colours and details fit
+                ceiling = min(ceiling, _UNFITTED)
             ceiling = min(ceiling, max(score, 0.0))
             out.append((number, ceiling))
         return out

@@ -29,6 +29,7 @@ from deepeyes.search.pages.addresses import Blocked, Network, Resolver, judge, s
 USER_AGENT = f"deepeyes/{__version__} (reads single pages that a person or an agent asked for; no crawling)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
+_PAGES = "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.5"
 
 
 class Problem(Exception):
@@ -68,6 +69,15 @@ class Fetched:
     data: bytes = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What a caller takes: media types, in words, and as a header says it."""
+
+    kinds: tuple[str, ...]
+    what: str
+    accept: str
+
+
 class Fetcher:
     """Holds no connection and no state but its limits, so it can be shared by everything."""
 
@@ -80,18 +90,22 @@ class Fetcher:
     def _tls(self) -> ssl.SSLContext:
         return httpx.create_ssl_context()
 
-    async def get(self, url: str, kinds: Sequence[str] = ("",)) -> Fetched:
-        """What is behind `url`, if its media type starts with one of `kinds`. Raises `Problem`."""
+    async def get(
+        self, url: str, kinds: Sequence[str] = ("",), *, what: str = "a page of text", accept: str = _PAGES
+    ) -> Fetched:
+        """What is behind `url`, if its media type starts with one of `kinds`, which are those of `what`.
+        Raises `Problem`.
+        """
         try:
             async with asyncio.timeout(self.limits.seconds):
-                return await self._follow(url, kinds)
+                return await self._follow(url, _Wanted(tuple(kinds), what, accept))
         except TimeoutError:
             raise Problem(f"the site did not answer in {self.limits.seconds:g} s", passing=True) from None
 
-    async def _follow(self, url: str, kinds: Sequence[str]) -> Fetched:
+    async def _follow(self, url: str, wanted: _Wanted) -> Fetched:
         for _ in range(self.limits.redirects + 1):
             target = self._checked(url)
-            result = await self._hop(target, kinds)
+            result = await self._hop(target, wanted)
             if isinstance(result, Fetched):
                 return result
             try:
@@ -110,14 +124,14 @@ class Fetcher:
         except (httpx.InvalidURL, ValueError):
             raise Problem("the address cannot be understood") from None
         if target.scheme not in ("http", "https") or not target.host:
-            raise Problem("only http and https pages can be opened")
+            raise Problem("only http and https addresses can be opened")
         if target.userinfo:
             raise Problem("an address with a user name or password is not opened")
         if (target.port or _port(target)) not in self.limits.ports:
             raise Problem(f"port {target.port} is not opened")
         return target
 
-    async def _hop(self, target: httpx.URL, kinds: Sequence[str]) -> Fetched | str:
+    async def _hop(self, target: httpx.URL, wanted: _Wanted) -> Fetched | str:
         """One request: what came, or where it redirects to."""
         port = target.port or _port(target)
         try:
@@ -132,11 +146,11 @@ class Fetcher:
             verify=verify, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         ) as transport:
             for last, address in enumerate(addresses, 1 - len(addresses)):
-                request = self._request(target, address)
+                request = self._request(target, address, wanted.accept)
                 try:
                     response = await transport.handle_async_request(request)
                     try:
-                        return await self._read(target, response, kinds)
+                        return await self._read(target, response, wanted)
                     finally:
                         await response.aclose()
                 except httpx.ConnectError as error:
@@ -150,12 +164,12 @@ class Fetcher:
                     raise Problem("the site broke the connection", passing=True) from None
         raise Problem("the site cannot be reached", passing=True)
 
-    def _request(self, target: httpx.URL, address: str) -> httpx.Request:
+    def _request(self, target: httpx.URL, address: str, accept: str) -> httpx.Request:
         """A request to the judged address, under the site's own name."""
         headers = {
             "Host": target.netloc.decode("ascii"),
             "User-Agent": USER_AGENT,
-            "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.5",
+            "Accept": accept,
             "Accept-Encoding": "gzip",
             "Accept-Language": "en,*;q=0.5",
         }
@@ -166,7 +180,7 @@ class Fetcher:
             "GET", target.copy_with(host=address.partition("%")[0]), headers=headers, extensions=extensions
         )
 
-    async def _read(self, target: httpx.URL, response: httpx.Response, kinds: Sequence[str]) -> Fetched | str:
+    async def _read(self, target: httpx.URL, response: httpx.Response, wanted: _Wanted) -> Fetched | str:
         status = response.status_code
         if status in _REDIRECTS and (location := response.headers.get("location")):
             return location
@@ -179,10 +193,10 @@ class Fetcher:
             raise Problem(f"the site refuses (status {status})")
         encoding = response.headers.get("content-encoding", "").lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
-            raise Problem("the page is compressed in a way that is not read")
+            raise Problem("it is compressed in a way that is not read")
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not any(kind.startswith(wanted) for wanted in kinds):
-            raise Problem(f"it is not a page of text but {kind or 'of unknown kind'}")
+        if not kind.startswith(wanted.kinds):
+            raise Problem(f"it is not {wanted.what} but {kind or 'of unknown kind'}")
         unpack = zlib.decompressobj(31).decompress if encoding.endswith("gzip") else None
         data = await self._body(response, unpack)
         return Fetched(str(target), kind, response.charset_encoding or "", data)

@@ -13,6 +13,7 @@ import importlib
 from collections.abc import Callable
 
 from deepeyes.core.errors import ConfigError, InputError, boundary
+from deepeyes.core.extras import install
 from deepeyes.core.retrying import RetryPolicy, TryAgain, retry
 from deepeyes.core.text import encodable
 from deepeyes.search.base import NOT_READ, Document, SearchUnavailable
@@ -112,7 +113,7 @@ def _extractor() -> _Extract:
     with boundary(
         ConfigError,
         "loading trafilatura, which finds the text on a page,",
-        "install what search needs: pip install 'deepeyes[search]'",
+        f"install what search needs: {install('search')}",
         expected=ImportError,
     ):
         trafilatura = importlib.import_module("trafilatura")

@@ -21,6 +21,7 @@ from typing import Any, Self
 import numpy as np
 
 from deepeyes.core.errors import StorageError, boundary
+from deepeyes.core.extras import install
 from deepeyes.core.text import tidy
 from deepeyes.search.base import MAX_QUERY_CHARS, Document, Hit, SearchUnavailable
 from deepeyes.search.text.build import REMEDY, Manifest, build_engine, read_manifest, url_key
@@ -29,9 +30,9 @@ from deepeyes.search.text.lexical import Lexical, Matches, has_tantivy, open_lex
 from deepeyes.search.text.snippets import coverage, snippet
 from deepeyes.search.text.store import Store
 from deepeyes.search.text.vectors import Encoder, Vectors, load_encoder, missing_parts
-from deepeyes.search.text.words import has_latin, query_words
+from deepeyes.search.text.words import FUNCTION_WORDS, has_latin, query_words, stem, words
 
-BUILD_DENSE = "install 'deepeyes[search]' and build it again"
+BUILD_DENSE = "build it again where all that search needs is installed"
 DEPTH = 200
 """How many documents each keyword list has."""
 MAX_HITS = 100
@@ -160,6 +161,9 @@ class TextIndex:
     def _hit(self, number: int, score: float, wanted: tuple[str, ...], similar: Scores | None) -> Hit:
         document = self._store[number]
         within = None if similar is None else self._passage(number, document, wanted, similar)
+        if within is not None:  # what the whole page is about tells nothing of where in the passage to look
+            idle = {*FUNCTION_WORDS, *map(stem, words(document.title))}
+            wanted = tuple(word for word in wanted if not idle & {word, stem(word)})
         shown = snippet(document.text, wanted, self._chars, within=within)
         return Hit(document.title, document.url, shown, document.date, document.source, score)
 
@@ -170,8 +174,8 @@ class TextIndex:
         low = int(self._starts[number])
         high = int(self._starts[number + 1]) if number + 1 < len(self._starts) else len(similar)
         spans: list[tuple[int, int]] = self._rows[low:high, 1:3].tolist()
-        words = np.array(coverage(document.text, wanted, spans), np.float32)
-        points = np.maximum(similar[low:high], 0.0) + WORDS * words
+        shares = np.array(coverage(document.text, wanted, spans), np.float32)
+        points = np.maximum(similar[low:high], 0.0) + WORDS * shares
         return spans[int(np.argmax(points))] if points.max() > 0 else None
 
     def _open_lexical(self, home: Path) -> Lexical:
@@ -189,21 +193,21 @@ class TextIndex:
     def _missing(self) -> tuple[str, ...]:
         notes: list[str] = []
         if self._lexical.name != "tantivy":
-            notes.append("tantivy is not installed, SQLite searches instead: pip install 'deepeyes[search]'")
+            notes.append(f"tantivy is not installed, SQLite searches instead: {install('search')}")
         if not self.manifest.encoder:
             notes.append(f"this index has no vectors, only words are compared: {BUILD_DENSE}")
         elif missing_parts() and self._encoder is None:
             lacking = ", ".join(missing_parts())
-            notes.append(f"only words are compared ({lacking} missing): pip install 'deepeyes[search]'")
+            notes.append(f"only words are compared ({lacking} missing): {install('search')}")
         return tuple(notes)
 
 
 def parts_report() -> list[tuple[str, bool, str]]:
     """(part, whether it is here, remedy) for `deepeyes doctor`."""
-    install = "pip install 'deepeyes[search]'"
+    remedy = install("search")
     lacking = missing_parts()
-    words = "" if has_tantivy() else f"{install} (until then SQLite searches)"
+    words = "" if has_tantivy() else f"{remedy} (until then SQLite searches)"
     meaning = (
-        f"{install} (missing: {', '.join(lacking)}; until then only words are compared)" if lacking else ""
+        f"{remedy} (missing: {', '.join(lacking)}; until then only words are compared)" if lacking else ""
     )
     return [("keywords (tantivy)", not words, words), ("meanings (MiniLM)", not meaning, meaning)]

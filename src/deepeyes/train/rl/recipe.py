@@ -21,7 +21,7 @@ from deepeyes.grading.reward import Reward
 from deepeyes.train.rl.advantages import Scale
 from deepeyes.train.rl.correction import Correction
 from deepeyes.train.rl.losses.registry import LossName
-from deepeyes.train.sft.recipe import AdapterConfig, ModelConfig, Reporter
+from deepeyes.train.sft.recipe import ModelConfig
 from deepeyes.world.families import FAMILIES
 from deepeyes.world.strings import SPLITS
 
@@ -148,7 +148,6 @@ class WatchConfig(Config):
     """Groups a step whose episodes are kept for the viewer."""
     signal: bool = True
     """Measure the cosine of half-batches' gradients, which takes the memory of one more gradient."""
-    report_to: Reporter = "none"
 
 
 class PaceConfig(Config):
@@ -164,15 +163,12 @@ class RlRecipe(Config):
     """One run."""
 
     title: str = ""
-    backend: Literal["own", "trl"] = "own"
-    """The flat loop of this package on one device, or TRL's trainer on any number of them."""
     model: ModelConfig
     tasks: TasksConfig
     rollouts: RolloutsConfig = RolloutsConfig()
     reward: Reward = Reward()
     grading: Grading = Grading()
     optim: OptimConfig = OptimConfig()
-    lora: AdapterConfig = AdapterConfig()
     pace: PaceConfig = PaceConfig()
     watch: WatchConfig = WatchConfig()
 
@@ -190,8 +186,6 @@ class RlRecipe(Config):
                 "a repetition penalty makes log-probabilities hang on the whole conversation",
                 "set rollouts.sampling.repetition_penalty to 1",
             )
-        if self.backend == "own" and self.lora.rank:
-            raise ConfigError("the own loop trains whole models", 'set backend to "trl" for adapters')
         if self.reward.long_from and self.reward.long_to <= self.reward.long_from:
             raise ConfigError("reward.long_to is not above reward.long_from", "raise it")
         self.grading.check_models()

@@ -87,7 +87,7 @@ class Player:
             groups = await self.play(tasks, episode_seed(seed, f"step {step}", 0), images, played.dropped)
             stream.learn((group.task, group.mixed) for group in groups)
             played.groups += groups
-            teaching = [group for group in groups if group.mixed or not self.plan.mixed_only]
+            teaching = [group for group in groups if group.mixed or self._all(group)]
             played.chosen += teaching[: self.plan.groups - len(played.chosen)]
         self._check(played)
         played.seconds = time.perf_counter() - began
@@ -137,6 +137,10 @@ class Player:
             return names
         needed = {"python", *task.meta.get("tools", ())}
         return tuple(name for name in names if name in needed)
+
+    def _all(self, group: Group) -> bool:
+        """Whether it is learned from though its rewards are all the same."""
+        return not self.plan.mixed_only and len(group.traces) > 1
 
     def _wave(self, played: Played, limit: int) -> int:
         """How many more tasks to ask: what is missing, by the share that was mixed so far."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
+from deepeyes.eval.own import QuestionsPlan
 from deepeyes.train.rl.recipe import TasksConfig
 from deepeyes.world.families import make_example
 from deepeyes.world.tasks import to_task
@@ -22,6 +23,15 @@ _FLOOR = 0.05
 """A kind whose groups are never mixed is still asked, in case that changes."""
 _MEMORY = 0.9
 """Of the running share of mixed groups: what a new group does not replace."""
+
+
+def open_stream(plan: TasksConfig, images: ImageStore) -> TaskStream:
+    """The stream of a recipe, the questions of its files read and their images put into `images`.
+
+    Raises `InputError` for a file that cannot be asked.
+    """
+    asked = {name: QuestionsPlan(source=name).checked() for name in plan.files}
+    return TaskStream(plan, {name: list(questions.tasks(images)) for name, questions in asked.items()})
 
 
 @dataclass

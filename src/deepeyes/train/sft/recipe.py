@@ -16,6 +16,7 @@ from pydantic import Field
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.extras import install_package
 
 Reporter = Literal["none", "tensorboard", "trackio", "wandb"]
 
@@ -141,13 +142,14 @@ class SftRecipe(Config):
         reporter = self.pace.report_to
         if reporter != "none" and find_spec(reporter) is None:
             raise ConfigError(
-                f"pace.report_to is {reporter}, which is not installed", f"pip install {reporter}, or none"
+                f"pace.report_to is {reporter}, which is not installed",
+                f"{install_package(reporter)}, or none",
             )
         try:
             self.evaluation.words("MODEL", "OUT")
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             raise ConfigError(
-                f"evaluation.command cannot be filled in: {type(error).__name__} {error}",
+                f"evaluation.command cannot be filled in ({error})",
                 "name {model} and {out} alone, and write other braces twice",
             ) from error
         return self

@@ -16,16 +16,16 @@ from typing import Any
 from PIL import Image
 
 from deepeyes.core.errors import InputError, boundary
+from deepeyes.core.extras import needs
 
 HASH_SIDE = 16
 """The hash has this number squared of bits: 64 would take two scenes before one background for the same."""
 _GRAM = 5
-_INSTALL = "install what it needs: pip install 'deepeyes[data]'"
 
 
 def fingerprint(image: Image.Image) -> str:
     """The perceptual hash of an image, in hexadecimal."""
-    with boundary(InputError, "comparing images", _INSTALL, expected=ImportError):
+    with boundary(InputError, "comparing images", needs("data"), expected=ImportError):
         import imagehash  # pyright: ignore[reportMissingImports]
     return str(imagehash.phash(image, hash_size=HASH_SIDE))
 
@@ -82,7 +82,7 @@ class SimilarTexts:
     """Texts by MinHash, found again by near texts."""
 
     def __init__(self, similarity: float) -> None:
-        with boundary(InputError, "comparing texts", _INSTALL, expected=ImportError):
+        with boundary(InputError, "comparing texts", needs("data"), expected=ImportError):
             import datasketch  # pyright: ignore[reportMissingImports]
         self._library: Any = datasketch
         self._similarity = similarity
