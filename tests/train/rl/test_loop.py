@@ -107,7 +107,7 @@ def test_questions_of_a_file_are_asked_with_their_images(tmp_path: Path) -> None
     from PIL import Image
 
     Image.new("RGB", (200, 100), "red").save(tmp_path / "red.png")
-    row = {"image": "red.png", "question": "Which colour is the sign?", "answer": "red"}
+    row = {"image": "red.png", "question": "How many signs are there?", "answer": "7"}
     (tmp_path / "mine.jsonl").write_text(json.dumps(row) + "\n")
     plan = RlRecipe.model_validate(
         {
@@ -119,5 +119,5 @@ def test_questions_of_a_file_are_asked_with_their_images(tmp_path: Path) -> None
     )
     assert train(plan, tmp_path / "run")["steps"] == 1
     traces = list(read_traces(tmp_path / "run" / "episodes" / "step-000000"))
-    assert {trace.task.question for trace in traces} == {"Which colour is the sign?"}
+    assert {trace.task.question for trace in traces} == {"How many signs are there?"}
     assert len({trace.task.id for trace in traces}) == 2, "asked again under another id"
