@@ -2,9 +2,11 @@
 
     python tests/doc_pages.py docs/eval.md
 
-runs the Python of one page, block after block in one namespace, in an empty folder that holds two images. A
-block may await. One whose first line is `# NAME.py` is written to that file and imported; the blocks after it
-may import it too. A block that cannot run says so behind its language: ```python no-run: needs a cluster.
+runs the Python of one page, block after block in one namespace, in a folder that holds two images and the
+examples that ship. A block may await. One whose first line is `# NAME.py` is written to that file and
+imported; the blocks after it may import it too. A block that cannot run says so behind its language:
+```python no-run: needs a cluster. Commands in a block of `sh` are run too, by `test_docs`; those in other
+blocks, of which many need a server, are parsed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from typing import Any
 
 from PIL import Image
 
+from deepeyes.cli.example import EXAMPLES, image_of
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(?P<about>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,6 +49,10 @@ class Block:
     @property
     def is_python(self) -> bool:
         return self.about.split()[:1] == ["python"]
+
+    @property
+    def is_shell(self) -> bool:
+        return self.about.split()[:1] == ["sh"]
 
     @property
     def excuse(self) -> str:
@@ -132,6 +140,16 @@ def run(page: Path) -> None:
                 runner.run(done)
 
 
+def furnish(folder: Path) -> None:
+    """Put into a folder what the pages ask about."""
+    for name, colour in (("picture", "red"), ("image", "blue")):
+        image = Image.effect_noise((640, 480), 40).convert("RGB")
+        image.paste(colour, (280, 200, 360, 260))
+        image.save(folder / f"{name}.png")
+    for name in EXAMPLES:
+        (folder / f"{name}.webp").write_bytes(image_of(name))
+
+
 def _stay_here() -> None:
     """No connection leaves this machine."""
     connect = socket.socket.connect
@@ -149,10 +167,7 @@ def main(page: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="deepeyes-docs-") as folder:
         os.chdir(folder)
         sys.path[0] = folder
-        for name, colour in (("picture", "red"), ("image", "blue")):
-            image = Image.effect_noise((640, 480), 40).convert("RGB")
-            image.paste(colour, (280, 200, 360, 260))
-            image.save(f"{name}.png")
+        furnish(Path(folder))
         _stay_here()
         run(page)
 

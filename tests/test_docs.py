@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doc_pages import PAGES, ROOT, Block, Command, blocks, commands, quoted
+from doc_pages import PAGES, ROOT, Block, Command, blocks, commands, furnish, quoted
 
 from deepeyes.cli.main import GROUPS, VERBS, load
 
 PYTHON = [page for page in PAGES if any(block.is_python for block in blocks(page))]
+SHELL = [page for page in PAGES if any(block.is_shell and not block.excuse for block in blocks(page))]
 LINES = [(command, page) for page in PAGES for command in commands(page)]
 FILES = [
     file.as_posix()
@@ -38,6 +39,49 @@ def test_the_python_of_a_page_runs(page: Path) -> None:
         timeout=300,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("page", SHELL, ids=lambda page: page.name)
+def test_the_commands_of_a_page_run_and_print_what_it_says(page: Path, tmp_path: Path) -> None:
+    """Each block of `sh`, in one folder; a block of `text` that follows one is what it prints."""
+    furnish(tmp_path)
+    shim = tmp_path / "bin" / "deepeyes"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m deepeyes "$@"\n')
+    shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    here = blocks(page)
+    for block, after in zip(here, [*here[1:], None], strict=True):
+        if not block.is_shell or block.excuse:
+            continue
+        ran = subprocess.run(
+            ["sh", "-e", "-c", block.text],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+        )
+        assert ran.returncode == 0, f"{page.name}:{block.line}: {ran.stdout}{ran.stderr}"
+        if after is not None and after.about == "text":
+            assert ran.stdout == after.text, f"{page.name}:{after.line}"
+
+
+def test_what_the_readme_shows_is_run_or_says_why_not() -> None:
+    shown = blocks(ROOT / "README.md")
+    assert sum(block.is_shell and not block.excuse for block in shown) >= 1
+    assert not [b.about for b in shown if not (b.is_python or b.is_shell or b.about == "text")]
+
+
+def test_the_card_of_the_weights_has_the_numbers_of_the_readme() -> None:
+    card = ROOT / "src" / "deepeyes" / "models" / "nano" / "weights" / "README.md"
+    rows = [
+        set(re.findall(r"^\| `\w+` \| [\d.]+ % .*$", page.read_text("utf-8"), re.MULTILINE))
+        for page in (card, ROOT / "README.md")
+    ]
+    assert len(rows[0]) == 8 and rows[0] == rows[1]
 
 
 def test_few_blocks_are_not_run_and_each_says_why() -> None:
