@@ -6,12 +6,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doc_pages import PAGES, ROOT, Block, Command, blocks, commands, furnish, quoted
 
+import deepeyes
 from deepeyes.cli.main import GROUPS, VERBS, load
 
 PYTHON = [page for page in PAGES if any(block.is_python for block in blocks(page))]
@@ -82,6 +84,27 @@ def test_the_card_of_the_weights_has_the_numbers_of_the_readme() -> None:
         for page in (card, ROOT / "README.md")
     ]
     assert len(rows[0]) == 8 and rows[0] == rows[1]
+
+
+def test_the_site_of_pages_and_api_builds_without_a_warning(tmp_path: Path) -> None:
+    if not find_spec("mkdocs"):
+        pytest.skip("mkdocs is not installed: make docs installs it")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(build, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stdout + built.stderr
+    site = {file.relative_to(tmp_path).with_suffix("").as_posix() for file in tmp_path.rglob("*.html")}
+    assert {page.stem for page in PAGES} - {"README"} <= site
+    door = (tmp_path / "api" / "deepeyes.html").read_text("utf-8")
+    rooms = [f'id="deepeyes.{room}.{name}"' for name, room in deepeyes._ROOMS.items()]
+    assert not [room for room in rooms if room not in door]
+    assert 'id="deepeyes.core.task.Task.answer_form"' in (tmp_path / "api" / "core.html").read_text("utf-8")
+
+
+def test_every_page_is_in_the_nav_of_the_site() -> None:
+    listed = re.findall(r"^ +- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    pages = [file.relative_to(ROOT / "docs").as_posix() for file in (ROOT / "docs").rglob("*.md")]
+    assert sorted(listed) == sorted(pages)
 
 
 def test_few_blocks_are_not_run_and_each_says_why() -> None:
