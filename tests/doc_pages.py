@@ -11,6 +11,7 @@ blocks, of which many need a server, are parsed.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import re
@@ -18,6 +19,7 @@ import shlex
 import socket
 import sys
 import tempfile
+import textwrap
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ from deepeyes.cli.example import EXAMPLES, image_of
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(?P<about>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"(?:\A|(?<=\n\n))(?: {4}.*\n?|\n(?= {4}))+")
 _FILE = re.compile(r"# (?P<name>\w+)\.py\n")
 _ENDS = {";", "&&", "||", "|", "&", "do", "done", "then"}
 """What ends a command, or stands before one."""
@@ -61,6 +64,14 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Indented Python in a docstring."""
+
+    module: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Command:
     """A command line of `deepeyes`, without that word. One that is quoted in a sentence may be short of
     arguments.
@@ -78,6 +89,23 @@ def blocks(page: Path) -> list[Block]:
         Block(found["about"].strip(), found["text"], text.count("\n", 0, found.start("text")) + 1)
         for found in _FENCE.finditer(text)
     ]
+
+
+def samples() -> Iterator[Sample]:
+    """The Python in the package's docstrings: indented blocks that compile and call or define something."""
+    for file in sorted((ROOT / "src" / "deepeyes").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for found in _INDENTED.findall(ast.get_docstring(node) or ""):
+                text = textwrap.dedent(found)
+                try:
+                    tree = compile(text, str(file), "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+                except SyntaxError:
+                    continue  # a layout of folders, a recipe, a table
+                if any(isinstance(part, ast.Call | ast.FunctionDef) for part in ast.walk(tree)):
+                    words = file.relative_to(ROOT / "src").with_suffix("").parts
+                    yield Sample(".".join(words).removesuffix(".__init__"), text)
 
 
 def commands(page: Path) -> Iterator[Command]:

@@ -1,23 +1,31 @@
 """The documentation is true: its Python runs, its command lines parse, and it names every verb and option."""
 
+import asyncio
+import inspect
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from doc_pages import PAGES, ROOT, Block, Command, blocks, commands, furnish, quoted
+from doc_pages import PAGES, ROOT, Block, Command, Sample, blocks, commands, furnish, quoted, samples
+from PIL import Image
 
 import deepeyes
 from deepeyes.cli.main import GROUPS, VERBS, load
+from deepeyes.search.base import Document
+from deepeyes.search.text.build import build
 
 PYTHON = [page for page in PAGES if any(block.is_python for block in blocks(page))]
 SHELL = [page for page in PAGES if any(block.is_shell and not block.excuse for block in blocks(page))]
+SAMPLES = list(samples())
 LINES = [(command, page) for page in PAGES for command in commands(page)]
 FILES = [
     file.as_posix()
@@ -69,6 +77,27 @@ def test_the_commands_of_a_page_run_and_print_what_it_says(page: Path, tmp_path:
         assert ran.returncode == 0, f"{page.name}:{block.line}: {ran.stdout}{ran.stderr}"
         if after is not None and after.about == "text":
             assert ran.stdout == after.text, f"{page.name}:{after.line}"
+
+
+def test_the_python_of_docstrings_is_found() -> None:
+    assert {sample.module for sample in SAMPLES} >= {"deepeyes.harness.blocking", "deepeyes.sandbox"}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.module)
+def test_the_python_of_a_docstring_runs(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the names of its module; `image`, `images` and `folder`, an index of one text, are there."""
+    furnish(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    build([Document("a://fr", "France", "Religions: Roman Catholic.")], tmp_path / "index", dense=False)
+    image = Image.open("image.png")
+    module = import_module(sample.module)
+    names = {**vars(module), "deepeyes": deepeyes, "Literal": Literal, "image": image}
+    names |= {"images": [image], "folder": tmp_path / "index"}
+    done = eval(compile(sample.text, sample.module, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, True), names)
+    if inspect.iscoroutine(done):
+        asyncio.run(done)
 
 
 def test_what_the_readme_shows_is_run_or_says_why_not() -> None:
