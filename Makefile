@@ -1,4 +1,5 @@
 # make demo   see the embedded model look at pictures, write code, and answer
+# make docs   the pages and the API of each room as a site, in build/site
 # make test   everything CI checks
 # make test-python   the wheel alone, in every Python that the package runs in and this machine has
 # make nano   build the embedded model's weights again from nothing (hours on two cores; resumes)
@@ -19,10 +20,13 @@ NANO_STAMP := $(VENV)/.nano-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 WORKERS ?= 2
 
-.PHONY: demo test test-python lint nano clean
+.PHONY: demo docs test test-python lint nano clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/deepeyes demo
+
+docs: $(DEV_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
@@ -58,5 +62,5 @@ $(NANO_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt
 	touch $(RUN_STAMP) $@
 
 $(DEV_STAMP): $(TORCH_STAMP) pyproject.toml constraints.txt packmaker/requirements.txt
-	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,eval,dev]' -r packmaker/requirements.txt
+	$(PIP) install -c constraints.txt -e '.[nano,train,data,sandbox,search,serve,eval,docs,dev]' -r packmaker/requirements.txt
 	touch $(RUN_STAMP) $@

@@ -2,13 +2,16 @@
 
     python tests/doc_pages.py docs/eval.md
 
-runs the Python of one page, block after block in one namespace, in an empty folder that holds two images. A
-block may await. One whose first line is `# NAME.py` is written to that file and imported; the blocks after it
-may import it too. A block that cannot run says so behind its language: ```python no-run: needs a cluster.
+runs the Python of one page, block after block in one namespace, in a folder that holds two images and the
+examples that ship. A block may await. One whose first line is `# NAME.py` is written to that file and
+imported; the blocks after it may import it too. A block that cannot run says so behind its language:
+```python no-run: needs a cluster. Commands in a block of `sh` are run too, by `test_docs`; those in other
+blocks, of which many need a server, are parsed.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import re
@@ -16,6 +19,7 @@ import shlex
 import socket
 import sys
 import tempfile
+import textwrap
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,9 +30,12 @@ from typing import Any
 
 from PIL import Image
 
+from deepeyes.cli.example import EXAMPLES, image_of
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(?P<about>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"(?:\A|(?<=\n\n))(?: {4}.*\n?|\n(?= {4}))+")
 _FILE = re.compile(r"# (?P<name>\w+)\.py\n")
 _ENDS = {";", "&&", "||", "|", "&", "do", "done", "then"}
 """What ends a command, or stands before one."""
@@ -47,9 +54,21 @@ class Block:
         return self.about.split()[:1] == ["python"]
 
     @property
+    def is_shell(self) -> bool:
+        return self.about.split()[:1] == ["sh"]
+
+    @property
     def excuse(self) -> str:
         """Why it is not run; empty if it is."""
         return self.about.partition("no-run:")[2].strip()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Indented Python in a docstring."""
+
+    module: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,23 @@ def blocks(page: Path) -> list[Block]:
         Block(found["about"].strip(), found["text"], text.count("\n", 0, found.start("text")) + 1)
         for found in _FENCE.finditer(text)
     ]
+
+
+def samples() -> Iterator[Sample]:
+    """The Python in the package's docstrings: indented blocks that compile and call or define something."""
+    for file in sorted((ROOT / "src" / "deepeyes").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for found in _INDENTED.findall(ast.get_docstring(node) or ""):
+                text = textwrap.dedent(found)
+                try:
+                    tree = compile(text, str(file), "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+                except SyntaxError:
+                    continue  # a layout of folders, a recipe, a table
+                if any(isinstance(part, ast.Call | ast.FunctionDef) for part in ast.walk(tree)):
+                    words = file.relative_to(ROOT / "src").with_suffix("").parts
+                    yield Sample(".".join(words).removesuffix(".__init__"), text)
 
 
 def commands(page: Path) -> Iterator[Command]:
@@ -132,6 +168,16 @@ def run(page: Path) -> None:
                 runner.run(done)
 
 
+def furnish(folder: Path) -> None:
+    """Put into a folder what the pages ask about."""
+    for name, colour in (("picture", "red"), ("image", "blue")):
+        image = Image.effect_noise((640, 480), 40).convert("RGB")
+        image.paste(colour, (280, 200, 360, 260))
+        image.save(folder / f"{name}.png")
+    for name in EXAMPLES:
+        (folder / f"{name}.webp").write_bytes(image_of(name))
+
+
 def _stay_here() -> None:
     """No connection leaves this machine."""
     connect = socket.socket.connect
@@ -149,10 +195,7 @@ def main(page: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="deepeyes-docs-") as folder:
         os.chdir(folder)
         sys.path[0] = folder
-        for name, colour in (("picture", "red"), ("image", "blue")):
-            image = Image.effect_noise((640, 480), 40).convert("RGB")
-            image.paste(colour, (280, 200, 360, 260))
-            image.save(f"{name}.png")
+        furnish(Path(folder))
         _stay_here()
         run(page)
 

@@ -1,20 +1,31 @@
 """The documentation is true: its Python runs, its command lines parse, and it names every verb and option."""
 
+import asyncio
+import inspect
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from doc_pages import PAGES, ROOT, Block, Command, blocks, commands, quoted
+from doc_pages import PAGES, ROOT, Block, Command, Sample, blocks, commands, furnish, quoted, samples
+from PIL import Image
 
+import deepeyes
 from deepeyes.cli.main import GROUPS, VERBS, load
+from deepeyes.search.base import Document
+from deepeyes.search.text.build import build
 
 PYTHON = [page for page in PAGES if any(block.is_python for block in blocks(page))]
+SHELL = [page for page in PAGES if any(block.is_shell and not block.excuse for block in blocks(page))]
+SAMPLES = list(samples())
 LINES = [(command, page) for page in PAGES for command in commands(page)]
 FILES = [
     file.as_posix()
@@ -38,6 +49,91 @@ def test_the_python_of_a_page_runs(page: Path) -> None:
         timeout=300,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("page", SHELL, ids=lambda page: page.name)
+def test_the_commands_of_a_page_run_and_print_what_it_says(page: Path, tmp_path: Path) -> None:
+    """Each block of `sh`, in one folder; a block of `text` that follows one is what it prints."""
+    furnish(tmp_path)
+    shim = tmp_path / "bin" / "deepeyes"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m deepeyes "$@"\n')
+    shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    here = blocks(page)
+    for block, after in zip(here, [*here[1:], None], strict=True):
+        if not block.is_shell or block.excuse:
+            continue
+        ran = subprocess.run(
+            ["sh", "-e", "-c", block.text],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+        )
+        assert ran.returncode == 0, f"{page.name}:{block.line}: {ran.stdout}{ran.stderr}"
+        if after is not None and after.about == "text":
+            assert ran.stdout == after.text, f"{page.name}:{after.line}"
+
+
+def test_the_python_of_docstrings_is_found() -> None:
+    assert {sample.module for sample in SAMPLES} >= {"deepeyes.harness.blocking", "deepeyes.sandbox"}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.module)
+def test_the_python_of_a_docstring_runs(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the names of its module; `image`, `images` and `folder`, an index of one text, are there."""
+    furnish(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    build([Document("a://fr", "France", "Religions: Roman Catholic.")], tmp_path / "index", dense=False)
+    image = Image.open("image.png")
+    module = import_module(sample.module)
+    names = {**vars(module), "deepeyes": deepeyes, "Literal": Literal, "image": image}
+    names |= {"images": [image], "folder": tmp_path / "index"}
+    done = eval(compile(sample.text, sample.module, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, True), names)
+    if inspect.iscoroutine(done):
+        asyncio.run(done)
+
+
+def test_what_the_readme_shows_is_run_or_says_why_not() -> None:
+    shown = blocks(ROOT / "README.md")
+    assert sum(block.is_shell and not block.excuse for block in shown) >= 1
+    assert not [b.about for b in shown if not (b.is_python or b.is_shell or b.about == "text")]
+
+
+def test_the_card_of_the_weights_has_the_numbers_of_the_readme() -> None:
+    card = ROOT / "src" / "deepeyes" / "models" / "nano" / "weights" / "README.md"
+    rows = [
+        set(re.findall(r"^\| `\w+` \| [\d.]+ % .*$", page.read_text("utf-8"), re.MULTILINE))
+        for page in (card, ROOT / "README.md")
+    ]
+    assert len(rows[0]) == 8 and rows[0] == rows[1]
+
+
+def test_the_site_of_pages_and_api_builds_without_a_warning(tmp_path: Path) -> None:
+    if not find_spec("mkdocs"):
+        pytest.skip("mkdocs is not installed: make docs installs it")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(build, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stdout + built.stderr
+    site = {file.relative_to(tmp_path).with_suffix("").as_posix() for file in tmp_path.rglob("*.html")}
+    assert {page.stem for page in PAGES} - {"README"} <= site
+    door = (tmp_path / "api" / "deepeyes.html").read_text("utf-8")
+    rooms = [f'id="deepeyes.{room}.{name}"' for name, room in deepeyes._ROOMS.items()]
+    assert not [room for room in rooms if room not in door]
+    assert 'id="deepeyes.core.task.Task.answer_form"' in (tmp_path / "api" / "core.html").read_text("utf-8")
+
+
+def test_every_page_is_in_the_nav_of_the_site() -> None:
+    listed = re.findall(r"^ +- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    pages = [file.relative_to(ROOT / "docs").as_posix() for file in (ROOT / "docs").rglob("*.md")]
+    assert sorted(listed) == sorted(pages)
 
 
 def test_few_blocks_are_not_run_and_each_says_why() -> None:

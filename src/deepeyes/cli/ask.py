@@ -31,6 +31,7 @@ from deepeyes.cli.asking import (
     Seed,
     Tools,
     as_question,
+    caution,
     kept_in,
     loaded,
     opened,
@@ -95,6 +96,7 @@ def ask(
     question = check_question(question, limits.question_chars)
     names = [*(images or []), *image]
     shown = loaded(names, allow_url)
+    caution(model, names)
     settings = (sampling.model_dump(mode="json"), usable, dialect, search, limit)
     same = (question, "+".join(one.ref.sha256 for one in shown), model, *settings)
     name = f"{_stem(names)}-{sha256(json.dumps(same).encode()).hexdigest()[:8]}"

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepeyes.agent.agent import Agent
+from deepeyes.cli.example import is_example
 from deepeyes.cli.running import note, run, waiting
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import LoadedImage
@@ -71,6 +72,17 @@ def loaded(names: list[str], allow_url: bool) -> list[LoadedImage]:
         for what in one.notes:
             note(visible(what))
     return images
+
+
+def caution(model: str, names: Sequence[str]) -> bool:
+    """Tell who asks the embedded model about an image from elsewhere what it is. Whether that was told."""
+    outside = model in ("nano", "nano-base") and not all(map(is_example, names))
+    if outside:
+        note(
+            f"{model} is a test model of 2 M parameters that knows the signs, charts and shapes of the "
+            "embedded world alone; for other images name a larger one with --model"
+        )
+    return outside
 
 
 def kept_in(writer: TraceWriter | None) -> str:

@@ -30,6 +30,7 @@ from deepeyes.cli.asking import (
     Search,
     Seed,
     Tools,
+    caution,
     kept_in,
     loaded,
     opened,
@@ -81,7 +82,8 @@ def chat(
     sampling = sampling_of(temperature, top_p, top_k, min_p, repetition_penalty, stop, seed)
     writer = TraceWriter(trace) if trace is not None else None
     shown = loaded(names, allow_url)
-    terminal = Terminal(as_json, allow_url, writer)
+    terminal = Terminal(model, as_json, allow_url, writer)
+    terminal.caution(names)
 
     async def talk() -> None:
         async with opened(model, tools_of(tools == "on", tool), dialect, search, limits, sampling) as agent:
@@ -96,7 +98,9 @@ def chat(
 class Terminal:
     """Where the questions come from and the answers go: a terminal, or pipes."""
 
-    def __init__(self, as_json: bool, allow_url: bool, writer: TraceWriter | None) -> None:
+    def __init__(self, model: str, as_json: bool, allow_url: bool, writer: TraceWriter | None) -> None:
+        self._model = model
+        self._is_cautioned = False
         self._as_json = as_json
         self._allow_url = allow_url
         self._writer = writer
@@ -104,6 +108,10 @@ class Terminal:
         self._prompts = self._is_live and sys.stdin.isatty()
         self.failure: DeepEyesError | None = None
         """Of the first question that failed."""
+
+    def caution(self, names: list[str]) -> None:
+        """Tell once what the embedded model is, when it is shown an image from elsewhere."""
+        self._is_cautioned = self._is_cautioned or caution(self._model, names)
 
     async def hold(self, chat: Chat, images: list[LoadedImage]) -> None:
         """Ask what is typed, as long as something can be asked; `images` come with the first question."""
@@ -117,6 +125,7 @@ class Terminal:
             try:
                 if word == "/image":
                     images = [*images, *await load_images([_file(rest)], allow_url=self._allow_url)]
+                    self.caution([_file(rest)])
                 elif word.startswith("/") and word[1:].isalpha():
                     raise InputError(f"there is no {word}", HELP)
                 elif word:

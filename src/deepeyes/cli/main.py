@@ -22,6 +22,7 @@ VERBS = {
     "grade": "Right, wrong or unsure: verdicts on a file of answers.",
     "view": "Browse the episodes of runs, filter them, compare two.",
     "demo": "Ask the embedded model some held-out questions and write a page about it.",
+    "example": "Images to try it with, and what to ask about them.",
     "doctor": "What is installed, what works here, and what to do about the rest.",
 }
 GROUPS = {
