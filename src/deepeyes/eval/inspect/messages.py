@@ -202,6 +202,8 @@ def _decoded(url: str) -> Image.Image:
     head, comma, data = url.partition(",")
     if not (comma and head.startswith("data:") and head.endswith(";base64")):
         raise InputError("an image is neither bytes nor a data URL", "give images as data URLs")
-    with boundary(InputError, "decoding an image", "give valid base64", expected=(binascii.Error, ValueError)):
+    with boundary(
+        InputError, "decoding an image", "give valid base64", expected=(binascii.Error, ValueError)
+    ):
         raw = base64.b64decode(data, validate=True)
     return load_image(raw).image

@@ -58,14 +58,17 @@ def verdict(grading: dict[str, Any] | None = None) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         if state.output.empty:
-            raise InfrastructureError("there is no reply to grade", "run the sample again: inspect eval-retry LOG")
+            raise InfrastructureError(
+                "there is no reply to grade", "run the sample again: inspect eval-retry LOG"
+            )
         task = Task.model_validate(state.metadata[TASK])
         answer = state.output.completion.strip() or None
         judges = _judges()
         images = ImageStore()
         if judges or settings.judges:
-            for image in images_in(state.messages[0]) if state.messages else ():
-                images.put(image)
+            for message in state.input if isinstance(state.input, list) else ():
+                for image in images_in(message):
+                    images.put(image)
         decided = settings.model_copy(update={"judges": (*settings.judges, *judges)})
         async with open_grader(decided, opened=judges) as grade:
             said = await grade(task, answer, images)

@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image
 
+from deepeyes.core.images import to_rgb
 from deepeyes.core.png import png_bytes
 from deepeyes.core.results import ToolResult
 from deepeyes.core.text import cut_middle
-from deepeyes.core.images import to_rgb
 
 _CHARS = 20_000
 """Of each text in the log."""

@@ -62,7 +62,11 @@ def overall(traces: Sequence[Trace]) -> dict[str, float]:
     told = _row("accuracy", summary.all)
     told["unsure"] = float(summary.all.undecided)
     if summary.score is not None and summary.score.value is not None:
-        told |= {"score": summary.score.value, "score_low": summary.score.low, "score_high": summary.score.high}
+        told |= {
+            "score": summary.score.value,
+            "score_low": summary.score.low,
+            "score_high": summary.score.high,
+        }
     return told
 
 
