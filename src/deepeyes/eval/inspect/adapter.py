@@ -1,10 +1,12 @@
 """A model of Inspect's as a `ChatModel`, so that our loop and our judges can ask it.
 
 What always holds: how replies are drawn is Inspect's to say (`--temperature`, `--seed`, retries, caches,
-connections); we only say where a reply ends and how long it may be. What a provider raises leaves as it is, so
-Inspect counts the sample as an error.
+connections); we only say where a reply ends and how long it may be. What a provider raises leaves as it is,
+so Inspect counts the sample as an error.
 """
 
+# pyright: reportMissingImports=false
+# Inspect has an environment of its own (docs/inspect.md); checked in it, this line changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,10 +1,12 @@
 """Our loop as an agent of Inspect's, over any of its models.
 
-What always holds: one sample is one episode; its replies are Inspect's model events, its tool steps are in the
-log, the whole conversation is in the sample's messages with every image as the model saw it; an episode that
-failed because of us raises, so that the sample counts as an error.
+What always holds: one sample is one episode; its replies are Inspect's model events, its tool steps are in
+the log, the whole conversation is in the sample's messages with every image as the model saw it; an episode
+that failed because of us raises, so that the sample counts as an error.
 """
 
+# pyright: reportMissingImports=false
+# Inspect has an environment of its own (docs/inspect.md); checked in it, this line changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence

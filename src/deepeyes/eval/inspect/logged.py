@@ -4,6 +4,8 @@ What always holds: each call is a span of type "tool" with what was asked and wh
 the episode goes on as without.
 """
 
+# pyright: reportMissingImports=false
+# Inspect has an environment of its own (docs/inspect.md); checked in it, this line changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,10 +1,12 @@
 """Our models as models of Inspect's: `--model deepeyes/nano`, `--model deepeyes/scripted:FILE`.
 
 What always holds: one `generate` is one whole episode with its tools, and the reply is the answer; with
-`-M plain=true` it is one reply of the bare model. Tools of others are refused, since they would be ignored. An
-episode that failed because of us raises.
+`-M plain=true` it is one reply of the bare model. Tools of others are refused, since they would be ignored.
+An episode that failed because of us raises.
 """
 
+# pyright: reportMissingImports=false
+# Inspect has an environment of its own (docs/inspect.md); checked in it, this line changes nothing.
 from __future__ import annotations
 
 from collections import Counter
@@ -30,12 +32,13 @@ from deepeyes.models.registry import check_model
 
 _CONNECTIONS = 16
 """Episodes at once unless --max-connections says otherwise."""
+_DEFAULTS = GenerateConfig()
 
 
 @modelapi(name="deepeyes")
 class DeepEyesModel(ModelAPI):
-    """A model by its name as in `deepeyes ask --model`. `-M` takes `tools`, `search`, `dialect` and `limit` as
-    the agent has them, and `plain`.
+    """A model by its name as in `deepeyes ask --model`. `-M` takes `tools`, `search`, `dialect` and `limit`
+    as the agent has them, and `plain`.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class DeepEyesModel(ModelAPI):
         model_name: str,
         base_url: str | None = None,
         api_key: str | None = None,
-        config: GenerateConfig = GenerateConfig(),
+        config: GenerateConfig = _DEFAULTS,
         tools: bool | str | list[str] = True,
         search: str | list[str] = "",
         dialect: str = "",

@@ -5,6 +5,8 @@ model of the role `grader` where there is one; without any, the value is NOANSWE
 apart. A sample to which nothing was replied, and a judge that fails, raise: the sample is an error, no zero.
 """
 
+# pyright: reportMissingImports=false
+# Inspect has an environment of its own (docs/inspect.md); checked in it, this line changes nothing.
 from __future__ import annotations
 
 from typing import Any

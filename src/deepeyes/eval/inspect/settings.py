@@ -18,7 +18,7 @@ _ENDLESS = {"world": 100}
 
 
 def plan_of(name: str, settings: Mapping[str, Any]) -> EvalPlan:
-    """The plan of the benchmark `name`. Keys may be dotted (`grading.scorer`) or hold what belongs below them.
+    """The plan of the benchmark `name`. Keys may be dotted (`grading.votes`) or hold what belongs below.
 
     Raises `InputError` for a benchmark that there is not, `ConfigError` for a setting that it has not.
     """

@@ -5,6 +5,8 @@ settings of the benchmark's plan, and what is a matter of the model or of the ag
 draws a whole data set before it looks at `--limit`: `-T n=8` draws no more than that.
 """
 
+# pyright: reportMissingImports=false
+# Inspect has an environment of its own (docs/inspect.md); checked in it, this line changes nothing.
 from __future__ import annotations
 
 from tempfile import TemporaryDirectory
