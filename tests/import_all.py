@@ -58,5 +58,9 @@ start_thread, threading.Thread.start = threading.Thread.start, start
 sys.addaudithook(hook)
 for path in sorted(SOURCE.rglob("*.py")):
     parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-    importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    try:
+        importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    except ModuleNotFoundError as missing:
+        if missing.name != "inspect_ai":  # has an environment of its own, and imports those modules itself
+            raise
 sys.stdout.writelines(f"{line}\n" for line in done)

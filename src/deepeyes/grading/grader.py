@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from deepeyes.grading.judge.judge import Flights, Judge, Vote, majority
 from deepeyes.grading.judge.prompt import PROMPT_VERSION, Exhibit
 from deepeyes.grading.rules import grade
 from deepeyes.grading.scorers.registry import SCORERS, scorer_named
+from deepeyes.models.base import ChatModel
 from deepeyes.models.registry import check_model, resolve_model
 
 _LOG = logging.getLogger(__name__)
@@ -93,11 +94,16 @@ class Grading(Config):
 
 @asynccontextmanager
 async def open_grader(
-    settings: Grading, *, cache: Path | None = None, tell: Callable[[str], None] = _LOG.warning
+    settings: Grading,
+    *,
+    cache: Path | None = None,
+    opened: Mapping[str, ChatModel] | None = None,
+    tell: Callable[[str], None] = _LOG.warning,
 ) -> AsyncGenerator[Grade]:
     """What gives verdicts by these settings.
 
     `cache`: the file for what judges say where the settings name none.
+    `opened`: judges that are open already, by the names that the settings have for them; they stay open.
     `tell`: told once, in a sentence, what a judge's server does not take.
 
     Raises `ModelError` for a judge that cannot be opened and `StorageError` for a cache that cannot be used.
@@ -105,7 +111,7 @@ async def open_grader(
     `ModelError` and `StorageError`.
     """
     rule = settings.rule()
-    async with open_judges(settings, cache=cache, tell=tell) as judges:
+    async with open_judges(settings, cache=cache, opened=opened, tell=tell) as judges:
 
         async def graded(task: Task, answer: str | None, images: ImageStore) -> Verdict:
             # In a thread: a rule may compute for as long as its time limit, and others have their turn.
@@ -121,10 +127,17 @@ async def open_grader(
 
 @asynccontextmanager
 async def open_judges(
-    settings: Grading, *, cache: Path | None = None, tell: Callable[[str], None] = _LOG.warning
+    settings: Grading,
+    *,
+    cache: Path | None = None,
+    opened: Mapping[str, ChatModel] | None = None,
+    tell: Callable[[str], None] = _LOG.warning,
 ) -> AsyncGenerator[list[Judge]]:
     """The judges by themselves, in the order of the settings; arguments and errors as in `open_grader`."""
-    settings.check_models()
+    held = opened or {}
+    for name in settings.judges:
+        if name not in held:
+            check_model(name)
     file = Path(settings.cache) if settings.cache else cache
     flights, told = Flights(), set[str]()
 
@@ -140,8 +153,10 @@ async def open_judges(
             stack.callback(kept.close)
         judges: list[Judge] = []
         for name in settings.judges:
-            model = await asyncio.to_thread(resolve_model, name)
-            stack.push_async_callback(model.aclose)
+            model = held.get(name)
+            if model is None:
+                model = await asyncio.to_thread(resolve_model, name)
+                stack.push_async_callback(model.aclose)
             judges.append(
                 Judge(
                     name,

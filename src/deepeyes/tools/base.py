@@ -8,7 +8,7 @@ are shared by all episodes and hold none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -83,6 +83,10 @@ class ToolSet:
     def only(self, *names: str) -> ToolSet:
         """Those of these names."""
         return ToolSet([tool for tool in self._tools.values() if tool.name in names])
+
+    def each(self, change: Callable[[Tool], Tool]) -> ToolSet:
+        """What `change` makes of each."""
+        return ToolSet([change(tool) for tool in self._tools.values()])
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """How the tools are described to a model."""
