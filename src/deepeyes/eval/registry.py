@@ -9,6 +9,7 @@ from deepeyes.eval.plan import EvalPlan
 
 BENCHMARKS = {
     "world": "deepeyes.eval.world:WorldPlan",
+    "openrealx": "deepeyes.eval.openrealx.plan:OpenRealXPlan",
 }
 """Name to where its plan is defined; the module is imported when the benchmark is asked for."""
 
