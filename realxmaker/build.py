@@ -32,7 +32,7 @@ from .pool import Pool
 SEED = 2026
 EACH = 5
 """Questions of each form."""
-TRIES = 60
+TRIES = 120
 LIKE = 0.9
 """Two questions whose letters agree by more than this share are too much alike."""
 VERSION = "1.0"

@@ -28,7 +28,7 @@ from deepeyes.search.base import TextSearch
 from .draft import Draft
 
 GUESSED = Path(__file__).with_name("guessed.json")
-OFTEN = 3
+OFTEN = 4
 """How often one answer may be given by all questions together."""
 HITS = 5
 """So many pages that the question alone finds are looked at."""

@@ -31,7 +31,7 @@ _ACTIVITIES = (
 )
 _SMALLEST = 1000
 """Pixels of the long side."""
-_TEST = ("courtyard.webp", "forest_stream.webp", "coral_porthole.webp", "fort_ruins.webp")
+_TEST = ("courtyard.webp", "forest_stream.webp", "coral_porthole.webp")
 """Backgrounds of the world's test split that the package does not hold itself, or not as large."""
 
 

@@ -205,7 +205,7 @@ def receipt(kit: Kit, n: int) -> Draft:
         [str(count), dish, f"{cost:.2f}"] for count, dish, cost in zip(counts, dishes, prices, strict=True)
     ]
     panel = table("Corner Kitchen", ("Qty", "Item", "Each"), rows, PAPER, right=(2,), foot="Thank you!")
-    kit.stick(scene, panel, 250, "receipt")
+    kit.stick(scene, panel, 195, "receipt")
     for words, colour in (("TABLE 12", "black"), ("OPEN", "green"), ("NO CASH", "red")):
         kit.stick(scene, plate(words, colour), 84)
     total = sum((count * cost for count, cost in zip(counts, prices, strict=True)), Decimal(0))

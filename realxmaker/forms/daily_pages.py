@@ -15,6 +15,8 @@ def parcels(kit: Kit, n: int) -> Draft:
     """Parcels with a small flag of where they go; one fact of one country."""
     wanted = ("aircraft", "domain", "electricity access", "mobiles", "tobacco")[n]
     (country,) = kit.pool.flags(1, (wanted,))
+    if n == 2 and kit.must(country, wanted)[0].number == 100:
+        raise ValueError("anybody would say so")
     others = kit.pool.flags(7, besides=(country.id,))
     marks = kit.rng.sample(range(11, 99), 8)
     scene = kit.scene()

@@ -20,7 +20,7 @@ def chart(kit: Kit, n: int) -> tuple[Scene, list[str], list[int]]:
     ink = [COLOURS[("green", "blue", "orange", "purple", "red")[n]]]
     panel = bars("Birds counted in May", birds, values, 60, 5, "birds", ink, lying=n % 2 == 1)
     scene = kit.scene()
-    kit.stick(scene, panel, 310, "chart")
+    kit.stick(scene, panel, 270, "chart")
     for words, tint in (("ROOM 7", "black"), ("EXIT", "green")):
         kit.stick(scene, plate(words, tint), 70)
     return scene, birds, values
@@ -122,7 +122,7 @@ def lab(kit: Kit) -> tuple[Scene, list[tuple[str, Decimal, Decimal, int]]]:
         right=(1, 2, 3),
     )
     scene = kit.scene()
-    kit.stick(scene, panel, 270, "table")
+    kit.stick(scene, panel, 205, "table")
     return scene, rows
 
 

@@ -49,7 +49,7 @@ def screen(kit: Kit, named: bool, count: int = 16) -> tuple[Scene, list[tuple[st
     width = high * panel.image.width / panel.image.height
     left = kit.rng.uniform(40, scene.image.width - width - 40)
     panel.flat = True
-    kit.stick(scene, panel, width * 0.62, "phone", at=(left, scene.image.height * 0.12), turn=1.5)
+    kit.stick(scene, panel, width * 0.56, "phone", at=(left, scene.image.height * 0.12), turn=1.5)
     return scene, [(brand.name, brand, number) for brand, number in zip(brands, unread, strict=True)]
 
 
@@ -169,7 +169,7 @@ def guide(kit: Kit, rows: int = 9) -> tuple[Scene, list[tuple[int, str, str]]]:
         look,
     )
     scene = kit.scene()
-    kit.stick(scene, panel, 300, "guide")
+    kit.stick(scene, panel, 235, "guide")
     return scene, lines
 
 
@@ -260,7 +260,7 @@ def poll(kit: Kit, n: int) -> Draft:
     ink = COLOURS[("blue", "green", "red", "purple", "orange")[n]]
     panel = bars("What do you read first?", topics, values, 100, 10, "votes", [ink], lying=n > 2)
     scene = kit.scene()
-    kit.stick(scene, panel, 290, "chart")
+    kit.stick(scene, panel, 250, "chart")
     order = sorted(range(6), key=lambda place: -values[place])
     asks: tuple[tuple[str, str | int | Decimal, tuple[int, ...], str], ...] = (
         (

@@ -325,7 +325,7 @@ def audience(kit: Kit, n: int) -> Draft:
         [COLOURS["purple"], COLOURS["blue"]],
     )
     scene = kit.scene()
-    kit.stick(scene, panel, 350, "chart")
+    kit.stick(scene, panel, 310, "chart")
     order = sorted(range(5), key=lambda place: -values[place])
     top, last = order[0], order[-1]
     high, low = kit.must(countries[top], wanted)[0], kit.must(countries[last], wanted)[0]

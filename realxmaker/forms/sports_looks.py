@@ -30,7 +30,7 @@ def clocked(hundredths: int) -> str:
     return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
-def results(kit: Kit, count: int = 8, width: int = 290) -> tuple[Scene, list[tuple[str, int, int]]]:
+def results(kit: Kit, count: int = 8, width: int = 220) -> tuple[Scene, list[tuple[str, int, int]]]:
     """A board with name, bib and time of a race, best first."""
     names = kit.rng.sample(PEOPLE, count)
     bibs = kit.whole(100, 999, count)
@@ -159,7 +159,7 @@ def scoreboard(kit: Kit, n: int) -> Draft:
             (NAVY, AMBER, CHALK)[place % 3],
             right=(1,),
         )
-        kit.stick(scene, panel, 124, str(place))
+        kit.stick(scene, panel, 108, str(place))
     pitch = kit.rng.randrange(6)
     home, guest, one, other, minute = games[pitch]
     asks: tuple[tuple[str, str | int, str], ...] = (
@@ -197,7 +197,7 @@ def league(kit: Kit, n: int) -> Draft:
         right=(1, 2, 3, 4, 5),
     )
     scene = kit.scene()
-    kit.stick(scene, panel, 300, "table")
+    kit.stick(scene, panel, 240, "table")
     points = [3 * row[1] + row[2] for row in rows]
     best = max(range(6), key=lambda place: points[place])
     diff = [row[4] - row[5] for row in rows]
@@ -255,8 +255,9 @@ def fans(kit: Kit, n: int) -> Draft:
     known = [f"country/{slug}" for slug in DESCRIBED]
     one, other, *rest = kit.pool.take("country", 5, among=lambda e: e.id in known)
     a, b = kit.rng.sample(range(3, 8), 2)
+    c = kit.rng.randint(4, 8)
     scene = kit.scene()
-    waved = [one] * a + [other] * b + [kit.rng.choice(rest) for _ in range(5)]
+    waved = [one] * a + [other] * b + [kit.rng.choice(rest) for _ in range(c)]
     kit.rng.shuffle(waved)
     for place, country in enumerate(waved):
         kit.stick(scene, Panel(kit.flag(country)), kit.rng.randint(46, 60), str(place), turn=8)
@@ -273,7 +274,7 @@ def fans(kit: Kit, n: int) -> Draft:
         ),
         (
             f"How many of the flags are neither {first} nor {second}?",
-            5,
+            c,
             [str(place) for place, country in enumerate(waved) if country not in (one, other)],
         ),
         (

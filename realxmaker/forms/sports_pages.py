@@ -71,7 +71,7 @@ def medals(kit: Kit, countries: list[Entity], low: int = 1) -> tuple[Scene, list
         right=(1, 2, 3),
     )
     scene = kit.scene()
-    kit.stick(scene, panel, 240, "medals")
+    kit.stick(scene, panel, 195, "medals")
     for words, tint in (("GATE 4", "blue"), ("FAN ZONE", "green")):
         kit.stick(scene, plate(words, tint), 90)
     return scene, counts
@@ -214,7 +214,7 @@ def podium(kit: Kit, n: int) -> Draft:
         right=(2,),
     )
     scene = kit.scene()
-    kit.stick(scene, panel, 260, "board")
+    kit.stick(scene, panel, 215, "board")
     at = {place: line for line, place in enumerate(order)}
     pair = ((0, 1), (0, 6), (0, 2), (1, 2), (5, 6))[n]
     first, second = (kit.must(countries[place], wanted)[0] for place in pair)

@@ -31,7 +31,7 @@ def cities(
 
 
 def departures(
-    kit: Kit, towns: Sequence[Entity], width: int = 300
+    kit: Kit, towns: Sequence[Entity], width: int = 240
 ) -> tuple[Scene, list[tuple[int, str, str]]]:
     """A small board with time, place, gate and flight."""
     start = kit.rng.randrange(330, 1000, 5)

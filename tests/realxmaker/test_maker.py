@@ -159,7 +159,7 @@ def test_an_answer_is_not_given_often(pack: Pack) -> None:
     draft = drawn(pack, "price", 0)
     with asyncio.Runner() as runner:
         sieve = Filter(Engine("x"), runner)
-        assert [sieve(draft) for _ in range(4)] == ["", "", "", "the answer is a common one"]
+        assert [sieve(draft) for _ in range(5)] == ["", "", "", "", "the answer is a common one"]
 
 
 def test_questions_that_differ_in_digits_alone_are_alike() -> None:

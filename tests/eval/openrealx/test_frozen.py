@@ -99,7 +99,7 @@ def test_what_must_be_seen_is_framed_and_small(tasks: list[Task]) -> None:
         assert task.truth_box == tuple(next(iter(task.truth["boxes"].values())))
         for left, top, right, bottom in task.truth["boxes"].values():
             assert -1 <= left < right <= ref.width + 1 and -1 <= top < bottom <= ref.height + 1, task.id
-            assert (right - left) * (bottom - top) < 0.14 * ref.width * ref.height, task.id
+            assert (right - left) * (bottom - top) < 0.15 * ref.width * ref.height, task.id
 
 
 def test_the_answer_is_right_by_rule_and_another_one_is_not(tasks: list[Task]) -> None:
@@ -120,7 +120,7 @@ def test_no_question_is_asked_twice_and_none_holds_its_answer(tasks: list[Task])
         task.id for task in tasks if f" {task.answer.casefold()} " in f" {task.question.casefold()} "
     ] == []
     most = Counter(task.answer.casefold() for task in tasks).most_common(1)[0]
-    assert most[1] <= 3
+    assert most[1] <= 4
 
 
 def test_all_images_are_the_frozen_ones_and_the_package_stays_small(tasks: list[Task]) -> None:
