@@ -36,6 +36,7 @@ TRIES = 120
 LIKE = 0.9
 """Two questions whose letters agree by more than this share are too much alike."""
 VERSION = "1.0"
+_PUBLIC = "LicenseRef-Public-Domain"
 
 Refused = Callable[[Draft], str]
 """Why a draft is not good enough, such as that it can be answered without looking; empty where it is."""
@@ -58,13 +59,15 @@ def _drawn(kit: Kit, each: Form, number: int, asked: list[str], refused: Refused
     for attempt in range(TRIES):
         kit.rng = random.Random(f"{SEED}/{each.domain}/{each.draw.__name__}/{number}/{attempt}")
         kit.pool.rng = kit.rng
+        kit.pool.shown.clear()
         try:
             draft = each.draw(kit, number)
         except ValueError as error:
             why = str(error)
             continue
         flags = tuple(FLAGS[letter] for letter in each.flags)
-        draft = replace(draft, domain=each.domain, tags=flags, kind=each.draw.__name__, n=number)
+        shown = tuple(dict.fromkeys(kit.pool.shown))
+        draft = replace(draft, domain=each.domain, tags=flags, kind=each.draw.__name__, pictures=shown)
         why = _faults(draft, asked) or refused(draft)
         if not why:
             _count(kit, draft)
@@ -138,13 +141,14 @@ def freeze(made: list[tuple[Draft, bytes]], folder: Path, about: dict[str, objec
         tasks.append(task)
         name = f"{task.id.removeprefix('openrealx-')}.webp"
         write_atomic(folder / IMAGES / name, file)
+        parts = [*draft.photos, *draft.pictures]
         images.append(
             FrozenImage(
                 task=task.id,
                 file=name,
                 sha256=sha256(file).hexdigest(),
-                licences=tuple(sorted({photo.licence.removeprefix("LicenseRef-") for photo in draft.photos})),
-                credits=tuple(sorted({photo.credit for photo in draft.photos})),
+                licences=tuple(sorted({part.licence.replace(_PUBLIC, "public domain") for part in parts})),
+                credits=tuple(sorted({part.credit for part in parts} - {""})),
             )
         )
     lines = "".join(task.model_dump_json(exclude_defaults=True) + "\n" for task in tasks).encode()

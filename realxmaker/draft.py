@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from PIL import Image
 
 from deepeyes.core.answers import AnswerForm, AnswerKind
-from deepeyes.world.pack import Entity
+from deepeyes.world.pack import Entity, PictureRecord
 
 from .paste import Box, Panel, Scene, scene_of, stick
 from .photos import Photograph
@@ -70,7 +70,8 @@ class Draft:
     domain: str = ""
     tags: tuple[str, ...] = ()
     kind: str = ""
-    n: int = 0
+    pictures: tuple[PictureRecord, ...] = ()
+    """Those of the world that were drawn into the image."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from PIL import Image
 
-from deepeyes.world.pack import Entity, Pack
+from deepeyes.world.pack import Entity, Pack, PictureRecord
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ OUTLINES = names(
 )
 """Countries whose outline says which they are."""
 LOGOS = names(
-    "reddit php nvidia typescript postgresql rust ups unilever ted trustpilot yelp etsy epson asus "
+    "reddit php nvidia typescript postgresql rust ups unilever ted yelp etsy epson asus "
     "siemens sap sony lufthansa kodak kde kickstarter libreoffice hugo home-assistant nextcloud npm "
     "pandas plex pi-hole last-fm hootsuite flipboard doordash android alienware commodore valorant riot- "
     "games wechat xampp yarn zcash venmo tomtom substack stackblitz redux r prisma owasp orcid nfc "
@@ -163,6 +163,8 @@ class Pool:
         self._pack, self.rng = pack, rng
         self._used: Counter[tuple[str, str]] = Counter()
         self._known: dict[tuple[str, str], Known | None] = {}
+        self.shown: list[PictureRecord] = []
+        """The pictures handed out since somebody cleared it."""
         self._things: dict[str, list[Entity]] = {
             kind: [entity for entity in pack.entities(kind) if entity.split == "test"] for kind in pack.kinds
         }
@@ -263,6 +265,7 @@ class Pool:
         """Its picture whose URL ends so (flag.webp), with transparency."""
         for place, record in enumerate(thing.pictures):
             if record.url.endswith(ending):
+                self.shown.append(record)
                 return Image.open(io.BytesIO(self._pack.picture_bytes(thing, place))).convert("RGBA")
         raise ValueError(f"{thing.name} has no {ending}")
 

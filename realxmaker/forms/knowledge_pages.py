@@ -404,7 +404,7 @@ def exhibits(kit: Kit, n: int) -> Draft:
     hot = rounded((fact.number - Decimal("273.15")) * Decimal("1.8") + 32, 1) if n == 2 else Decimal(0)
     asks = (
         (
-            f"Exhibit {mark} shows a symbol. How many years after the moon landing of 1969, or before it, was that element discovered? Give the number of years.",
+            f"Exhibit {mark} shows a symbol. How many years lie between the discovery of that element and the moon landing of 1969?",
             abs(1969 - fact.number) if n in (0, 4) else Decimal(0),
             measured("years"),
             f"|1969 - {fact.value}|",

@@ -132,18 +132,10 @@ def test_all_images_are_the_frozen_ones_and_the_package_stays_small(tasks: list[
 
 
 def test_every_photograph_names_its_licence_and_its_author() -> None:
-    free = (
-        "public domain",
-        "Public-Domain",
-        "CC0-1.0",
-        "CC-BY-2.0",
-        "CC-BY-3.0",
-        "CC-BY-4.0",
-        "CC-BY-SA-4.0",
-    )
+    bad = ("GPL", "NC", "ND", "ODBL", "GFDL")
     for image in read_manifest().images:
         assert image.licences and image.credits, image.task
-        assert set(image.licences) <= set(free), image.task
+        assert not [one for one in image.licences if any(word in one.upper() for word in bad)], image.task
 
 
 def copy_of(folder: Path) -> Path:
