@@ -15,13 +15,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from deepeyes.core.errors import DeepEyesError
-from deepeyes.eval.openrealx.frozen import assets, read_manifest, read_questions
+from deepeyes.core.trace import Trace
+from deepeyes.eval.openrealx.frozen import assets, read_questions
 from deepeyes.harness.search import WORLD, open_engines
 from deepeyes.world.pack import open_pack
 from packmaker.pins import GCOMPRIS
 
 from .build import SEED, drafts, freeze
-from .filter import Filter, baselines, blind, keep_guessed, key, read_guessed
+from .filter import Filter, baselines, blind, keep_guessed, read_guessed
 from .page import write_page
 from .photos import fetched, held_out_photographs
 from .sheets import write_sheets
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
             case "make":
                 make(options.out or Path(str(assets())), options.work)
             case "filter":
-                ask_blind(options.model)
+                ask_blind(options.model, options.work)
             case "sheets":
                 print(*write_sheets(options.out or Path("build/openrealx/sheets")), sep="\n")
             case _:
@@ -80,15 +81,20 @@ def make(folder: Path, work: Path) -> None:
     print(Counter(tag for task in tasks for tag in task.tags), baselines(tasks))
 
 
-def ask_blind(model: str) -> None:
+def ask_blind(model: str, work: Path) -> None:
     """Keep what the model gets right although it sees nothing."""
-    tasks = read_questions()
-    right = asyncio.run(blind(model, tasks))
-    keep_guessed(model, (key(trace.task.question, trace.task.answer) for trace in right))
+    tasks, done = read_questions(), Counter[str]()
+
+    def tell(trace: Trace) -> None:
+        done[trace.stop_reason.value] += 1
+        print(f"\r{done.total()} asked", end="", file=sys.stderr)
+
+    folder = work / "blind" / model.replace("/", "_").replace(":", "_")
+    right = asyncio.run(blind(model, tasks, folder, tell))
+    keep_guessed(model, (trace.task.id for trace in right))
     for trace in right:
-        print(f"{trace.task.id}: {trace.task.question} -> {trace.answer}")
-    total = read_manifest().about.get("blind models")
-    print(f"{model}: {len(right)} of {len(tasks)} right without the image; refused before: {total}")
+        print(f"{trace.task.question} -> {trace.answer}")
+    print(f"{model}: {len(right)} of {len(tasks)} right without the image")
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from deepeyes.core.files import write_atomic
 from deepeyes.core.limits import Limits
 from deepeyes.core.task import Task
-from deepeyes.core.trace import Trace
+from deepeyes.core.trace import Trace, TraceWriter, read_traces
 from deepeyes.grading.rules import grade
 from deepeyes.harness.setup import open_agent
 from deepeyes.search.base import TextSearch
@@ -110,9 +110,15 @@ def keep_guessed(model: str, keys: Iterable[str]) -> None:
     write_atomic(GUESSED, (json.dumps(found, indent=1) + "\n").encode())
 
 
-async def blind(model: str, tasks: list[Task], concurrency: int = 2) -> list[Trace]:
-    """Ask a model all questions without their images and without tools; those answers that are right."""
-    unseen = [task.model_copy(update={"images": ()}) for task in tasks]
+async def blind(model: str, tasks: list[Task], folder: Path, on_done: Callable[[Trace], None]) -> list[Trace]:
+    """Ask a model all questions without their images and without tools; those answers that are right.
+
+    What was asked before is in `folder`, by question and answer, and not asked again.
+    """
+    unseen = [task.model_copy(update={"id": key(task.question, task.answer), "images": ()}) for task in tasks]
+    writer = TraceWriter(folder)
     async with open_agent(model, tools=False, limits=Limits(turns=1)) as agent:
-        traces = await agent.run(unseen, concurrency=concurrency)
-    return [trace for trace in traces if grade(trace.task, trace.answer).is_right]
+        await agent.run(unseen, concurrency=2, writer=writer, on_done=on_done)
+    wanted = {task.id for task in unseen}
+    asked = [trace for trace in read_traces(folder) if trace.task.id in wanted]
+    return [trace for trace in asked if grade(trace.task, trace.answer).is_right]
