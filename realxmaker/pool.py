@@ -165,9 +165,7 @@ class Pool:
         self._known: dict[tuple[str, str], Known | None] = {}
         self.shown: list[PictureRecord] = []
         """The pictures handed out since somebody cleared it."""
-        self._things: dict[str, list[Entity]] = {
-            kind: [entity for entity in pack.entities(kind) if entity.split == "test"] for kind in pack.kinds
-        }
+        self._things: dict[str, list[Entity]] = {}
 
     def thing(self, entity_id: str) -> Entity:
         """Raises `ValueError` for one that is not there or not held out."""
@@ -192,7 +190,7 @@ class Pool:
         wanted, out = tuple(facts), set(besides)
         fitting = [
             thing
-            for thing in self._things[kind]
+            for thing in self._held_out(kind)
             if thing.id not in out and among(thing) and all(self.known(thing, fact) for fact in wanted)
         ]
         self.rng.shuffle(fitting)
@@ -200,6 +198,11 @@ class Pool:
         if len(fitting) < count:
             raise ValueError(f"only {len(fitting)} of {kind} have {', '.join(wanted)}")
         return fitting[:count]
+
+    def _held_out(self, kind: str) -> list[Entity]:
+        if kind not in self._things:
+            self._things[kind] = [thing for thing in self._pack.entities(kind) if thing.split == "test"]
+        return self._things[kind]
 
     def asked(self, thing: Entity, shown: str = "") -> None:
         """Count that a question is about it."""
