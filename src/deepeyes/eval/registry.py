@@ -12,6 +12,7 @@ _PUBLISHED = "deepeyes.eval.benchmarks"
 
 BENCHMARKS = {
     "world": "deepeyes.eval.world:WorldPlan",
+    "openrealx": "deepeyes.eval.openrealx.plan:OpenRealXPlan",
     "questions": "deepeyes.eval.own:QuestionsPlan",
     "realx": f"{_PUBLISHED}.realx:RealX",
     "vstar": f"{_PUBLISHED}.vstar:VStar",
