@@ -31,8 +31,8 @@ DOMAINS = {
 }
 FLAGS = {"P": "perception", "S": "search", "R": "reasoning"}
 WORDS = AnswerForm(kind=AnswerKind.text, closed=True)
-TIME = AnswerForm(kind=AnswerKind.date)
-DATE = AnswerForm(kind=AnswerKind.date)
+TIME = AnswerForm(kind=AnswerKind.date, closed=True)
+DATE = TIME.model_copy()
 YES_NO = AnswerForm(kind=AnswerKind.yes_no)
 
 PEOPLE = names(
@@ -177,7 +177,7 @@ class Kit:
             steps=steps,
             entities=about,
             group=group or (about[0] if about else ""),
-            answers=tuple(answers),
+            answers=(*answers, *((_in_twelve(str(answer)),) if form is TIME else ())),
         )
 
 
@@ -206,6 +206,12 @@ def to_places(places: int, unit: str = "") -> AnswerForm:
 def measured(unit: str) -> AnswerForm:
     """An exact number in a unit that may be left out."""
     return AnswerForm(kind=AnswerKind.number, closed=True, unit=unit)
+
+
+def _in_twelve(time: str) -> str:
+    """As many people write it: 2:05 PM for 14:05."""
+    hour, _, minute = time.partition(":")
+    return f"{int(hour) % 12 or 12}:{minute} {'PM' if int(hour) >= 12 else 'AM'}"
 
 
 def hours(minutes: int) -> str:

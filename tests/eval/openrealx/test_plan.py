@@ -31,6 +31,9 @@ def test_by_default_all_are_asked_and_the_world_may_be_searched() -> None:
 def test_a_few_are_of_all_domains() -> None:
     tasks = list(planned("n=10").tasks(ImageStore()))
     assert set(Counter(task.family for task in tasks).values()) == {2}
+    sixty = planned()._chosen()[:60]
+    assert len({(task.family, task.kind) for task in sixty}) == 60
+    assert {len(task.tags) for task in sixty} == {1, 2, 3}
 
 
 def test_domains_and_tags_are_chosen_together() -> None:

@@ -1,12 +1,12 @@
 """OpenRealX as a benchmark: all questions, or those of some domains or with some flags.
 
-What always holds: the questions always come in the same order, a turn of all domains at a time, so that the
-first `n` are of all; an image is checked before it is asked about.
+What always holds: the questions always come in the same order, a turn of all domains and forms at a time, so
+that the first `n` are of all; an image is checked before it is asked about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -59,10 +59,14 @@ class OpenRealXPlan(EvalPlan):
             yield task
 
     def _chosen(self) -> list[Task]:
-        """In turns from each domain, so that fewer of them are still of all."""
-        by_domain: dict[str, list[Task]] = {}
+        """In turns from each domain and form, so that fewer of them are still of all."""
+        forms: dict[str, dict[str, list[Task]]] = {}
         for task in read_questions():
             if (not self.domains or task.family in self.domains) and set(self.tags) <= set(task.tags):
-                by_domain.setdefault(task.family, []).append(task)
-        turns = zip_longest(*by_domain.values())
-        return [task for task in chain.from_iterable(turns) if task is not None]
+                forms.setdefault(task.family, {}).setdefault(task.kind, []).append(task)
+        return _in_turns(_in_turns(list(its.values())) for its in forms.values())
+
+
+def _in_turns(lists: Iterable[list[Task]]) -> list[Task]:
+    """The first of each, then the second of each, and so on."""
+    return [task for task in chain.from_iterable(zip_longest(*lists)) if task is not None]
