@@ -139,7 +139,8 @@ def completion_of(output: ModelOutput, stop: Sequence[str]) -> Completion:
         RawToolCall(id=call.id, name=call.function, arguments=json.dumps(call.arguments))
         for call in message.tool_calls or ()
     )
-    finish = _FINISHES.get(output.stop_reason, output.stop_reason)
+    ended = str(output.stop_reason)
+    finish = _FINISHES.get(ended, ended)
     completion = Completion(text, finish, usage=_our_usage(output.usage), tool_calls=calls)
     return completion if finish == "length" else finished(completion, None, stop)
 
