@@ -105,5 +105,7 @@ def main(args: list[str] | None = None) -> None:
             finally:
                 sys.stdout.flush()
     except DeepEyesError as error:
+        for told in getattr(error, "__notes__", ()):
+            print(f"note: {told}", file=sys.stderr)
         print(f"deepeyes: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

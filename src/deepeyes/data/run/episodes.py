@@ -71,11 +71,10 @@ class EpisodeStore:
         """Those of these episodes that are there with a result."""
         return [self._results[key] for key in ids if key in self._results]
 
-    def causes(self, ids: Iterable[str]) -> str:
-        """What of ours ended these episodes when they were last asked, the most frequent first, in words."""
+    def causes(self, ids: Iterable[str]) -> list[str]:
+        """What of ours ended these episodes when they were last asked, and how often: the most frequent."""
         counts = Counter(self._failures[key] for key in ids if key in self._failures)
-        told = [f"{number} times: {cause}" for cause, number in counts.most_common(_CAUSES)]
-        return f" ({'; '.join(told)})" if told else ""
+        return [f"{number} times: {cause}" for cause, number in counts.most_common(_CAUSES)]
 
     def _note(self, trace: Trace) -> None:
         self._waiting.pop(trace.id, None)

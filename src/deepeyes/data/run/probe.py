@@ -216,7 +216,8 @@ async def retry_in_rounds(
     """`ask` for those of `tasks` of which the store lacks one of `samples`, until nothing of ours fails or
     the rounds are used up.
 
-    Raises `InfrastructureError` if more tasks stay incomplete than `retry` tolerates.
+    Raises `InfrastructureError` if more tasks stay incomplete than `retry` tolerates; its notes say what
+    failed and how often.
     """
     wait = retry.wait
     missing = list(tasks)
@@ -235,17 +236,20 @@ async def retry_in_rounds(
     if len(missing) > retry.tolerated * len(tasks):
         of, waiting = f"{len(missing)} of {len(tasks)} questions", store.awaiting_verdict()
         lacking = [trace_id(task.id, sample) for task in missing for sample in samples]
-        causes = store.causes(lacking)
         if any(key in waiting for key in lacking):
-            raise InfrastructureError(
-                f"{of} have no verdict after {retry.rounds} rounds{causes}",
+            error = InfrastructureError(
+                f"{of} have no verdict after {retry.rounds} rounds",
                 "see that the judges (grading.judges) are up; the same command goes on, and what has an "
                 "answer is not asked again",
             )
-        raise InfrastructureError(
-            f"{of} could not be asked in {retry.rounds} rounds{causes}",
-            "see that model and tools are up (deepeyes doctor); the same command goes on",
-        )
+        else:
+            error = InfrastructureError(
+                f"{of} could not be asked in {retry.rounds} rounds",
+                "see that model and tools are up (deepeyes doctor); the same command goes on",
+            )
+        for cause in store.causes(lacking):
+            error.add_note(cause)
+        raise error
 
 
 def grouped(parts: Sequence[int], size: Callable[[int], int]) -> Iterator[list[int]]:
