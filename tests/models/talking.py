@@ -17,7 +17,7 @@ from deepeyes.models.base import ChatModel, Completion
 from deepeyes.models.nano.model import NanoModel
 from deepeyes.models.nano.pixels import patchify
 from deepeyes.models.transformers import TransformersModel
-from deepeyes.models.transformers_generate import _forbidden
+from deepeyes.models.transformers_generate import forbidden
 
 HOT = Sampling(temperature=1.0, seed=3)
 TRUNCATED = Sampling(temperature=0.7, top_p=0.8, top_k=20, seed=5)
@@ -105,7 +105,7 @@ def plain(hf: TransformersModel, ids: list[int], images: Sequence[ImagePart]) ->
 
 
 def banned(model: ChatModel) -> list[int]:
-    return model.engine._banned.tolist() if isinstance(model, NanoModel) else _forbidden(model.model)
+    return model.engine._banned.tolist() if isinstance(model, NanoModel) else forbidden(model.model)
 
 
 def check_logprobs(
