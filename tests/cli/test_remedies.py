@@ -44,7 +44,7 @@ ROWS = {
     "the question first": ("ask Q p.png M", r"write it (last)", "ask p.png Q M"),
     "no quotation marks": ("ask p.png what is this M", r"in (quotation marks)", "ask p.png 'what is this' M"),
     "a judge of nothing": ("ask Q M --judge scripted:s.txt", r"answer with (--expect)", "... {1} red"),
-    "a file where a folder is": ("view s.txt", r"", "view t"),
+    "a folder that is not there": ("view gone", r"", "view t"),
     "no column for the answer": ("grade odd.jsonl", r"(--answer) COLUMN", "... {1} uttered"),
     "no column for the reference": ("grade mine.jsonl --answer reply", r"(--gold) COLUMN", "... {1} truth"),
     "a row without reference": ("grade holes.jsonl", r"leave the row out \((--skip)\)", "... {1}"),

@@ -28,6 +28,7 @@ EXTRAS = {
     "serve": ("starlette", "uvicorn"),
     "sandbox": ("scipy",),
     "eval": ("scipy", "statsmodels"),
+    "inspect": ("inspect-ai",),
 }
 
 
