@@ -131,6 +131,7 @@ def _jsonl(source: Source) -> Iterator[tuple[Path, Any]]:
 
 
 def _parquet(source: Source) -> Iterator[tuple[Path, Any]]:
+    _parquet_library()  # what is missing is told before what it would read
     for path in _files(source):
         root = Path(source.images) if source.images else path.parent
         yield from ((root, row) for row in parquet_rows(path))
@@ -138,8 +139,7 @@ def _parquet(source: Source) -> Iterator[tuple[Path, Any]]:
 
 def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
     """The rows of a file, of some columns or all. Raises `InputError`."""
-    with boundary(InputError, "reading parquet", needs("data"), expected=ImportError):
-        import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
+    parquet = _parquet_library()
 
     def batches() -> Iterator[Any]:
         table: Any = parquet.ParquetFile(path)
@@ -147,6 +147,12 @@ def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
             yield from table.iter_batches(batch_size=32, row_groups=[group], columns=columns)
 
     return _rows(batches(), str(path))
+
+
+def _parquet_library() -> Any:
+    with boundary(InputError, "reading parquet", needs("data"), expected=ImportError):
+        import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
+    return parquet
 
 
 def _rows(batches: Iterator[Any], place: str) -> Iterator[Any]:
