@@ -29,8 +29,8 @@ class Ran:
 
     @property
     def is_one_line(self) -> bool:
-        """Whether the error on stderr is one line that names the program, without a traceback; notes of what was
-        at work may stand before it.
+        """Whether the error on stderr is one line that names the program, without a traceback; notes of what
+        was at work may stand before it.
         """
         lines = [line for line in self.err.strip().splitlines() if not line.startswith("note: ")]
         return len(lines) == 1 and lines[0].startswith("deepeyes: ") and ": " in lines[0][10:]
