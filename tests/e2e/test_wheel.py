@@ -112,9 +112,9 @@ def test_it_measures_curates_trains_and_asks_what_came_out(deepeyes: Verb, outsi
     deepeyes("data", "curate", "world", "--out", "runs/curation", "--set", "sources.world.limit=12")
     deepeyes("data", "export", "runs/curation", "--format", "trl")
     small = ("--set", "learn.epochs=1", "--no-evaluate")
-    assert "hf:runs/nano" in deepeyes("train", "sft", "nano", "--out", "runs/nano", *small)
+    assert "nano:runs/nano" in deepeyes("train", "sft", "nano", "--out", "runs/nano", *small)
     measure = ("eval", "world", "--family", "tiny", "-n", "2", "--json")
-    for more in (("--trace", "eval"), ("--model", "hf:runs/nano#prompt=brief", "--limit", "turns=2")):
+    for more in (("--trace", "eval"), ("--model", "nano:runs/nano", "--limit", "turns=2")):
         numbers = json.loads(deepeyes(*measure, *more))
         assert numbers["n"] == 2 and numbers["infrastructure_errors"] == 0
 

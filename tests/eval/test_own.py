@@ -196,7 +196,7 @@ async def test_what_a_run_wrote_is_asked_again_each_task_once(tmp_path: Path) ->
     plan = QuestionsPlan(source=lines(*ROWS))
     agent = Agent(ScriptedModel(["<answer>red</answer>"]))
     for name in ("with-tools", "without-tools"):
-        await run_plan(plan, agent, tmp_path / "runs" / name)
+        await run_plan(plan, agent, tmp_path / "runs" / name, concurrency=1)
     before = list(plan.tasks(ImageStore()))
     assert drawn("runs") == drawn("runs/with-tools") == before
     assert drawn("runs/with-tools/traces.jsonl") == before

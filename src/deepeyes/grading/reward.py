@@ -1,8 +1,5 @@
 """What an episode earns in reinforcement learning: named parts, weighted by a recipe, and their sum.
 
-    rewarded = reward_of(trace, Reward())
-    rewarded.total, rewarded.parts
-
 The paper (arXiv 2511.05271) has accuracy and format; their weights here, 0.8 and 0.2, are those of its
 released code. What always holds: an episode that says nothing about the model (something of ours failed,
 nobody can tell whether it is right, it is too long and the recipe leaves such out) has no total and a reason

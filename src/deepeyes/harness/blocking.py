@@ -26,7 +26,7 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import EpisodeWriter, Trace, TraceWriter
 from deepeyes.dialects.base import Dialect
 from deepeyes.grading.grader import Grading, open_grader
-from deepeyes.harness.setup import Tell, open_agent
+from deepeyes.harness.setup import Tell, Wait, open_agent
 from deepeyes.models.base import ChatModel
 from deepeyes.tools.base import Tool
 
@@ -42,6 +42,7 @@ class AgentSettings(TypedDict, total=False):
     limits: Limits
     sampling: Sampling
     tell: Tell
+    wait: Wait
 
 
 class BlockingAgent:

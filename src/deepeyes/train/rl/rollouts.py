@@ -87,9 +87,9 @@ class Player:
             groups = await self.play(tasks, episode_seed(seed, f"step {step}", 0), images, played.dropped)
             stream.learn((group.task, group.mixed) for group in groups)
             played.groups += groups
+            self._check(played)
             teaching = [group for group in groups if group.mixed or self._all(group)]
             played.chosen += teaching[: self.plan.groups - len(played.chosen)]
-        self._check(played)
         played.seconds = time.perf_counter() - began
         return played
 
