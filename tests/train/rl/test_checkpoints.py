@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from stopping import stopped
 
-from deepeyes.train.rl.checkpoints import CHECKPOINTS, CURVES, curve, newest, save, tell, trim
+from deepeyes.train.rl.checkpoints import CHECKPOINTS, newest, save, tell, trim
+from deepeyes.train.sft.curves import CURVES, curves
 
 
 def left(out: Path, step: int, keep: int = 2) -> None:
@@ -45,4 +46,4 @@ def test_steps_that_are_done_again_and_torn_lines_are_forgotten(tmp_path: Path) 
         file.write('{"step": 4, "rew')
     trim(tmp_path, 2)
     tell(tmp_path, {"step": 2, "reward": 0.9})
-    assert [line["step"] for line in curve(tmp_path)] == [0, 1, 2]
+    assert [line["step"] for line in curves(tmp_path)] == [0, 1, 2]

@@ -8,9 +8,9 @@ import pytest
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.trace import read_traces
-from deepeyes.train.rl.checkpoints import curve
 from deepeyes.train.rl.loop import train
 from deepeyes.train.rl.recipe import RlRecipe
+from deepeyes.train.sft.curves import curves
 
 SMALL = (
     "model.path=nano",
@@ -43,7 +43,7 @@ class Killed(BaseException):
 def learned(out: Path) -> list[dict[str, Any]]:
     """The curve without clocks, and without what the sampler rounds by who else was sampled at the time."""
     clocks = ("seconds", "logprob_diff", "logprob_pearson")
-    return [{k: v for k, v in line.items() if not k.startswith(clocks)} for line in curve(out)]
+    return [{k: v for k, v in line.items() if not k.startswith(clocks)} for line in curves(out)]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_run_leaves_its_curve_its_episodes_and_a_model(whole: Path) -> None:
-    lines = curve(whole)
+    lines = curves(whole)
     assert [line["step"] for line in lines] == [0, 1, 2]
     assert all(line["logprob_diff_max"] <= 1e-4 for line in lines)
     assert all(0 <= line["reward"] <= 1 and line["groups"] == 2 for line in lines)
@@ -81,7 +81,7 @@ def test_the_model_that_is_left_answers_and_is_not_the_one_it_began_as(whole: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [0, 1])
-def test_a_killed_run_goes_on_to_the_same_curve(tmp_path: Path, whole: Path, moment: int) -> None:
+def test_a_killed_run_goes_on_to_the_same_curves(tmp_path: Path, whole: Path, moment: int) -> None:
     def kill(numbers: dict[str, Any]) -> None:
         if numbers["step"] == moment:
             raise Killed

@@ -16,8 +16,9 @@ import torch
 
 from deepeyes.core.files import append_line, remove_folder, replaced_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
+from deepeyes.train.sft.curves import CURVES, curves
 
-CHECKPOINTS, CURVES = "checkpoints", "curves.jsonl"
+CHECKPOINTS = "checkpoints"
 _NAME = re.compile(r"step-(\d+)")
 _AGAIN = "delete that folder: the run goes on from the one before"
 
@@ -45,18 +46,9 @@ def _all(out: Path) -> list[Path]:
     return sorted(path for path in folders if (path / "told.json").exists())
 
 
-def curve(out: Path) -> list[dict[str, Any]]:
-    """All whole lines of the curve, in order of steps."""
-    path = out / CURVES
-    if not path.exists():
-        return []
-    lines = path.read_text("utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line.endswith("}")]
-
-
 def trim(out: Path, step: int) -> None:
     """Forget what was told of steps from `step` on, which are done again."""
-    kept = [line for line in curve(out) if line["step"] < step]
+    kept = [line for line in curves(out) if line["step"] < step]
     write_atomic(out / CURVES, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 

@@ -33,13 +33,12 @@ from deepeyes.core.claim import claim, hold
 from deepeyes.core.files import remove_folder, write_atomic
 from deepeyes.core.images import ImageStore
 from deepeyes.core.json_files import read_json_file
-from deepeyes.core.sampling import Sampling
 from deepeyes.grading.grader import open_grader
 from deepeyes.harness.setup import open_agent
 from deepeyes.train.batch import Collator
 from deepeyes.train.loading import load_model, load_processor, source, write_processor
 from deepeyes.train.rl.alarms import alarms
-from deepeyes.train.rl.checkpoints import CHECKPOINTS, curve, newest, save, tell, trim
+from deepeyes.train.rl.checkpoints import CHECKPOINTS, newest, save, tell, trim
 from deepeyes.train.rl.engines.base import Engine, open_engine
 from deepeyes.train.rl.episodes import EPISODES, keep_groups
 from deepeyes.train.rl.plots import PLOT, plot
@@ -48,6 +47,7 @@ from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.update import Learner
 from deepeyes.train.rl.watch import behaviour, numbers_of
+from deepeyes.train.sft.curves import curves
 
 RECIPE, FINISHED, JUDGED, IMAGES = "recipe.toml", "finished.json", "judged.sqlite", "images"
 Tell = Callable[[dict[str, Any]], None]
@@ -110,7 +110,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
             keep_groups(out, step, played, images, recipe.watch.keep)
             if recipe.watch.every and ((step + 1) % recipe.watch.every == 0 or step + 1 == plan.steps):
                 numbers |= await run.measure()
-            told = [*curve(out), numbers]
+            told = [*curves(out), numbers]
             numbers["alarms"] = [f"{one.name} since step {one.since}: {one.what}" for one in alarms(told)]
             tell(out, numbers)
             if on_step is not None:
@@ -121,7 +121,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
         best.config.use_cache = True
         best.save_pretrained(out)
         write_processor(run.learner.collator.processor, out)
-    plot({recipe.title or out.name: curve(out)}, out / PLOT, recipe.title)
+    plot({recipe.title or out.name: curves(out)}, out / PLOT, recipe.title)
     finished = _summary(recipe, out, time.monotonic() - began)
     write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
     return finished
@@ -203,13 +203,12 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
     )
     folder, questions = Path(source(recipe.model.path)), ImageStore(out / IMAGES)
     engine = open_engine(rollouts.engine, folder, model, processor, rollouts.concurrency)
-    sampling: Sampling = rollouts.sampling
     opening = open_agent(
         engine.model,
         search=rollouts.search,
         dialect=rollouts.dialect,
         limits=rollouts.limits,
-        sampling=sampling,
+        sampling=rollouts.sampling,
     )
     try:
         async with opening as agent, open_grader(recipe.grading, cache=out / JUDGED) as grade:
@@ -238,7 +237,7 @@ _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": 
 
 
 def _summary(recipe: RlRecipe, out: Path, seconds: float) -> dict[str, Any]:
-    lines = curve(out)
+    lines = curves(out)
     measured = [line for line in lines if "held_out/accuracy" in line]
     return {
         "title": recipe.title,
