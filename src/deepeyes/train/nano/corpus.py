@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from deepeyes.world import phrases, teacher
 from deepeyes.world.families import make_example
-from deepeyes.world.palette import COLOURS
+from deepeyes.world.palette import EVERY_COLOUR
 from deepeyes.world.scene import ASPECTS, SHAPES
 from deepeyes.world.strings import ALPHABET, draw_string
+from deepeyes.world.words import READ, draw_line, spoken
 
 from .reading_lessons import draw_reading
 
@@ -25,7 +26,7 @@ def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
     rng = random.Random(f"corpus/{seed}")
     for number in range(rounds):
         grid = (rng.randint(5, 9), rng.randint(5, 9))
-        colour, shape = rng.choice(COLOURS), rng.choice(SHAPES)
+        colour, shape = rng.choice(EVERY_COLOUR), rng.choice(SHAPES)
         named = phrases.name_of(rng, rng.choice((colour, None)))
         width = rng.randint(900, 1600)
         yield f"image_1 {width}x{round(width / rng.choice(ASPECTS))} as {grid[0] * 28}x{grid[1] * 28}\n"
@@ -38,6 +39,8 @@ def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
         for text in (draw_string(rng, "train"), colour, rng.choice(ALPHABET), shape):
             yield teacher.answer(teacher.SEEN, text)
         yield teacher.answer(rng.choice(teacher.NOW_CLEAR), colour)
+        yield teacher.answer(teacher.SEEN, spoken(draw_line(rng, "train")))
+        yield " ".join(READ)
         yield teacher.answer(teacher.SEEN, "4.6, 3.2")
         for _, asked, told in draw_reading(rng, "train")[:1]:
             yield from (part for turn in (asked, told) for part in turn.parts if isinstance(part, str))

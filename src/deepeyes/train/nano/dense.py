@@ -8,6 +8,7 @@ fifty labels where a question gives one, which is what makes a vision model from
 cores. What always holds: an image and its labels are a function of the random state alone.
 """
 
+import math
 import random
 from typing import cast
 
@@ -16,22 +17,26 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
-from deepeyes.models.nano.build import NanoSize
+from deepeyes.models.nano.build import CELL, NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
 from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs, family_named
-from deepeyes.world.palette import COLOURS
+from deepeyes.world.grounds import camera, draw_ground
+from deepeyes.world.palette import COLOURS, EVERY_COLOUR
+from deepeyes.world.placards import add_placard
 from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, soften
-from deepeyes.world.strings import ALPHABET
+from deepeyes.world.words import LONGEST, READ, draw_line
 
 from .batch import IGNORE
 
 LABELS: dict[str, tuple[str, ...]] = {
-    "char": tuple(ALPHABET),
-    "colour": COLOURS,
-    "colour_word": tuple(f" {name}" for name in COLOURS),
+    "char": tuple(READ + " "),
+    "char2": tuple(READ + " "),
+    "char3": tuple(READ + " "),
+    "order": tuple("123456789ABCDEFGHIJKLMNO"),
+    "colour": EVERY_COLOUR,
+    "colour_word": tuple(f" {name}" for name in EVERY_COLOUR),
     "shape": tuple(f" {name}" for name in SHAPES),
-    "order": tuple("123"),
-    "ink": COLOURS,
+    "ink": EVERY_COLOUR,
     "dots": tuple("12345"),
     "sub_x": tuple("0123456789"),
     "sub_y": tuple("0123456789"),
@@ -49,17 +54,28 @@ memory (1,600); each of them comes turned over as well.
 SHEETS = ("chart", "table", "geometry")
 """Families whose images are sheets with numbers."""
 
-SHEET_SHARE, FILLED_SHARE, TINY_SHARE = 0.25, 0.53, 0.14
-"""Shares of the images that are sheets, that are full of signs to read, and that have tiny signs among
-clutter; the rest show shapes. Reading takes longest to learn, so most images are full of characters.
+WORDS_SHARE, SHEET_SHARE, FILLED_SHARE, TINY_SHARE = 0.62, 0.1, 0.14, 0.06
+"""Shares of the images that are full of ordinary words, that are sheets, that are full of the drawn world's
+signs, and that have tiny signs among clutter; the rest show shapes. Reading takes longest to learn, so most
+images are full of characters.
 """
+EMS = (9.0, 46.0)
+"""Smallest and largest em of ordinary words, in pixels of the view; small ones are drawn more often."""
+PAGE = 0.4
+"""Share of the images of words on which most words stand on no plate."""
+SHRUNK = (1.0, 2.6)
+"""How much larger than its view an image of words is drawn."""
 SIDE, WIDE_SIDE = 448, 672
 """Long sides, in pixels, of scenes and of those with tiny signs, which are shown smaller than drawn."""
 TINY_SIGNS = (2, 8)
 """Fewest and most tiny signs in a scene."""
 
-READABLE = 0.9
-"""Height in cells up to which a string cannot be read: nothing to learn there but noise."""
+READABLE = 0.26
+"""Height in cells up to which a character cannot be read: nothing to learn there but noise."""
+SLOTS = ("char", "char2", "char3")
+"""The characters whose middles lie in a cell, in order; with more of them the cell has no label."""
+DOTS_READABLE = 0.9
+"""The same of a sign with dots."""
 NOTHING_WEIGHT = 0.2
 """Weight in the loss of the class "nothing here", which most cells have in most kinds: at full weight a tower
 that sees nothing anywhere would already do well.
@@ -79,8 +95,13 @@ def draw_dense(
     """An image for the warm-up: patches (patches, values), grid in patches, and labels (cells, kinds), -100
     where a kind is not asked.
     """
-    aspect = rng.choice(ASPECTS)
     choice = rng.random()
+    if choice < WORDS_SHARE:
+        scene = draw_words(rng, size, split)
+        view = to_view(scene.image, size)
+        return *patchify(view), label_cells(scene, grid_of(view))
+    choice -= WORDS_SHARE
+    aspect = rng.choice(ASPECTS)
     if choice < SHEET_SHARE:
         scene = family_named(rng.choice(SHEETS)).draw(rng, split).scene
         view = to_view(scene.image, size)
@@ -100,6 +121,40 @@ def draw_dense(
     view = to_view(soften(rng, scene).image, size)
     patches, grid = patchify(view)
     return patches, grid, label_cells(scene, grid_of(view))
+
+
+def draw_words(rng: random.Random, size: NanoSize, split: str) -> Scene:
+    """An image of any shape and of up to as many cells as a view has, full of words, seen by a camera."""
+    cells = rng.randint(size.max_tokens // 3, size.max_tokens) if rng.random() < 0.4 else size.max_tokens
+    aspect = rng.choice((*ASPECTS, 2.0, 3.0))
+    scale = rng.uniform(*SHRUNK)
+    width, height = (max(round(side * (cells * CELL**2) ** 0.5 * scale), CELL) for side in (aspect**0.5, aspect**-0.5))
+    scene = Scene(draw_ground(rng, split, (width, height)))
+    fill_with_words(rng, split, scene, scale)
+    scene.image = camera(rng, scene.image)
+    return scene
+
+
+def fill_with_words(rng: random.Random, split: str, scene: Scene, scale: float) -> None:
+    """Lines of words over the whole image, each `EMS` times `scale` pixels an em."""
+    page = rng.random() < PAGE
+    low, high = (math.log(side) for side in EMS)
+    em = scale * math.exp(low + (high - low) * rng.random() ** 1.5)
+    y = rng.uniform(0, em)
+    while y + 0.8 * em < scene.image.height:
+        x, bottom = rng.uniform(0, em), y + 0.5 * em
+        for _ in range(8):
+            room = int((scene.image.width - x) / (0.55 * em))
+            if room < 1:
+                break
+            lines = tuple(draw_line(rng, split, min(room, LONGEST)) for _ in range(1 if page else rng.choice((1, 1, 1, 2, 3))))
+            colour = "" if page and rng.random() < 0.9 else None
+            thing = add_placard(rng, scene, split, lines, em=em, colour=colour, at=(x, y), bent=rng.choice((0.3, 1.0)))
+            if thing:
+                x, bottom = thing.box[2] + em * rng.uniform(0.2, 0.8), max(bottom, thing.box[3])
+        y = bottom + em * rng.uniform(0.05, 0.5)
+        if not page:
+            em = scale * math.exp(low + (high - low) * rng.random() ** 1.5)
 
 
 def fill_with_signs(rng: random.Random, split: str, scene: Scene) -> None:
@@ -143,25 +198,50 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
         ]
         if thing.kind in SHAPES:
             labels[i, j, kinds["shape"]] = SHAPES.index(thing.kind) + 1
-        for order, (char, box) in enumerate(thing.glyphs):
-            gx, gy = cell((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-            at = min(int(gy), rows - 1), min(int(gx), columns - 1)
-            if bottom - top > READABLE:
-                labels[(*at, kinds["char"])] = ALPHABET.index(char) + 1
-                labels[(*at, kinds["order"])] = order + 1
-                covered.append(at)
-        if thing.ink and bottom - top > READABLE:
+        read = [(char, *cell(*box[:2]), *cell(*box[2:])) for char, box in thing.glyphs]
+        covered += _label_text(labels, read)
+        readable = not read or max(bottom - top for _, _, top, _, bottom in read) > READABLE
+        if thing.ink:
             for at in covered:
-                labels[(*at, kinds["ink"])] = COLOURS.index(thing.ink) + 1
-        if thing.dots and bottom - top > READABLE:
+                labels[(*at, kinds["ink"])] = EVERY_COLOUR.index(thing.ink) + 1 if readable else IGNORE
+        if thing.dots:
             most = len(LABELS["dots"])
-            labels[i, j, kinds["dots"]] = thing.dots if thing.dots <= most else IGNORE
-        for at in covered:
-            labels[(*at, kinds["colour"])] = COLOURS.index(thing.colour) + 1
-            labels[(*at, kinds["colour_word"])] = COLOURS.index(thing.colour) + 1
+            seen = thing.dots <= most and bottom - top > DOTS_READABLE
+            labels[i, j, kinds["dots"]] = thing.dots if seen else IGNORE
+        if thing.colour:
+            for at in covered:
+                labels[(*at, kinds["colour"])] = EVERY_COLOUR.index(thing.colour) + 1
+                labels[(*at, kinds["colour_word"])] = EVERY_COLOUR.index(thing.colour) + 1
         labels[i, j, kinds["sub_x"]] = int(x % 1 * 10) + 1
         labels[i, j, kinds["sub_y"]] = int(y % 1 * 10) + 1
     return labels.reshape(rows * columns, len(LABELS))
+
+
+def _label_text(labels: torch.Tensor, glyphs: list[tuple[str, float, float, float, float]]) -> list[tuple[int, int]]:
+    """Label (rows, columns, kinds) with characters and the boxes they fill, in cells and in reading order; the
+    cells that hold the middle of one.
+
+    A cell with characters of two lines, with too many, or with some that are too small is not asked about.
+    """
+    kinds = {kind: column for column, kind in enumerate(LABELS)}
+    rows, columns = labels.shape[:2]
+    held: dict[tuple[int, int], list[int]] = {}
+    for number, (_, left, top, right, bottom) in enumerate(glyphs):
+        at = min(max(int((top + bottom) / 2), 0), rows - 1), min(max(int((left + right) / 2), 0), columns - 1)
+        held.setdefault(at, []).append(number)
+    for at, numbers in held.items():
+        together = numbers[-1] - numbers[0] == len(numbers) - 1 < len(SLOTS)
+        large = all(glyphs[n][4] - glyphs[n][2] > READABLE for n in numbers)
+        order = numbers[0] + 1 if numbers[0] < len(LABELS["order"]) else IGNORE
+        labels[(*at, kinds["order"])] = order if together and large else IGNORE
+        for place, slot in enumerate(SLOTS):
+            char = glyphs[numbers[place]][0] if place < len(numbers) else ""
+            known = together and large and (not char or char.upper() in LABELS[slot] or char == "\n")
+            if not known:
+                labels[(*at, kinds[slot])] = IGNORE
+            elif char:
+                labels[(*at, kinds[slot])] = LABELS[slot].index(char.upper().replace("\n", " ")) + 1
+    return list(held)
 
 
 def label_sheet(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
