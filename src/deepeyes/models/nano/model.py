@@ -23,6 +23,7 @@ from deepeyes.models.base import Completion, OnText
 from .build import CELL, MERGE
 from .engine import Engine, Grid, Request
 from .pixels import patchify
+from .tower import quicken
 
 WEIGHTS = Path(__file__).parent / "weights"
 NAMES = {"nano": "cold", "nano-base": "base"}
@@ -47,7 +48,7 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
     size = Qwen2VLImageProcessorPil.from_pretrained(folder).size
     vision = VisionSpec(factor=CELL, min_pixels=size["shortest_edge"], max_pixels=size["longest_edge"])
-    return NanoModel(name, Engine(model, tokenizer, rows=rows), vision, rows)
+    return NanoModel(name, Engine(quicken(model), tokenizer, rows=rows), vision, rows)
 
 
 def open_nano(folder: str = "", **options: Any) -> "NanoModel":

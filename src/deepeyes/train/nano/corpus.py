@@ -7,8 +7,10 @@ What always holds: the text is a function of the seed and the number of rounds.
 import random
 from collections.abc import Iterator
 
-from deepeyes.world import phrases, teacher
-from deepeyes.world.families import make_example
+from deepeyes.world import asking, phrases, teacher
+from deepeyes.world.families import make_example, ordinary
+from deepeyes.world.families.absent import NOTHING, SMALL
+from deepeyes.world.outlines import OUTLINES
 from deepeyes.world.palette import EVERY_COLOUR
 from deepeyes.world.scene import ASPECTS, SHAPES
 from deepeyes.world.strings import ALPHABET, draw_string
@@ -16,7 +18,9 @@ from deepeyes.world.words import READ, draw_line, spoken
 
 from .reading_lessons import draw_reading
 
-PLANNED = ("chart", "table", "geometry", "search", "integration")
+PLANNED = ("chart", "table", "geometry", "search", "integration", "word", "plot")
+NAMED = 12
+"""Rounds between names of colours and shapes all in a row, so that each is a token of its own."""
 
 
 def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
@@ -36,6 +40,9 @@ def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
             yield phrases.ask(rng, wordings, shape=shape)
         yield teacher.look(rng, (rng.uniform(0, grid[0]), rng.uniform(0, grid[1])), grid)
         yield "Tools: python, search, image_search, open_page\nOutput:\nimage_2"
+        yield from _ordinary(rng, colour)
+        if number % NAMED == 0:
+            yield " " + " ".join((*EVERY_COLOUR, *OUTLINES, *map(asking.plural, OUTLINES)))
         for text in (draw_string(rng, "train"), colour, rng.choice(ALPHABET), shape):
             yield teacher.answer(teacher.SEEN, text)
         yield teacher.answer(rng.choice(teacher.NOW_CLEAR), colour)
@@ -46,6 +53,23 @@ def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
             yield from (part for turn in (asked, told) for part in turn.parts if isinstance(part, str))
         if number % 10 == 0:
             yield from _planned(rng, seed, number, grid)
+
+
+def _ordinary(rng: random.Random, colour: str) -> Iterator[str]:
+    """Questions on ordinary images, and what is answered."""
+    sign, shape = f"the {colour} {rng.choice(ordinary.NOUNS)}", rng.choice(OUTLINES)
+    for wordings in (asking.READ, asking.SIGN_COLOUR, asking.INK_COLOUR, asking.BAR_VALUE):
+        yield asking.ask_freely(rng, wordings, it=sign)
+    yield asking.ask_freely(rng, asking.SHAPE_COLOUR, shape=shape)
+    yield asking.ask_freely(rng, asking.SHAPE_COUNT, shapes=asking.plural(shape))
+    yield asking.ask_freely(rng, asking.SHAPE_KIND, colour=colour)
+    yield asking.ask_freely(rng, asking.BAR_COMPARE, one="A", other="B")
+    for wordings in (asking.READ_ALL, asking.BAR_MOST, asking.BAR_NUMBER, asking.UNTAUGHT):
+        yield asking.ask_freely(rng, wordings)
+    yield teacher.answer(NOTHING, asking.CANNOT_TELL)
+    yield teacher.answer(SMALL, asking.CANNOT_TELL)
+    yield teacher.answer(teacher.SEEN, ", ".join(f"{letter} at 3.4" for letter in "AB"))
+    yield "Labels? Axis?"
 
 
 def _planned(rng: random.Random, seed: int, number: int, grid: tuple[int, int]) -> Iterator[str]:

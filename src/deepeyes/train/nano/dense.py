@@ -19,11 +19,14 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGenera
 
 from deepeyes.models.nano.build import CELL, NanoSize
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
+from deepeyes.models.nano.tower import quicken
 from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs, family_named
+from deepeyes.world.families.ordinary import draw_shapes
 from deepeyes.world.grounds import camera, draw_ground
+from deepeyes.world.outlines import OUTLINES
 from deepeyes.world.palette import COLOURS, EVERY_COLOUR
 from deepeyes.world.placards import add_placard
-from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, soften
+from deepeyes.world.scene import ASPECTS, Scene, add_sign, empty_scene, soften
 from deepeyes.world.words import LONGEST, READ, draw_line
 
 from .batch import IGNORE
@@ -35,7 +38,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "order": tuple("123456789ABCDEFGHIJKLMNO"),
     "colour": EVERY_COLOUR,
     "colour_word": tuple(f" {name}" for name in EVERY_COLOUR),
-    "shape": tuple(f" {name}" for name in SHAPES),
+    "shape": tuple(f" {name}" for name in OUTLINES),
     "ink": EVERY_COLOUR,
     "dots": tuple("12345"),
     "sub_x": tuple("0123456789"),
@@ -54,9 +57,9 @@ memory (1,600); each of them comes turned over as well.
 SHEETS = ("chart", "table", "geometry")
 """Families whose images are sheets with numbers."""
 
-WORDS_SHARE, SHEET_SHARE, FILLED_SHARE, TINY_SHARE = 0.62, 0.1, 0.14, 0.06
+WORDS_SHARE, SHEET_SHARE, FILLED_SHARE, TINY_SHARE, DRAWN_SHARE = 0.64, 0.08, 0.1, 0.05, 0.05
 """Shares of the images that are full of ordinary words, that are sheets, that are full of the drawn world's
-signs, and that have tiny signs among clutter; the rest show shapes. Reading takes longest to learn, so most
+signs, that have tiny signs among clutter, and that show its shapes; the rest show ordinary shapes. Reading takes longest to learn, so most
 images are full of characters.
 """
 EMS = (9.0, 46.0)
@@ -106,8 +109,13 @@ def draw_dense(
         scene = family_named(rng.choice(SHEETS)).draw(rng, split).scene
         view = to_view(scene.image, size)
         return *patchify(view), label_sheet(scene, grid_of(view))
-    filled = choice < SHEET_SHARE + FILLED_SHARE
-    tiny = not filled and choice < SHEET_SHARE + FILLED_SHARE + TINY_SHARE
+    choice -= SHEET_SHARE
+    filled = choice < FILLED_SHARE
+    tiny = not filled and choice < FILLED_SHARE + TINY_SHARE
+    if choice > FILLED_SHARE + TINY_SHARE + DRAWN_SHARE:
+        scene = draw_shapes(rng, split, (SIDE, SIDE))
+        view = to_view(scene.image, size)
+        return *patchify(view), label_cells(scene, grid_of(view))
     side = WIDE_SIDE if tiny else SIDE
     scene = empty_scene(
         rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS, shapes=filled or tiny
@@ -196,8 +204,8 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
             for b in range(columns)
             if left <= b + 0.5 <= right and top <= a + 0.5 <= bottom and (a, b) != (i, j)
         ]
-        if thing.kind in SHAPES:
-            labels[i, j, kinds["shape"]] = SHAPES.index(thing.kind) + 1
+        if thing.kind in OUTLINES:
+            labels[i, j, kinds["shape"]] = OUTLINES.index(thing.kind) + 1
         read = [(char, *cell(*box[:2]), *cell(*box[2:])) for char, box in thing.glyphs]
         covered += _label_text(labels, read)
         readable = not read or max(bottom - top for _, _, top, _, bottom in read) > READABLE
@@ -265,7 +273,7 @@ class DenseWarmup(nn.Module):
 
     def __init__(self, model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()
-        self.model = model
+        self.model = quicken(model)
         hidden = model.config.get_text_config().hidden_size
         self.words = {kind: [_one_token(tokenizer, word) for word in words] for kind, words in LABELS.items()}
         self.nothing = nn.ParameterDict({kind: nn.Parameter(torch.zeros(1, hidden)) for kind in LABELS})

@@ -41,6 +41,10 @@ FAMILIES = {
     "geometry": "deepeyes.world.families.geometry:GEOMETRY",
     "search": "deepeyes.world.families.search:SEARCH",
     "integration": "deepeyes.world.families.integration:INTEGRATION",
+    "word": "deepeyes.world.families.word:WORD",
+    "shape": "deepeyes.world.families.shape:SHAPE",
+    "plot": "deepeyes.world.families.plot:PLOT",
+    "absent": "deepeyes.world.families.absent:ABSENT",
 }
 """Name to where the family is defined."""
 
