@@ -165,13 +165,15 @@ UNTAUGHT = (
     "Where is the exit?",
 )
 
+
 def plural(noun: str) -> str:
     """Several of a kind of shape."""
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
 _BEFORE = (
-    "please tell me: ", "hi, ", "hello! ", "quick question: ", "can you tell me, ", "could you help me? ", "so ", "ok, ",
+    "please tell me: ", "hi, ", "hello! ", "quick question: ", "can you tell me, ", 
+    "could you help me? ", "so ", "ok, ",
 )  # fmt: skip
 _AFTER = (" please", ", please", " thanks", " thank you!", " ?", "??", " pls")
 _AMERICAN = 0.4

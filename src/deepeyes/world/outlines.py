@@ -11,7 +11,18 @@ from PIL import Image, ImageDraw
 from .palette import EVERY_COLOUR, shade
 from .scene import Scene, Thing, free_place
 
-OUTLINES = ("circle", "square", "triangle", "star", "rectangle", "oval", "diamond", "heart", "hexagon", "cross")
+OUTLINES = (
+    "circle",
+    "square",
+    "triangle",
+    "star",
+    "rectangle",
+    "oval",
+    "diamond",
+    "heart",
+    "hexagon",
+    "cross",
+)
 _LEAST = 60
 """Least distance in RGB (0..441) between a shape and what lies behind it."""
 
@@ -19,14 +30,18 @@ _LEAST = 60
 def add_outline(
     rng: random.Random, scene: Scene, kind: str, *, side: float, gap: float, colour: str, solid: bool
 ) -> Thing | None:
-    """Draw a shape of `side` pixels, filled if `solid`; None where no room is left, or none where it shows."""
+    """Draw a shape of `side` pixels, filled if `solid`; None where no room is left, or none where it
+    shows.
+    """
     for _ in range(4):
         place = free_place(rng, scene, side, side, gap)
         if place is None:
             return None
         x, y = round(place[0]), round(place[1])
         fill = shade(rng, colour)
-        behind = scene.image.crop((x, y, x + round(side), y + round(side))).resize((1, 1), Image.Resampling.BOX)
+        behind = scene.image.crop((x, y, x + round(side), y + round(side))).resize(
+            (1, 1), Image.Resampling.BOX
+        )
         if math.dist(fill, behind.getpixel((0, 0))) > _LEAST:  # type: ignore[arg-type]
             break
         colour = rng.choice(EVERY_COLOUR)
@@ -67,7 +82,9 @@ def _corners(rng: random.Random, kind: str) -> list[tuple[float, float]]:
         case "circle":
             return _round(1, 1)
         case "oval":
-            return _round(1, rng.uniform(0.5, 0.7)) if rng.random() < 0.7 else _round(rng.uniform(0.5, 0.7), 1)
+            return (
+                _round(1, rng.uniform(0.5, 0.7)) if rng.random() < 0.7 else _round(rng.uniform(0.5, 0.7), 1)
+            )
         case "square":
             return [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]
         case "rectangle":
@@ -86,17 +103,35 @@ def _corners(rng: random.Random, kind: str) -> list[tuple[float, float]]:
         case "heart":
             turns = (2 * math.pi * step / 40 for step in range(40))
             return [
-                (math.sin(t) ** 3, -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)) / 17)
+                (
+                    math.sin(t) ** 3,
+                    -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)) / 17,
+                )
                 for t in turns
             ]
         case _:
             a = rng.uniform(0.26, 0.36)
             b = 0.97
-            return [(-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a), (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a)]
+            return [
+                (-a, -b),
+                (a, -b),
+                (a, -a),
+                (b, -a),
+                (b, a),
+                (a, a),
+                (a, b),
+                (-a, b),
+                (-a, a),
+                (-b, a),
+                (-b, -a),
+                (-a, -a),
+            ]
 
 
 def _round(u: float, v: float) -> list[tuple[float, float]]:
-    return [(u * math.cos(2 * math.pi * step / 48), v * math.sin(2 * math.pi * step / 48)) for step in range(48)]
+    return [
+        (u * math.cos(2 * math.pi * step / 48), v * math.sin(2 * math.pi * step / 48)) for step in range(48)
+    ]
 
 
 def _regular(corners: int) -> list[tuple[float, float]]:

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from .grounds import any_colour
 from .palette import EVERY_COLOUR, shade
 from .scene import Box, Scene, Thing, free_place
-from .typefaces import draw_face, load_face, mask_of, width_of
+from .typefaces import draw_face, load_face, width_of
 
 Ink = tuple[int, int, int]
 Glyphs = list[tuple[str, Box]]
@@ -147,7 +147,7 @@ def _pens(font: object, line: str, spread: float) -> list[float]:
 
 
 def _plate(rng: random.Random, size: tuple[int, int], fill: Ink, em: float) -> Image.Image:
-    """A plate as RGBA: square or round corners, an oval, an arrow, a tag; plain, framed, grained or banded."""
+    """A plate as RGBA: square or round corners, an oval, an arrow, a tag; plain, framed or grained."""
     width, height = size
     image = Image.new("RGBA", size, (*fill, 0))
     draw = ImageDraw.Draw(image)
@@ -159,12 +159,20 @@ def _plate(rng: random.Random, size: tuple[int, int], fill: Ink, em: float) -> I
         draw.rounded_rectangle((0, 0, width - 1, height - 1), radius, fill=fill, outline=edge, width=line)
     else:
         point = height * 0.25
-        ends = [(0, 0), (width - point, 0), (width - 1, height / 2), (width - point, height - 1), (0, height - 1)]
+        ends = [
+            (0, 0),
+            (width - point, 0),
+            (width - 1, height / 2),
+            (width - point, height - 1),
+            (0, height - 1),
+        ]
         if shape < 0.93:
             ends = [(width - 1 - x, y) for x, y in ends]
         draw.polygon(ends, fill=fill, outline=edge, width=line)
     if rng.random() < 0.25:
-        grain = np.random.default_rng(rng.getrandbits(32)).integers(-14, 15, (max(1, height // 3), max(1, width // 40)))
+        grain = np.random.default_rng(rng.getrandbits(32)).integers(
+            -14, 15, (max(1, height // 3), max(1, width // 40))
+        )
         rough = Image.fromarray((grain + 128).astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
         alpha = image.getchannel("A")
         image = ImageChops.add(image.convert("RGB"), Image.merge("RGB", [rough] * 3), 1, -128).convert("RGBA")
@@ -173,7 +181,14 @@ def _plate(rng: random.Random, size: tuple[int, int], fill: Ink, em: float) -> I
 
 
 def _write(
-    rng: random.Random, patch: Image.Image, ink: Image.Image, at: tuple[int, int], colour: Ink, em: float, *, outlined: bool
+    rng: random.Random,
+    patch: Image.Image,
+    ink: Image.Image,
+    at: tuple[int, int],
+    colour: Ink,
+    em: float,
+    *,
+    outlined: bool,
 ) -> None:
     """Put the ink on, now and then with a shadow of its own or, where it stands on nothing, an outline."""
     other = (20, 20, 20) if _luma(colour) > 0.5 else (240, 240, 240)
@@ -205,8 +220,12 @@ def _light(rng: random.Random, patch: Image.Image) -> None:
     patch.putalpha(alpha)
 
 
-def _shadow(rng: random.Random, image: Image.Image, patch: Image.Image, at: tuple[int, int], em: float) -> None:
-    alpha = patch.getchannel("A").point(lambda value: value // 2).filter(ImageFilter.BoxBlur(max(1, em * 0.08)))
+def _shadow(
+    rng: random.Random, image: Image.Image, patch: Image.Image, at: tuple[int, int], em: float
+) -> None:
+    alpha = (
+        patch.getchannel("A").point(lambda value: value // 2).filter(ImageFilter.BoxBlur(max(1, em * 0.08)))
+    )
     off = round(em * rng.uniform(0.05, 0.2))
     image.paste((0, 0, 0), (at[0] + off, at[1] + off), alpha)
 
@@ -239,7 +258,11 @@ class _Warp:
         back = np.linalg.inv(self.forward)
         data = (back / back[2, 2]).reshape(-1)[:8]
         return patch.transform(
-            self.size, Image.Transform.PERSPECTIVE, tuple(data), Image.Resampling.BILINEAR, fillcolor=(0, 0, 0, 0)
+            self.size,
+            Image.Transform.PERSPECTIVE,
+            tuple(data),
+            Image.Resampling.BILINEAR,
+            fillcolor=(0, 0, 0, 0),
         )
 
     def box(self, box: Box) -> Box:

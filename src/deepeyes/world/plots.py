@@ -1,4 +1,5 @@
-"""Bar charts as Matplotlib and what is built on it draw them at their defaults, and what stands where in them.
+"""Bar charts as Matplotlib and what is built on it draw them at their defaults, and what stands where in
+them.
 
 What always holds: bars stand on zero; a `Thing` of kind "bar" has the bar's box, its label as `name` and its
 value as `text`; labels and ticks are things with the characters they show, in pixels of the image.
@@ -19,7 +20,8 @@ from .words import sign_words, split_of
 
 STYLES = {
     "train": (
-        "default", "default", "default", "seaborn-v0_8", "seaborn-v0_8-whitegrid", "seaborn-v0_8-deep", "seaborn-v0_8-muted",
+        "default", "default", "default", "seaborn-v0_8", "seaborn-v0_8-whitegrid", "seaborn-v0_8-deep",
+        "seaborn-v0_8-muted",
         "fivethirtyeight", "tableau-colorblind10", "seaborn-v0_8-ticks", "seaborn-v0_8-colorblind", "classic",
         "dark_background", "seaborn-v0_8-pastel", "fast",
     ),
@@ -31,7 +33,8 @@ STYLES = {
 SIZES = ((640, 480), (640, 480), (640, 480), (640, 480), (800, 500), (600, 400), (700, 500), (1000, 600))
 SETS = (
     "A B C D E F G H", "Q1 Q2 Q3 Q4", "Mon Tue Wed Thu Fri Sat Sun", "Jan Feb Mar Apr May Jun Jul Aug",
-    "2017 2018 2019 2020 2021 2022 2023 2024", "X1 X2 X3 X4 X5 X6", "North South East West", "Red Blue Green Pink",
+    "2017 2018 2019 2020 2021 2022 2023 2024", "X1 X2 X3 X4 X5 X6", "North South East West",
+    "Red Blue Green Pink",
 )  # fmt: skip
 """Labels that people use; half of the charts have words of their split instead."""
 _DPI = 100
@@ -68,7 +71,9 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
         if rng.random() < 0.3:
             options["width"] = rng.choice((0.5, 0.6, 0.9))
         if not several and rng.random() < 0.3:
-            options["color"] = rng.choice(("skyblue", "orange", "green", "tab:red", "purple", "steelblue", "salmon", "C1", "C2"))
+            options["color"] = rng.choice(
+                ("skyblue", "orange", "green", "tab:red", "purple", "steelblue", "salmon", "C1", "C2")
+            )
         drawn = axes.bar(names, values, **options)
         if rng.random() < 0.5:
             axes.set_title(" ".join(rng.sample(_split_words(split), rng.randint(1, 3))).title())
@@ -86,11 +91,20 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
 
         def box(artist: Any) -> Box:
             extent = artist.get_window_extent()
-            return float(extent.x0), image.height - float(extent.y1), float(extent.x1), image.height - float(extent.y0)
+            return (
+                float(extent.x0),
+                image.height - float(extent.y1),
+                float(extent.x1),
+                image.height - float(extent.y0),
+            )
 
         labels = tuple(_text(label.get_text(), box(label)) for label in axes.get_xticklabels())
         low, high = axes.get_ylim()
-        marks = [(place, label) for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True) if low <= place <= high]
+        marks = [
+            (place, label)
+            for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+            if low <= place <= high
+        ]
         ticks = tuple(_text(label.get_text(), box(label)) for _, label in marks)
         bars = tuple(
             Thing("bar", "", box(bar), text=f"{value:g}", name=name)
@@ -105,7 +119,8 @@ def _text(text: str, box: Box) -> Thing:
     edges = [font.getlength(text[:end]) for end in range(len(text) + 1)]
     scale = (box[2] - box[0]) / max(edges[-1], 1)
     glyphs = tuple(
-        (char, (box[0] + edges[n] * scale, box[1], box[0] + edges[n + 1] * scale, box[3])) for n, char in enumerate(text)
+        (char, (box[0] + edges[n] * scale, box[1], box[0] + edges[n + 1] * scale, box[3]))
+        for n, char in enumerate(text)
     )
     return Thing("number", "", box, text=text, glyphs=glyphs)
 
@@ -130,4 +145,6 @@ def _values(rng: random.Random, count: int) -> list[float]:
 
 @functools.cache
 def _split_words(split: str) -> tuple[str, ...]:
-    return tuple(word for word in sign_words() if " " not in word and word.isascii() and split_of(word) == split)
+    return tuple(
+        word for word in sign_words() if " " not in word and word.isascii() and split_of(word) == split
+    )

@@ -57,8 +57,3 @@ def _data(split: str, name: str) -> bytes:
 def width_of(font: ImageFont.FreeTypeFont, text: str) -> float:
     """Pixels that `text` advances, kerning included."""
     return font.getlength(text, features=_FEATURES)
-
-
-def mask_of(font: ImageFont.FreeTypeFont, text: str) -> tuple[object, tuple[int, int]]:
-    """The ink of `text` as an "L" image core, and its offset from the pen's place at the ascender."""
-    return font.getmask2(text, mode="L", features=_FEATURES)

@@ -23,9 +23,12 @@ letters, so that nothing can be guessed from what usually stands together.
 """
 UPPER, TITLE, LOWER = 0.5, 0.3, 0.14
 """Shares of the strings in capitals, with one capital, and in small letters; the rest mix."""
-_ONSETS = "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr fl fr gl gr pl pr sc sh sk sl sp st str th tr".split()
-_NUCLEI = "a e i o u y ai au ea ee ei eu ie io oa oo ou".split()
-_CODAS = ["", "", "", *"b ck d f g l ll m n nd ng nt p r rd rk rm rn rt s ss st t x z".split()]
+_ONSETS = re.findall(
+    r"\w+",
+    "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr fl fr gl gr pl pr sc sh sk sl sp st str",
+)
+_NUCLEI = re.findall(r"\w+", "a e i o u y ai au ea ee ei eu ie io oa oo ou")
+_CODAS = ["", "", "", *re.findall(r"\w+", "b ck d f g l ll m n nd ng nt p r rd rk rm rn rt s ss st t x z")]
 
 
 def split_of(text: str) -> str:
@@ -103,8 +106,10 @@ def _cased(rng: random.Random, text: str) -> str:
     if choice < UPPER:
         return text.upper()
     if choice < UPPER + TITLE:
-        return re.sub(r"[^\W\d_]+", lambda word: word[0].capitalize(), text.lower()) if " " in text else (
-            text[:1].upper() + text[1:].lower()
+        return (
+            re.sub(r"[^\W\d_]+", lambda word: word[0].capitalize(), text.lower())
+            if " " in text
+            else (text[:1].upper() + text[1:].lower())
         )
     return text.lower() if choice < UPPER + TITLE + LOWER else text
 

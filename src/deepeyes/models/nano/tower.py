@@ -27,7 +27,9 @@ def quicken(model: Qwen2_5_VLForConditionalGeneration) -> Qwen2_5_VLForCondition
     visual: Any = model.model.visual
     if set(visual.fullatt_block_indexes) == set(range(len(visual.blocks))):
 
-        def forward(hidden_states: torch.Tensor, grid_thw: torch.Tensor, **_: Any) -> BaseModelOutputWithPooling:
+        def forward(
+            hidden_states: torch.Tensor, grid_thw: torch.Tensor, **_: Any
+        ) -> BaseModelOutputWithPooling:
             return BaseModelOutputWithPooling(pooler_output=cast("Any", see(visual, hidden_states, grid_thw)))
 
         visual.forward = forward
@@ -40,8 +42,8 @@ def one_frame(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def see(visual: Any, pixels: torch.Tensor, grids: torch.Tensor) -> torch.Tensor:
-    """Patches of still images, with both frames or one (patches, values), and their grids (images, 3) in patches
-    -> the vectors (cells, hidden) that the language model reads.
+    """Patches of still images, with both frames or one (patches, values), and their grids (images, 3) in
+    patches -> the vectors (cells, hidden) that the language model reads.
     """
     kernel = visual.patch_embed.proj.weight
     if pixels.shape[1] == kernel[0].numel():
@@ -64,16 +66,25 @@ def _normed(norm: Any, states: torch.Tensor) -> torch.Tensor:
 
 
 def _attended(
-    attention: Any, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, runs: Sequence[tuple[int, int]]
+    attention: Any,
+    states: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    runs: Sequence[tuple[int, int]],
 ) -> torch.Tensor:
     """Attention of every patch to all of its image; `runs` has how many patches an image has, and how many
     images in a row are of that size.
     """
     heads = attention.num_heads
     order = _halves_first(heads, attention.head_dim)
-    query, key, value = linear(states, attention.qkv.weight[order], attention.qkv.bias[order]).chunk(3, dim=-1)
+    query, key, value = linear(states, attention.qkv.weight[order], attention.qkv.bias[order]).chunk(
+        3, dim=-1
+    )
     sizes = [size * images for size, images in runs]
-    parts = zip(*(part.split(sizes) for part in (_turned(query, cos, sin), _turned(key, cos, sin), value)), strict=True)
+    parts = zip(
+        *(part.split(sizes) for part in (_turned(query, cos, sin), _turned(key, cos, sin), value)),
+        strict=True,
+    )
     seen: list[torch.Tensor] = []
     for (query, key, value), (size, images) in zip(parts, runs, strict=True):
         query, key = (
@@ -99,7 +110,9 @@ def _turned(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
-def _turns(visual: Any, shapes: Sequence[tuple[int, int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _turns(
+    visual: Any, shapes: Sequence[tuple[int, int]], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and sines (patches, heads x half a head) of the places of all patches, which come in blocks of
     what is merged.
     """

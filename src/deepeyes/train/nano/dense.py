@@ -59,8 +59,8 @@ SHEETS = ("chart", "table", "geometry")
 
 WORDS_SHARE, SHEET_SHARE, FILLED_SHARE, TINY_SHARE, DRAWN_SHARE = 0.64, 0.08, 0.1, 0.05, 0.05
 """Shares of the images that are full of ordinary words, that are sheets, that are full of the drawn world's
-signs, that have tiny signs among clutter, and that show its shapes; the rest show ordinary shapes. Reading takes longest to learn, so most
-images are full of characters.
+signs, that have tiny signs among clutter, and that show its shapes; the rest show ordinary shapes. Reading
+takes longest to learn, so most images are full of characters.
 """
 EMS = (9.0, 46.0)
 """Smallest and largest em of ordinary words, in pixels of the view; small ones are drawn more often."""
@@ -136,7 +136,9 @@ def draw_words(rng: random.Random, size: NanoSize, split: str) -> Scene:
     cells = rng.randint(size.max_tokens // 3, size.max_tokens) if rng.random() < 0.4 else size.max_tokens
     aspect = rng.choice((*ASPECTS, 2.0, 3.0))
     scale = rng.uniform(*SHRUNK)
-    width, height = (max(round(side * (cells * CELL**2) ** 0.5 * scale), CELL) for side in (aspect**0.5, aspect**-0.5))
+    width, height = (
+        max(round(side * (cells * CELL**2) ** 0.5 * scale), CELL) for side in (aspect**0.5, aspect**-0.5)
+    )
     scene = Scene(draw_ground(rng, split, (width, height)))
     fill_with_words(rng, split, scene, scale)
     scene.image = camera(rng, scene.image)
@@ -155,9 +157,14 @@ def fill_with_words(rng: random.Random, split: str, scene: Scene, scale: float) 
             room = int((scene.image.width - x) / (0.55 * em))
             if room < 1:
                 break
-            lines = tuple(draw_line(rng, split, min(room, LONGEST)) for _ in range(1 if page else rng.choice((1, 1, 1, 2, 3))))
+            lines = tuple(
+                draw_line(rng, split, min(room, LONGEST))
+                for _ in range(1 if page else rng.choice((1, 1, 1, 2, 3)))
+            )
             colour = "" if page and rng.random() < 0.9 else None
-            thing = add_placard(rng, scene, split, lines, em=em, colour=colour, at=(x, y), bent=rng.choice((0.3, 1.0)))
+            thing = add_placard(
+                rng, scene, split, lines, em=em, colour=colour, at=(x, y), bent=rng.choice((0.3, 1.0))
+            )
             if thing:
                 x, bottom = thing.box[2] + em * rng.uniform(0.2, 0.8), max(bottom, thing.box[3])
         y = bottom + em * rng.uniform(0.05, 0.5)
@@ -225,9 +232,11 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
     return labels.reshape(rows * columns, len(LABELS))
 
 
-def _label_text(labels: torch.Tensor, glyphs: list[tuple[str, float, float, float, float]]) -> list[tuple[int, int]]:
-    """Label (rows, columns, kinds) with characters and the boxes they fill, in cells and in reading order; the
-    cells that hold the middle of one.
+def _label_text(
+    labels: torch.Tensor, glyphs: list[tuple[str, float, float, float, float]]
+) -> list[tuple[int, int]]:
+    """Label (rows, columns, kinds) with characters and the boxes they fill, in cells and in reading order;
+    the cells that hold the middle of one.
 
     A cell with characters of two lines, with too many, or with some that are too small is not asked about.
     """

@@ -1,7 +1,7 @@
 """Lessons for the base model: a conversation, what kind each of its answers is, and the labels of its cells.
 
-A lesson is on an ordinary image, on a scene, on a sheet or in reading. What always holds: it is a function of the random state, the
-model's size and the split alone.
+A lesson is on an ordinary image, on a scene, on a sheet or in reading. What
+always holds: it is a function of the random state, the model's size and the split alone.
 """
 
 import random
@@ -19,8 +19,8 @@ from .scene_lessons import draw_scene
 from .sheet_lessons import draw_sheet, unlabelled
 
 ORDINARY_SHARE, SHEET_SHARE, READING_SHARE = 0.5, 0.1, 0.17
-"""Shares of the lessons on ordinary images, on the drawn world's sheets, and of those in reading; the rest are
-on its scenes.
+"""Shares of the lessons on ordinary images, on the drawn world's sheets, and of those in reading; the rest
+are on its scenes.
 """
 
 COPIED = 8

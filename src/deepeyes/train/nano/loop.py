@@ -131,8 +131,8 @@ def train_stage(
 
 
 class _Drawn(Dataset[list[Tensors]]):
-    """The batches of these numbers, with pixels of one frame in half precision: drawn elsewhere, they have a way
-    to go."""
+    """The batches of these numbers, with pixels of one frame in half precision: drawn elsewhere, they have
+    a way to go."""
 
     def __init__(self, draw: Draw, samples: int, numbers: Sequence[int]) -> None:
         self.draw, self.samples, self.numbers = draw, samples, numbers
@@ -200,8 +200,8 @@ def _optimizers(module: nn.Module, plan: StageConfig) -> list[torch.optim.Optimi
         if not parameter.requires_grad:
             continue
         factor = plan.vision_lr if ".visual." in name else 1.0
-        hidden = (
-            parameter.ndim == 2 and not any(part in name for part in ("embed", "lm_head", "nothing", "merger"))
+        hidden = parameter.ndim == 2 and not any(
+            part in name for part in ("embed", "lm_head", "nothing", "merger")
         )
         (matrices if hidden else others).setdefault(factor, []).append(parameter)
 

@@ -66,7 +66,9 @@ def draw_ordinary(rng: random.Random, size: NanoSize, split: str) -> tuple[list[
         return _crop(rng, size, split)
     if choice < SIGNS + CROPS + SHAPES:
         scene = draw_shapes(rng, split, SIDES)
-        return _told(rng, size, scene, [_asked(size, scene, question) for question in about_shapes(rng, scene)])
+        return _told(
+            rng, size, scene, [_asked(size, scene, question) for question in about_shapes(rng, scene)]
+        )
     if choice < SIGNS + CROPS + SHAPES + PLOTS:
         return _plot(rng, size, split)
     scene = Scene(camera(rng, draw_ground(rng, split, draw_size(rng, SIDES))))
@@ -104,11 +106,15 @@ def _told(
 ) -> tuple[list[Exchange], torch.Tensor]:
     """Up to three of `questions`, now and then with one that the scene does not answer."""
     rng.shuffle(questions)
-    questions.sort(key=lambda asked: asked.kind not in ("word", "count"))  # what takes longest to learn comes first
+    questions.sort(
+        key=lambda asked: asked.kind not in ("word", "count")
+    )  # what takes longest to learn comes first
     questions = questions[: QUESTIONS - 1] if rng.random() < ABSENT else questions[:QUESTIONS]
     if len(questions) < QUESTIONS - 1 or (len(questions) < QUESTIONS and rng.random() < ABSENT):
         nothing = about_nothing(rng, scene)
-        questions.insert(rng.randint(0, len(questions)), Asked("absent", nothing.question, CANNOT_TELL, NOTHING))
+        questions.insert(
+            rng.randint(0, len(questions)), Asked("absent", nothing.question, CANNOT_TELL, NOTHING)
+        )
     view = to_view(scene.image, size)
     return _exchanges(questions, view, header_line(rng, scene, view.size)), label_cells(scene, grid_of(view))
 
@@ -132,8 +138,13 @@ def _crop(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange
     sign = rng.choice(signs)
     shown = scene.image.size
     grid = cells_of(size)(*shown)
-    wide, high = (part / count * side for part, count, side in zip(window_for(sign, shown, grid), grid, shown, strict=True))
-    x, y = (middle + rng.gauss(0, 0.06) * side for middle, side in zip(sign.centre, (wide, high), strict=True))
+    wide, high = (
+        part / count * side
+        for part, count, side in zip(window_for(sign, shown, grid), grid, shown, strict=True)
+    )
+    x, y = (
+        middle + rng.gauss(0, 0.06) * side for middle, side in zip(sign.centre, (wide, high), strict=True)
+    )
     crop = (round(x - wide / 2), round(y - high / 2), round(x + wide / 2), round(y + high / 2))
     cut = cropped(scene, crop)
     view = to_view(cut.image, size)
@@ -166,6 +177,7 @@ def _plot(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange
 
 def cropped(scene: Scene, crop: Crop) -> Scene:
     """The part of `scene` in `crop`, and what of its things has its middle there."""
+
     def moved(box: Box) -> Box:
         return box[0] - crop[0], box[1] - crop[1], box[2] - crop[0], box[3] - crop[1]
 

@@ -1,4 +1,6 @@
-"""Ordinary signs and shapes, and what may be asked about them: what `word`, `shape` and `absent` are made of."""
+"""Ordinary signs and shapes, and what may be asked about them: what `word`, `shape` and `absent` are made
+of.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,12 @@ class Question(NamedTuple):
     targets: tuple[Thing, ...] = ()
 
 
-def draw_signs(rng: random.Random, split: str, long_side: tuple[int, int], share: tuple[float, float]) -> Scene:
-    """One to three signs of different colours whose longest line takes a share of the width within `share`."""
+def draw_signs(
+    rng: random.Random, split: str, long_side: tuple[int, int], share: tuple[float, float]
+) -> Scene:
+    """One to three signs of different colours whose longest line takes a share of the width within
+    `share`.
+    """
     while True:
         scene = Scene(draw_ground(rng, split, draw_size(rng, long_side)))
         colours = rng.sample(EVERY_COLOUR, 3)
@@ -53,7 +59,10 @@ def draw_signs(rng: random.Random, split: str, long_side: tuple[int, int], share
         for place in range(rng.choice(SIGNS)):
             lines = tuple(draw_line(rng, split) for _ in range(rng.choice(LINES)))
             widest = max(map(len, lines))
-            em = min(rng.uniform(*share) * scene.image.width / (0.6 * widest), 0.3 * scene.image.height / len(lines))
+            em = min(
+                rng.uniform(*share) * scene.image.width / (0.6 * widest),
+                0.3 * scene.image.height / len(lines),
+            )
             colour = "" if place == bare else colours[place]
             add_placard(rng, scene, split, lines, em=em, colour=colour, gap=0.2 * em)
         if scene.things:
@@ -121,7 +130,9 @@ def about_shapes(rng: random.Random, scene: Scene) -> list[Question]:
             asked.append(Question("colour", question, things[0].colour, things[0]))
     for thing in scene.things:
         if colours.count(thing.colour) == 1:
-            asked.append(Question("shape", ask_freely(rng, SHAPE_KIND, colour=thing.colour), thing.kind, thing))
+            asked.append(
+                Question("shape", ask_freely(rng, SHAPE_KIND, colour=thing.colour), thing.kind, thing)
+            )
     return asked
 
 

@@ -1,4 +1,5 @@
-"""`plot`: a bar chart at somebody's software's defaults; the value of a bar, which is more, how many there are.
+"""`plot`: a bar chart at somebody's software's defaults; the value of a bar, which is more, how many there
+are.
 
 Values are not written beside the bars. The teacher looks at the labels and at the value axis, and lets Python
 find the bar's top and compute: what is exact is left to code.
@@ -19,17 +20,21 @@ from deepeyes.world.words import spoken
 Crop = tuple[int, int, int, int]
 KINDS, WEIGHTS = ("value", "compare", "most", "number"), (5, 3, 2, 1)
 BELOW, BESIDE = 0.86, 0.2
-"""From which share of the height on the labels are looked at, and up to which share of the width the ticks."""
+"""From which share of the height on the labels are looked at, and up to which share of the width the
+ticks.
+"""
 TENTH = 0.1
 """How far a value may be off, in steps between two ticks."""
 LOOK = (
     "<think>I look at the labels and the axis.</think>\n<code>\n```python\nw, h = image_1.size\n"
-    f"display(image_1.crop((0, int({BELOW} * h), w, h)))\ndisplay(image_1.crop((0, 0, int({BESIDE} * w), h)))\n```\n</code>"
+    f"display(image_1.crop((0, int({BELOW} * h), w, h)))\n"
+    f"display(image_1.crop((0, 0, int({BESIDE} * w), h)))\n```\n</code>"
 )
 DONE = "That is the result."
 TOP = (
     "def top(x):\n    p = [image_1.getpixel((int(x), y)) for y in range(h)]\n    y = int(zero) - 4\n"
-    "    while y > 0 and max(abs(a - b) for a, b in zip(p[y], p[int(zero) - 4])) < 40:\n        y -= 1\n    return y\n"
+    "    while y > 0 and max(abs(a - b) for a, b in zip(p[y], p[int(zero) - 4])) < 40:\n"
+    "        y -= 1\n    return y\n"
 )
 """Up the middle of a bar, from just above its foot to where its colour ends."""
 
@@ -53,7 +58,9 @@ def _asked(rng: random.Random, plot: Plot, kind: str) -> Drawn | None:
         first, second = sorted(values, reverse=True)[:2]
         if first - second < TENTH * 2 * plot.step:
             return None
-        return Drawn(plot.scene, "most", ask_freely(rng, BAR_MOST), bars[values.index(first)].name, steps=(plot,))
+        return Drawn(
+            plot.scene, "most", ask_freely(rng, BAR_MOST), bars[values.index(first)].name, steps=(plot,)
+        )
     if kind == "compare":
         one, other = rng.sample(range(len(bars)), 2)
         if abs(values[one] - values[other]) < TENTH * 2 * plot.step:
@@ -90,7 +97,9 @@ def labels_said(plot: Plot, cells: ViewSize) -> str:
 def axis_said(plot: Plot, cells: ViewSize) -> str:
     """The lowest and the highest tick, and where each stands from the top in the crop that shows them."""
     column = column_of(plot)
-    return ", ".join(f"{tick.text} at {_at(tick, column, cells)[1]}" for tick in (plot.ticks[0], plot.ticks[-1]))
+    return ", ".join(
+        f"{tick.text} at {_at(tick, column, cells)[1]}" for tick in (plot.ticks[0], plot.ticks[-1])
+    )
 
 
 def strip_of(plot: Plot) -> Crop:
@@ -112,7 +121,8 @@ def _measured(plot: Plot, named: tuple[Thing, ...], cells: ViewSize) -> tuple[st
     low, high = (_at(tick, column, cells)[1] for tick in (plot.ticks[0], plot.ticks[-1]))
     most = plot.ticks[-1].text
     x = _middle(plot, named[0], cells)
-    code = f"zero = {low} / {rows} * h\n{TOP}y = top({x} * w)\nprint(round({most} * (zero - y) / (zero - {high} / {rows} * h), 1))"
+    code = f"zero = {low} / {rows} * h\n{TOP}y = top({x} * w)\n"
+    code += f"print(round({most} * (zero - y) / (zero - {high} / {rows} * h), 1))"
     zero = float(low) / rows * height
     value = float(most) * (zero - _top(plot, x, zero)) / (zero - float(high) / rows * height)
     return code, str(round(value, 1))
@@ -125,7 +135,8 @@ def _compared(plot: Plot, named: tuple[Thing, ...], cells: ViewSize) -> tuple[st
     places = [_middle(plot, bar, cells) for bar in named]
     names = [spoken(bar.name) for bar in named]
     tops = ", ".join(f"top({x} * w)" for x in places)
-    code = f"zero = {low} / {rows} * h\n{TOP}print(min(zip([{tops}], {json.dumps(names, ensure_ascii=False)}))[1])"
+    written = json.dumps(names, ensure_ascii=False)
+    code = f"zero = {low} / {rows} * h\n{TOP}print(min(zip([{tops}], {written}))[1])"
     zero = float(low) / rows * plot.scene.image.height
     return code, min(zip((_top(plot, x, zero) for x in places), names, strict=True))[1]
 
@@ -143,7 +154,11 @@ def _top(plot: Plot, middle: str, zero: float) -> int:
     at, columns = middle.split(" / ")
     x = int(float(at) / int(columns) * image.width)
     y = foot = int(zero) - 4
-    while y > 0 and max(abs(a - b) for a, b in zip(image.getpixel((x, y)), image.getpixel((x, foot)), strict=True)) < 40:  # type: ignore[arg-type]
+    while (
+        y > 0
+        and max(abs(a - b) for a, b in zip(image.getpixel((x, y)), image.getpixel((x, foot)), strict=True))
+        < 40
+    ):  # type: ignore[arg-type]
         y -= 1
     return y
 

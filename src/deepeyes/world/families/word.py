@@ -1,4 +1,6 @@
-"""`word`: ordinary signs with words and codes, large and small, on anything; small ones are read in a crop."""
+"""`word`: ordinary signs with words and codes, large and small, on anything; small ones are read in a
+crop.
+"""
 
 from __future__ import annotations
 
