@@ -172,7 +172,7 @@ def plural(noun: str) -> str:
 
 
 _BEFORE = (
-    "please tell me: ", "hi, ", "hello! ", "quick question: ", "can you tell me, ", 
+    "please tell me: ", "hi, ", "hello! ", "quick question: ", "can you tell me, ",
     "could you help me? ", "so ", "ok, ",
 )  # fmt: skip
 _AFTER = (" please", ", please", " thanks", " thank you!", " ?", "??", " pls")

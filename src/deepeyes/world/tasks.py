@@ -9,7 +9,7 @@ from deepeyes.core.task import Task
 
 from .families import Example, make_examples
 
-_WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "compare", "most"})
+_WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "higher", "highest"})
 """Kinds of questions that ask for what a sign says or for a colour; a sign of digits is no number."""
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 

@@ -18,7 +18,7 @@ from deepeyes.world.teacher import SEEN, answer, decimal, to_cells
 from deepeyes.world.words import spoken
 
 Crop = tuple[int, int, int, int]
-KINDS, WEIGHTS = ("value", "compare", "most", "number"), (5, 3, 2, 1)
+KINDS, WEIGHTS = ("value", "higher", "highest", "number"), (5, 3, 2, 1)
 BELOW, BESIDE = 0.86, 0.2
 """From which share of the height on the labels are looked at, and up to which share of the width the
 ticks.
@@ -54,20 +54,20 @@ def _asked(rng: random.Random, plot: Plot, kind: str) -> Drawn | None:
     values = [float(bar.text) for bar in bars]
     if kind == "number":
         return Drawn(plot.scene, "number", ask_freely(rng, BAR_NUMBER), str(len(bars)), steps=(plot,))
-    if kind == "most":
+    if kind == "highest":
         first, second = sorted(values, reverse=True)[:2]
         if first - second < TENTH * 2 * plot.step:
             return None
         return Drawn(
-            plot.scene, "most", ask_freely(rng, BAR_MOST), bars[values.index(first)].name, steps=(plot,)
+            plot.scene, "highest", ask_freely(rng, BAR_MOST), bars[values.index(first)].name, steps=(plot,)
         )
-    if kind == "compare":
+    if kind == "higher":
         one, other = rng.sample(range(len(bars)), 2)
         if abs(values[one] - values[other]) < TENTH * 2 * plot.step:
             return None
         question = ask_freely(rng, BAR_COMPARE, one=bars[one].name, other=bars[other].name)
         more = bars[one if values[one] > values[other] else other]
-        return Drawn(plot.scene, "compare", question, more.name, steps=(plot, bars[one], bars[other]))
+        return Drawn(plot.scene, "higher", question, more.name, steps=(plot, bars[one], bars[other]))
     bar = rng.choice(bars)
     question = ask_freely(rng, BAR_VALUE, it=bar.name)
     return Drawn(plot.scene, "value", question, bar.text, bar, steps=(plot, bar), slack=TENTH * plot.step)
