@@ -52,6 +52,8 @@ class Family:
     teach: Teach
     tools: tuple[str, ...] = ()
     """Names of the tools without which it cannot be solved; empty if it needs none."""
+    listed: Callable[[], Sequence[Callable[[], Drawn]]] | None = None
+    """The examples of a family that nobody drew, in order; they are the test split's alone."""
 
 
 @dataclass(frozen=True)
