@@ -31,7 +31,7 @@ Draw = Callable[[int, int], list[Tensors]]
 """(step, samples) -> the step's batch, in parts that are run one after the other: rows of like length go
 together."""
 
-BLOCK = 256
+BLOCK = 128
 """Batches that are kept to be learned from again, in the same order, before new ones are drawn."""
 MOST_DRAWING = 16
 """Most processes that draw beside one that learns: each keeps some files open for every batch it is ahead."""
