@@ -14,7 +14,6 @@ from deepeyes.world.palette import COLOURS, inks_on
 from deepeyes.world.strings import SPLITS, draw_string, split_of
 from deepeyes.world.tasks import to_task, world_tasks
 
-
 DRAWN = [family for family in FAMILIES if family != "wild"]
 """The families that are drawn: one is a list, whatever the seed."""
 

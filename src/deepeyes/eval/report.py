@@ -22,8 +22,8 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     """One flat object of numbers about graded episodes.
 
     `accuracy` with its Wilson interval `ci95` is over the `n` episodes that are results, and of the `unsure`
-    ones none counts as right; `accuracy_at_most` is what it were if all of them were. `abstained` counts those that
-    said they cannot tell, right or wrong. `judged` counts those
+    ones none counts as right; `accuracy_at_most` is what it were if all of them were. `abstained` counts
+    those that said they cannot tell, right or wrong. `judged` counts those
     whose verdict is a judge's, of which a number is no better than the judge. `tool_call_rate` is the
     share of all results with at least one tool call; `crop_hit_rate` is the share, of those that called a
     tool and whose truth box is known, in which one of the returned images contains that box. A returned image
