@@ -26,7 +26,7 @@ from deepeyes.world.grounds import camera, draw_ground
 from deepeyes.world.outlines import OUTLINES
 from deepeyes.world.palette import COLOURS, EVERY_COLOUR
 from deepeyes.world.placards import add_placard
-from deepeyes.world.scene import ASPECTS, Scene, add_sign, empty_scene, soften
+from deepeyes.world.scene import ASPECTS, Scene, Thing, add_sign, empty_scene, soften
 from deepeyes.world.words import LONGEST, READ, draw_line
 
 from .batch import IGNORE
@@ -200,9 +200,10 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
     def cell(x: float, y: float) -> tuple[float, float]:
         return x / scene.image.width * columns, y / scene.image.height * rows
 
+    own: list[tuple[Thing, tuple[int, int]]] = []
     for thing in scene.things:
         x, y = cell(*thing.centre)
-        i, j = min(int(y), rows - 1), min(int(x), columns - 1)
+        i, j = min(max(int(y), 0), rows - 1), min(max(int(x), 0), columns - 1)
         left, top, right, bottom = *cell(*thing.box[:2]), *cell(*thing.box[2:])
         covered = [(i, j)]
         covered += [
@@ -214,22 +215,30 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
         if thing.kind in OUTLINES:
             labels[i, j, kinds["shape"]] = OUTLINES.index(thing.kind) + 1
         read = [(char, *cell(*box[:2]), *cell(*box[2:])) for char, box in thing.glyphs]
-        covered += _label_text(labels, read)
-        readable = not read or max(bottom - top for _, _, top, _, bottom in read) > READABLE
-        if thing.ink:
-            for at in covered:
-                labels[(*at, kinds["ink"])] = EVERY_COLOUR.index(thing.ink) + 1 if readable else IGNORE
+        own += [(thing, at) for at in _label_text(labels, read)]
+        for at in covered:
+            _label_colours(labels, thing, at, scene.image.height)
         if thing.dots:
             most = len(LABELS["dots"])
             seen = thing.dots <= most and bottom - top > DOTS_READABLE
             labels[i, j, kinds["dots"]] = thing.dots if seen else IGNORE
-        if thing.colour:
-            for at in covered:
-                labels[(*at, kinds["colour"])] = EVERY_COLOUR.index(thing.colour) + 1
-                labels[(*at, kinds["colour_word"])] = EVERY_COLOUR.index(thing.colour) + 1
         labels[i, j, kinds["sub_x"]] = int(x % 1 * 10) + 1
         labels[i, j, kinds["sub_y"]] = int(y % 1 * 10) + 1
+    for thing, at in own:  # a cell with characters is of their colour, whatever else covers it
+        _label_colours(labels, thing, at, scene.image.height)
     return labels.reshape(rows * columns, len(LABELS))
+
+
+def _label_colours(labels: torch.Tensor, thing: Thing, at: tuple[int, int], height: int) -> None:
+    """Label the cell `at` with the colours of `thing` in an image `height` pixels high."""
+    kinds = {kind: column for column, kind in enumerate(LABELS)}
+    if thing.ink:
+        tallest = max((box[3] - box[1] for _, box in thing.glyphs), default=float(height))
+        seen = tallest / height * labels.shape[0] > READABLE
+        labels[(*at, kinds["ink"])] = EVERY_COLOUR.index(thing.ink) + 1 if seen else IGNORE
+    if thing.colour:
+        for kind in ("colour", "colour_word"):
+            labels[(*at, kinds[kind])] = EVERY_COLOUR.index(thing.colour) + 1
 
 
 def _label_text(
@@ -238,7 +247,8 @@ def _label_text(
     """Label (rows, columns, kinds) with characters and the boxes they fill, in cells and in reading order;
     the cells that hold the middle of one.
 
-    A cell with characters of two lines, with too many, or with some that are too small is not asked about.
+    A cell with characters of two lines or two texts, with too many, or with some that are too small is not
+    asked about.
     """
     kinds = {kind: column for column, kind in enumerate(LABELS)}
     rows, columns = labels.shape[:2]
@@ -249,6 +259,7 @@ def _label_text(
     for at, numbers in held.items():
         together = numbers[-1] - numbers[0] == len(numbers) - 1 < len(SLOTS)
         large = all(glyphs[n][4] - glyphs[n][2] > READABLE for n in numbers)
+        large = large and int(labels[(*at, kinds["order"])]) == 0
         order = numbers[0] + 1 if numbers[0] < len(LABELS["order"]) else IGNORE
         labels[(*at, kinds["order"])] = order if together and large else IGNORE
         for place, slot in enumerate(SLOTS):
