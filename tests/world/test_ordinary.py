@@ -198,13 +198,22 @@ def test_bars_and_ticks_stand_where_matplotlib_drew_them() -> None:
             )
 
 
-@pytest.mark.parametrize("family", ("word", "shape", "plot", "absent"))
+@pytest.mark.parametrize("family", ("word", "sign", "shape", "plot", "absent"))
 def test_another_answer_is_wrong(family: str) -> None:
     for example in make_examples(family, "test", 0, 10):
         task = to_task(example, ImageStore(None))
         assert grade(task, words.spoken(example.answer)).is_right, "case does not count"
         assert grade(task, "QQ9Z").is_wrong or example.kind in ("value", "count", "number")
         assert not grade(task, "QQ9Z").is_right
+
+
+def test_the_signs_of_the_test_are_ordinary_words_and_codes_of_three_sizes() -> None:
+    examples = list(make_examples("sign", "test", 0, 60))
+    assert {example.kind for example in examples} == {"small", "medium", "large"}
+    known = {word.casefold() for word in words.sign_words()}
+    plain = [e.answer.casefold() for e in examples if e.answer.isalpha() and len(e.answer) > 3]
+    assert plain and all(len(example.answer) <= 8 for example in examples)
+    assert sum(answer in known for answer in plain) > 0.85 * len(plain), "a few codes are letters alone"
 
 
 def test_the_value_of_a_bar_may_be_off_by_a_tenth_of_a_tick() -> None:

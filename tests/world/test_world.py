@@ -118,7 +118,8 @@ def test_tasks_say_in_which_form_their_answer_is(family: str) -> None:
     """Whoever made the question knows all that is right, and whether it is a number or what a sign says."""
     for example in make_examples(family, "test", 0, 12):
         form = to_task(example, ImageStore(None)).answer_form
-        signs = example.kind in ("says", "text", "relation", "colour", "attribute", "higher", "highest")
+        signs = example.kind in ("says", "text", "relation", "colour", "attribute")
+        signs = signs or example.kind in ("higher", "highest", "small", "medium", "large")
         number = not signs and re.fullmatch(r"-?\d+(\.\d+)?", example.answer)
         slack = example.slack / float(example.answer) if example.slack else 0.0
         kind = AnswerKind.number if number else AnswerKind.text

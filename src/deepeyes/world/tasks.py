@@ -9,7 +9,9 @@ from deepeyes.core.task import Task
 
 from .families import Example, make_examples
 
-_WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "higher", "highest"})
+_WORDS = frozenset(
+    {"says", "text", "relation", "colour", "attribute", "higher", "highest", "small", "medium", "large"}
+)
 """Kinds of questions that ask for what a sign says or for a colour; a sign of digits is no number."""
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 

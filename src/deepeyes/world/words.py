@@ -39,10 +39,10 @@ def split_of(text: str) -> str:
     return {0: "test", 1: "test", 2: "validation", 3: "rl", 4: "rl"}.get(place, "train")
 
 
-def draw_line(rng: random.Random, split: str, longest: int = LONGEST) -> str:
-    """One line of text of `split`, at most `longest` characters."""
+def draw_line(rng: random.Random, split: str, longest: int = LONGEST, *, ordinary: bool = False) -> str:
+    """One line of text of `split`, at most `longest` characters; an `ordinary` one is a word or a code."""
     while True:
-        text = _cased(rng, _drawn(rng))
+        text = _cased(rng, _drawn(rng, WORD + CODE if ordinary else 1.0))
         if 0 < len(text) <= longest and split_of(text) == split:
             return text
 
@@ -52,8 +52,8 @@ def spoken(text: str) -> str:
     return text.upper()
 
 
-def _drawn(rng: random.Random) -> str:
-    choice = rng.random()
+def _drawn(rng: random.Random, below: float) -> str:
+    choice = rng.random() * below
     if choice < WORD:
         first = rng.choice(sign_words())
         return f"{first} {rng.choice(sign_words())}" if len(first) < 7 and rng.random() < 0.18 else first

@@ -42,6 +42,7 @@ FAMILIES = {
     "search": "deepeyes.world.families.search:SEARCH",
     "integration": "deepeyes.world.families.integration:INTEGRATION",
     "word": "deepeyes.world.families.word:WORD",
+    "sign": "deepeyes.world.families.sign:SIGN",
     "shape": "deepeyes.world.families.shape:SHAPE",
     "plot": "deepeyes.world.families.plot:PLOT",
     "absent": "deepeyes.world.families.absent:ABSENT",

@@ -37,7 +37,7 @@ def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
     sign = example.target
     if sign is None:
         raise ValueError(f"{example.id} asks about no single sign")
-    told = spoken(example.answer) if example.kind == "says" else example.answer
+    told = example.answer if example.kind == "colour" else spoken(example.answer)
     size = example.scene.image.size
     grid = cells(*size)
     if legible(sign, size, grid) or sign.colour == example.answer:
