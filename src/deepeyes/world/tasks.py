@@ -8,10 +8,9 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 
 from .families import Example, make_examples
+from .families.sign import EMS
 
-_WORDS = frozenset(
-    {"says", "text", "relation", "colour", "attribute", "higher", "highest", "small", "medium", "large"}
-)
+_WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "higher", "highest", *EMS})
 """Kinds of questions that ask for what a sign says or for a colour; a sign of digits is no number."""
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 

@@ -109,12 +109,12 @@ def _told(
     questions.sort(
         key=lambda asked: asked.kind not in ("word", "count")
     )  # what takes longest to learn comes first
-    questions = questions[: QUESTIONS - 1] if rng.random() < ABSENT else questions[:QUESTIONS]
-    if len(questions) < QUESTIONS - 1 or (len(questions) < QUESTIONS and rng.random() < ABSENT):
+    asks_for_nothing = rng.random() < ABSENT or not questions
+    questions = questions[: QUESTIONS - asks_for_nothing]
+    if asks_for_nothing:
         nothing = about_nothing(rng, scene)
-        questions.insert(
-            rng.randint(0, len(questions)), Asked("absent", nothing.question, CANNOT_TELL, NOTHING)
-        )
+        asked = Asked("absent", nothing.question, CANNOT_TELL, NOTHING)
+        questions.insert(rng.randint(0, len(questions)), asked)
     view = to_view(scene.image, size)
     return _exchanges(questions, view, header_line(rng, scene, view.size)), label_cells(scene, grid_of(view))
 
