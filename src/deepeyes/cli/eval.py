@@ -45,7 +45,7 @@ _CAUSES = 3
 @app.command()
 def world(
     family: str = typer.Option("tiny,direct", help="Task families, separated by commas."),
-    split: str = typer.Option("test", help="train, validation or test."),
+    split: str = typer.Option("test", help="train, validation, test or rl."),
     n: int = typer.Option(500, "--n", "-n", min=1, help="How many tasks in all."),
     seed: int = typer.Option(0, help="Another seed draws other tasks of the same split."),
     tools: str = typer.Option("on", help="on or off."),

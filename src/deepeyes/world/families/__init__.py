@@ -30,6 +30,7 @@ __all__ = [
     "make_examples",
     "of_kind",
     "searched",
+    "splits_of",
 ]
 
 FAMILIES = {
@@ -81,6 +82,11 @@ def make_examples(family: str, split: str, seed: int, count: int) -> Iterator[Ex
     listed = family_named(family).listed
     count = count if listed is None else min(count, len(listed()))
     return (make_example(family, split, seed, index) for index in range(count))
+
+
+def splits_of(family: str) -> tuple[str, ...]:
+    """The splits that `family` has: one that is a list for measuring has the test split alone."""
+    return SPLITS if family_named(family).listed is None else ("test",)
 
 
 def _listed(family: str, split: str, index: int) -> Drawn:
