@@ -154,10 +154,9 @@ def test_what_is_asked_about_shapes_is_true_of_what_is_drawn() -> None:
 def test_what_is_absent_is_not_there() -> None:
     for seed in range(60):
         rng = random.Random(seed)
-        draw = draw_signs if seed % 2 else draw_shapes
-        scene = (
-            draw(rng, "train", (500, 600), (0.2, 0.8)) if seed % 2 else draw_shapes(rng, "train", (500, 600))
-        )
+        signs = seed % 2
+        size = (500, 600)
+        scene = draw_signs(rng, "train", size, (0.2, 0.8)) if signs else draw_shapes(rng, "train", size)
         asked = about_nothing(rng, scene)
         named = [name for name in EVERY_COLOUR if name in asked.question.lower().split()]
         assert asked.answer == asking.CANNOT_TELL and asked.target is None

@@ -21,6 +21,7 @@ Glyphs = list[tuple[str, Box]]
 
 LOW_CONTRAST, CONTRAST = 0.16, 0.34
 """Least difference in light between ink and plate, of 1, in a tenth of the signs and in the others."""
+_HALF = [value // 2 for value in range(256)]
 BARE = 0.16
 """Share of the texts that stand on no plate."""
 
@@ -197,7 +198,7 @@ def _write(
         patch.paste((*other, 255), at, thick)
     elif rng.random() < 0.12:
         off = max(1, round(em * 0.05))
-        patch.paste((*other, 255), (at[0] + off, at[1] + off), ink.point(lambda value: value // 2))
+        patch.paste((*other, 255), (at[0] + off, at[1] + off), ink.point(_HALF))
     patch.paste((*colour, 255), at, ink)
 
 

@@ -12,6 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from .fonts import load_font
@@ -87,7 +88,7 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
         if rng.random() < 0.3:
             figure.tight_layout()
         canvas.draw()
-        image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
+        image = Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
 
         def box(artist: Any) -> Box:
             extent = artist.get_window_extent()
@@ -127,7 +128,7 @@ def _text(text: str, box: Box) -> Thing:
 
 def _names(rng: random.Random, split: str) -> list[str]:
     if rng.random() < 0.5:
-        names = rng.choice(SETS).split()
+        names: list[str] = rng.choice(SETS).split()
         count = rng.randint(2, min(7, len(names)))
         first = rng.randint(0, len(names) - count)
         return names[first : first + count]

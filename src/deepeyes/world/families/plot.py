@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
+
 from deepeyes.world.asking import BAR_COMPARE, BAR_MOST, BAR_NUMBER, BAR_VALUE, ask_freely
 from deepeyes.world.example import Drawn, Example, Family, Reply, ViewSize
 from deepeyes.world.plots import Plot, draw_plot
@@ -78,7 +80,7 @@ def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
     if example.kind == "number":
         return [Reply(answer(SEEN, example.answer))]
     plot: Plot = example.steps[0]
-    named: tuple[Thing, ...] = example.steps[1:] or plot.bars
+    named: tuple[Thing, ...] = tuple(example.steps[1:]) or plot.bars
     code, told = _measured(plot, named, cells) if example.kind == "value" else _compared(plot, named, cells)
     labels, axis = labels_said(plot, cells), axis_said(plot, cells)
     return [
@@ -153,12 +155,9 @@ def _top(plot: Plot, middle: str, zero: float) -> int:
     image = plot.scene.image
     at, columns = middle.split(" / ")
     x = int(float(at) / int(columns) * image.width)
+    column = np.asarray(image.crop((x, 0, x + 1, image.height))).reshape(image.height, -1).astype(int)
     y = foot = int(zero) - 4
-    while (
-        y > 0
-        and max(abs(a - b) for a, b in zip(image.getpixel((x, y)), image.getpixel((x, foot)), strict=True))
-        < 40
-    ):  # type: ignore[arg-type]
+    while y > 0 and np.abs(column[y] - column[foot]).max() < 40:
         y -= 1
     return y
 
