@@ -10,7 +10,7 @@ from PIL import Image
 
 from deepeyes.core.images import ImageStore
 from deepeyes.grading.rules import grade
-from deepeyes.world import asking, plots, typefaces, words
+from deepeyes.world import asking, figures, plots, typefaces, words
 from deepeyes.world.families import make_example, make_examples
 from deepeyes.world.families.ordinary import about_nothing, about_shapes, draw_shapes, draw_signs
 from deepeyes.world.grounds import camera, draw_ground
@@ -197,7 +197,18 @@ def test_bars_and_ticks_stand_where_matplotlib_drew_them() -> None:
             )
 
 
-@pytest.mark.parametrize("family", ("word", "sign", "shape", "plot", "absent"))
+def test_of_other_charts_the_greatest_part_comes_first_and_every_text_is_where_it_is() -> None:
+    for seed in range(16):
+        figure = figures.draw_figure(random.Random(seed), "train")
+        assert 2 <= figure.series == len(figure.parts) and figure.kind in figures.KINDS
+        ground = np.asarray(figure.scene.image.convert("L"), int)
+        for text in (*figure.texts.values(), *figure.parts):
+            left, top, right, bottom = (round(side) for side in text.box)
+            assert np.ptp(ground[top : bottom + 1, left : right + 1]) > 60, "there is ink"
+            assert "".join(char for char, _ in text.glyphs) == text.text
+
+
+@pytest.mark.parametrize("family", ("word", "sign", "shape", "plot", "figure", "absent"))
 def test_another_answer_is_wrong(family: str) -> None:
     for example in make_examples(family, "test", 0, 10):
         task = to_task(example, ImageStore(None))

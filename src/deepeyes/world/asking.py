@@ -112,6 +112,38 @@ BAR_NUMBER = (
     "How many categories are there?",
     "How many bars do you see?",
 )
+TITLE = (
+    "What is the title?",
+    "What is the title of the chart?",
+    "What is the heading?",
+    "Title?",
+    "What is this chart called?",
+    "Read the title.",
+    "What does the title say?",
+)
+AXIS_NAME = (
+    "What is the label of the {axis}?",
+    "What is the {axis} called?",
+    "What does the {axis} show?",
+    "Name of the {axis}?",
+    "What is written below the {axis}?",
+    "Read the label of the {axis}.",
+)
+PARTS = (
+    "How many {parts} are there?",
+    "How many {parts} does the chart have?",
+    "Count the {parts}.",
+    "Number of {parts}?",
+    "How many {parts} do you see?",
+)
+GREATEST = (
+    "Which {part} is the {most}?",
+    "What is the {most} {part}?",
+    "Which is the {most} {part}?",
+    "Which one is the {most}?",
+    "What does the {most} {part} stand for?",
+    "Name the {most} {part}.",
+)
 UNTAUGHT = (
     "What bird is this?",
     "What animal is this?",

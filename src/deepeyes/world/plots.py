@@ -38,7 +38,7 @@ SETS = (
     "Red Blue Green Pink",
 )  # fmt: skip
 """Labels that people use; half of the charts have words of their split instead."""
-_DPI = 100
+DPI = 100
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
     style = rng.choice(STYLES[split])
     width, height = rng.choice(SIZES)
     with styles.context(style):
-        figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
+        figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
         canvas = FigureCanvasAgg(figure)
         axes: Any = figure.subplots()
         several = rng.random() < 0.25
@@ -77,11 +77,11 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
             )
         drawn = axes.bar(names, values, **options)
         if rng.random() < 0.5:
-            axes.set_title(" ".join(rng.sample(_split_words(split), rng.randint(1, 3))).title())
+            axes.set_title(" ".join(rng.sample(split_words(split), rng.randint(1, 3))).title())
         if rng.random() < 0.4:
-            axes.set_ylabel(rng.choice(_split_words(split)).capitalize())
+            axes.set_ylabel(rng.choice(split_words(split)).capitalize())
         if rng.random() < 0.25:
-            axes.set_xlabel(rng.choice(_split_words(split)).capitalize())
+            axes.set_xlabel(rng.choice(split_words(split)).capitalize())
         if rng.random() < 0.15:
             axes.grid(axis="y", alpha=0.5)
             axes.set_axisbelow(True)
@@ -99,14 +99,14 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
                 image.height - float(extent.y0),
             )
 
-        labels = tuple(_text(label.get_text(), box(label)) for label in axes.get_xticklabels())
+        labels = tuple(text_of(label.get_text(), box(label)) for label in axes.get_xticklabels())
         low, high = axes.get_ylim()
         marks = [
             (place, label)
             for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
             if low <= place <= high
         ]
-        ticks = tuple(_text(label.get_text(), box(label)) for _, label in marks)
+        ticks = tuple(text_of(label.get_text(), box(label)) for _, label in marks)
         bars = tuple(
             Thing("bar", "", box(bar), text=f"{value:g}", name=name)
             for bar, value, name in zip(drawn, values, names, strict=True)
@@ -114,7 +114,7 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
     return Plot(Scene(image, [*labels, *ticks]), bars, labels, ticks, float(marks[1][0] - marks[0][0]))
 
 
-def _text(text: str, box: Box) -> Thing:
+def text_of(text: str, box: Box) -> Thing:
     """A text that fills `box`, its characters as wide as they are in Matplotlib's own typeface."""
     font = load_font("DejaVuSans.ttf", 40)
     edges = [font.getlength(text[:end]) for end in range(len(text) + 1)]
@@ -132,7 +132,7 @@ def _names(rng: random.Random, split: str) -> list[str]:
         count = rng.randint(2, min(7, len(names)))
         first = rng.randint(0, len(names) - count)
         return names[first : first + count]
-    short = [word for word in _split_words(split) if len(word) <= 7]
+    short = [word for word in split_words(split) if len(word) <= 7]
     return [word.capitalize() for word in rng.sample(short, rng.randint(2, 6))]
 
 
@@ -145,7 +145,8 @@ def _values(rng: random.Random, count: int) -> list[float]:
 
 
 @functools.cache
-def _split_words(split: str) -> tuple[str, ...]:
+def split_words(split: str) -> tuple[str, ...]:
+    """The plain words that charts of `split` may show."""
     return tuple(
         word for word in sign_words() if " " not in word and word.isascii() and split_of(word) == split
     )

@@ -19,7 +19,7 @@ def test_lessons_know_the_kind_of_every_answer() -> None:
     kinds = {kind for seed in range(300) for kind in draw_lesson(random.Random(seed), SIZE, "train").kinds}
     scenes = {"says", "colour", "count", "where", "small"}
     sheets = {"blind", "places", "number", "numbers", "crop"}
-    ordinary = {"word", "crop word", "shape", "absent", "labels", "axis"}
+    ordinary = {"word", "crop word", "shape", "absent", "labels", "axis", "parts"}
     assert kinds == scenes | sheets | ordinary | {"fact", "title", "line", "query", "found"}
 
 

@@ -18,7 +18,7 @@ from deepeyes.world.words import READ, draw_line, spoken
 
 from .reading_lessons import draw_reading
 
-PLANNED = ("chart", "table", "geometry", "search", "integration", "word", "plot")
+PLANNED = ("chart", "table", "geometry", "search", "integration", "word", "plot", "figure")
 NAMED = 12
 """Rounds between names of colours and shapes all in a row, so that each is a token of its own."""
 
@@ -66,6 +66,10 @@ def _ordinary(rng: random.Random, colour: str) -> Iterator[str]:
     yield asking.ask_freely(rng, asking.BAR_COMPARE, one="A", other="B")
     for wordings in (asking.READ_ALL, asking.BAR_MOST, asking.BAR_NUMBER, asking.UNTAUGHT):
         yield asking.ask_freely(rng, wordings)
+    yield asking.ask_freely(rng, asking.TITLE)
+    yield asking.ask_freely(rng, asking.AXIS_NAME, axis="x axis")
+    yield asking.ask_freely(rng, asking.PARTS, parts=rng.choice(("bars", "lines", "slices")))
+    yield asking.ask_freely(rng, asking.GREATEST, part=rng.choice(("bar", "slice")), most="largest")
     yield teacher.answer(NOTHING, asking.CANNOT_TELL)
     yield teacher.answer(SMALL, asking.CANNOT_TELL)
     yield teacher.answer(teacher.SEEN, ", ".join(f"{letter} at 3.4" for letter in "AB"))

@@ -13,8 +13,9 @@ from PIL import Image
 from deepeyes.models.nano.build import NanoSize
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.world import phrases
-from deepeyes.world.asking import CANNOT_TELL, READ_ALL, ask_freely, retyped
+from deepeyes.world.asking import CANNOT_TELL, PARTS, READ_ALL, ask_freely, retyped
 from deepeyes.world.families.absent import NOTHING, SMALL
+from deepeyes.world.families.figure import CALLED
 from deepeyes.world.families.ordinary import (
     Question,
     about_nothing,
@@ -27,6 +28,7 @@ from deepeyes.world.families.ordinary import (
 )
 from deepeyes.world.families.plot import Crop, axis_said, column_of, labels_said, strip_of
 from deepeyes.world.families.word import legible, window_for
+from deepeyes.world.figures import draw_figure
 from deepeyes.world.grounds import camera, draw_ground
 from deepeyes.world.plan import Tally, seen
 from deepeyes.world.plots import draw_plot
@@ -49,8 +51,8 @@ SIDES = (400, 700)
 SHARE, FAR = (0.2, 0.92), (0.06, 0.2)
 """Shares of the width that a sign's longest line takes, for signs that can be read and for those far off."""
 FAR_SHARE = 0.25
-CROP_WIDTH = (180, 420)
-"""Width of a crop in pixels, as cut out of an image."""
+COUNTED = 0.35
+"""Share of the charts whose parts are counted."""
 
 
 def draw_ordinary(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange], torch.Tensor]:
@@ -157,7 +159,14 @@ def _crop(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange
 
 
 def _plot(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange], torch.Tensor]:
-    """The two crops in which a chart's labels and its axis are read."""
+    """The two crops in which a chart's labels and its axis are read; or another chart, whose parts are
+    counted.
+    """
+    if rng.random() < COUNTED:
+        figure = draw_figure(rng, split)
+        asked = Asked("parts", ask_freely(rng, PARTS, parts=f"{CALLED[figure.kind]}s"), str(figure.series))
+        able = [asked] if figure.kind != "grouped bars" else []
+        return _told(rng, size, figure.scene, able)
     plot = draw_plot(rng, split)
     cells = cells_of(size)
     said: list[Exchange] = []

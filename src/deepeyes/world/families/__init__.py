@@ -46,6 +46,7 @@ FAMILIES = {
     "sign": "deepeyes.world.families.sign:SIGN",
     "shape": "deepeyes.world.families.shape:SHAPE",
     "plot": "deepeyes.world.families.plot:PLOT",
+    "figure": "deepeyes.world.families.figure:FIGURE",
     "absent": "deepeyes.world.families.absent:ABSENT",
     "wild": "deepeyes.world.families.wild:WILD",
 }
