@@ -2,7 +2,8 @@
 of an axis and legend.
 
 What always holds: `Figure.texts` has what stands in the image under what a question calls it, with the
-characters it shows, in pixels; `Figure.parts` are the bars, lines or slices with their labels, the greatest first.
+characters it shows, in pixels; `Figure.parts` are the labels of the bars, lines or slices, the greatest
+first; no text is cut off.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ class Figure:
 
 def draw_figure(rng: random.Random, split: str) -> Figure:
     """A chart of two to six parts in one of the styles of `split`."""
+    while True:
+        figure = _figure(rng, split)
+        width, height = figure.scene.image.size
+        boxes = [text.box for text in figure.scene.things]
+        if all(b[0] >= 0 and b[1] >= 0 and b[2] <= width and b[3] <= height for b in boxes):
+            return figure
+
+
+def _figure(rng: random.Random, split: str) -> Figure:
     from matplotlib import style as styles
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
