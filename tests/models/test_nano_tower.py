@@ -47,6 +47,7 @@ def test_the_second_frame_of_a_still_image_need_not_travel() -> None:
     visual = quicken(build_model(world_tokenizer(), SIZE, 0)).model.visual
     pixels, grids = images()
     halved = one_frame(pixels)
+    assert one_frame(pixels[:0]).shape == (0, pixels.shape[1] // 2), "text alone has no patches"
     assert halved.shape == (len(pixels), pixels.shape[1] // 2)
     whole = visual(pixels, grid_thw=grids).pooler_output
     assert torch.allclose(visual(halved, grid_thw=grids).pooler_output, whole, atol=1e-6)

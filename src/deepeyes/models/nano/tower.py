@@ -38,7 +38,9 @@ def quicken(model: Qwen2_5_VLForConditionalGeneration) -> Qwen2_5_VLForCondition
 
 def one_frame(pixels: torch.Tensor) -> torch.Tensor:
     """Patches (patches, 2 x values) of still images without their second frame: (patches, values)."""
-    return pixels.view(-1, COLOURS, FRAMES, PATCH**2)[:, :, 0].reshape(len(pixels), -1)
+    return pixels.view(len(pixels), COLOURS, FRAMES, PATCH**2)[:, :, 0].reshape(
+        len(pixels), COLOURS * PATCH**2
+    )
 
 
 def see(visual: Any, pixels: torch.Tensor, grids: torch.Tensor) -> torch.Tensor:
