@@ -47,7 +47,7 @@ def corpus(seed: int = 0, rounds: int = 4000) -> Iterator[str]:
             yield teacher.answer(teacher.SEEN, text)
         yield teacher.answer(rng.choice(teacher.NOW_CLEAR), colour)
         yield teacher.answer(teacher.SEEN, spoken(draw_line(rng, "train")))
-        yield " ".join(READ)
+        yield "\n".join(READ)
         yield teacher.answer(teacher.SEEN, "4.6, 3.2")
         for _, asked, told in draw_reading(rng, "train")[:1]:
             yield from (part for turn in (asked, told) for part in turn.parts if isinstance(part, str))
