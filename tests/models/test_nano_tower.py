@@ -22,6 +22,8 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_it_sees_what_the_stock_tower_sees_and_learns_as_it_does() -> None:
     model = build_model(world_tokenizer(), SIZE, 0)
+    for block in model.model.visual.blocks:  # fresh weights look everywhere alike, wherever a patch is
+        torch.nn.init.normal_(block.attn.qkv.weight, std=0.5)
     pixels, grids = images()
     seen: list[torch.Tensor] = []
     gradients: list[dict[str, torch.Tensor]] = []

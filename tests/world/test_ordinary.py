@@ -54,6 +54,12 @@ def test_every_character_stands_where_its_box_is(bent: float) -> None:
         assert (ink & ~held).sum() < 0.05 * ink.sum(), seed
 
 
+def test_bending_a_sign_loses_nothing_of_it() -> None:
+    for seed in range(120):
+        straight, bent = (ink_of(text="WHWH", seed=seed, bent=bent)[1].sum() for bent in (0.0, 1.0))
+        assert straight < 200 or 0.75 < bent / straight < 1.3, seed
+
+
 def test_characters_are_told_in_reading_order_with_the_blanks_between_words_and_lines() -> None:
     scene = Scene(Image.new("RGB", (900, 600), "white"))
     sign = add_placard(random.Random(1), scene, "train", ("Room 12", "Café"), em=50, colour="blue", at=(9, 9))

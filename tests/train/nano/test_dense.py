@@ -94,6 +94,8 @@ def test_cells_hold_up_to_three_characters_in_order_and_the_blank_between_words(
 def test_what_is_too_small_or_too_crowded_is_not_asked_about() -> None:
     _, small = words_on_white("EMERGENCY", em=8)
     assert read_in_order(small) == "" and (small["char"] == IGNORE).any()
+    _, narrow = words_on_white("ILILILILILIL", em=14)
+    assert (narrow["char"] == IGNORE).any() and len(read_in_order(narrow)) < 8, "four and more in a cell"
     _, crowded = words_on_white("ABC", "DEF", em=12)
     assert not set(read_in_order(crowded)) & set("ABCDEF")
     assert (crowded["char"] == IGNORE).any() and (crowded["order"] == IGNORE).any()
