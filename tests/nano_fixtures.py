@@ -26,7 +26,7 @@ SIZE = NanoSize(
 @cache
 def world_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of the world's wordings, made from a small part of them."""
-    return build_tokenizer(corpus(rounds=300))
+    return build_tokenizer(corpus(rounds=300), vocab_size=1024)
 
 
 def save_tiny(folder: Path, words: Iterable[str], vocab_size: int) -> Path:

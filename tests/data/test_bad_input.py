@@ -283,6 +283,7 @@ def test_names_that_nothing_has_are_found_at_once(section: str, fields: dict[str
         ({"kind": "folder", "path": "nowhere"}, "there is no folder"),
         ({"kind": "world", "families": ["huge"], "limit": 3}, "there is no family"),
         ({"kind": "world", "split": "secret", "limit": 3}, "there is no split"),
+        ({"kind": "world", "families": ["wild"], "split": "test", "limit": 3}, "for measuring alone"),
         ({"kind": "world"}, "no end"),
     ],
 )

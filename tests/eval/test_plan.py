@@ -253,6 +253,12 @@ def test_the_world_wants_a_task_for_each_family() -> None:
         WorldPlan(families=families, n=1).checked()
 
 
+def test_a_family_that_is_a_list_is_asked_as_often_as_it_has_questions() -> None:
+    assert len(list(WorldPlan(families=("wild",), n=10_000).checked().tasks(ImageStore(None)))) >= 160
+    with pytest.raises(InputError, match="use the test split"):
+        WorldPlan(families=("wild",), split="train", n=1).checked()
+
+
 async def test_samples_may_grow_and_only_the_new_ones_are_asked(tmp_path: Path) -> None:
     plan = SumsPlan(n=2, sampling=Sampling(temperature=1.0))
     await run_plan(plan, answering("1"), tmp_path)

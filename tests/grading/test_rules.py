@@ -847,3 +847,23 @@ def test_long_replies_end_in_bounded_time(kind: AnswerKind | None):
 )
 def test_no_number_is_taken_out_of_signs(reference: str, answer: str):
     assert not grade(Task(id="t", question="?", answer=reference), answer).is_right
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "right", "abstained"),
+    [
+        ("EXIT", "I cannot tell from this picture", False, True),
+        ("EXIT", "I don't know.", False, True),
+        ("I cannot tell from this picture", "I cannot tell from this picture", True, True),
+        ("EXIT", "EXIT", True, False),
+        ("EXIT", "STOP", False, False),
+        ("EXIT", 'The sign says "I cannot tell"', False, False),
+    ],
+)
+def test_to_say_that_one_cannot_tell_is_to_abstain(
+    reference: str, answer: str, right: bool, abstained: bool
+) -> None:
+    """Wrong where there is an answer, but told apart from a wrong claim."""
+    form = AnswerForm(kind=AnswerKind.text, closed=True)
+    verdict = grade(Task(id="t", question="What does it say?", answer=reference, answer_form=form), answer)
+    assert (verdict.is_right, verdict.abstained) == (right, abstained)

@@ -15,6 +15,9 @@ from deepeyes.world.palette import COLOURS, inks_on
 from deepeyes.world.strings import SPLITS, draw_string, split_of
 from deepeyes.world.tasks import shares, to_task, world_tasks
 
+DRAWN = [family for family in FAMILIES if family != "wild"]
+"""The families that are drawn: one is a list, whatever the seed."""
+
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_same_numbers_give_the_same_example(family: str) -> None:
@@ -23,7 +26,7 @@ def test_the_same_numbers_give_the_same_example(family: str) -> None:
     assert np.array_equal(np.asarray(first.scene.image), np.asarray(again.scene.image))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", DRAWN)
 def test_another_seed_or_split_gives_other_examples(family: str) -> None:
     def questions(split: str, seed: int) -> list[tuple[str, str]]:
         return [(example.question, example.answer) for example in make_examples(family, split, seed, 6)]
@@ -40,7 +43,7 @@ def test_splits_share_no_string_and_no_photograph() -> None:
         assert {split_of(draw_string(rng, split)) for _ in range(50)} == {split}
     photos = [set(backgrounds.photo_names(split)) for split in SPLITS]
     assert all(photos)
-    assert not (photos[0] & photos[1] or photos[0] & photos[2] or photos[1] & photos[2])
+    assert sum(map(len, photos)) == len(set().union(*photos))
 
 
 def test_every_photograph_and_font_is_listed_with_its_licence() -> None:
@@ -117,8 +120,11 @@ def test_tasks_say_in_which_form_their_answer_is(family: str) -> None:
     for example in make_examples(family, "test", 0, 12):
         form = to_task(example, ImageStore(None)).answer_form
         signs = example.kind in ("says", "text", "relation", "colour", "attribute")
+        signs = signs or example.kind in ("higher", "highest", "small", "medium", "large")
         number = not signs and re.fullmatch(r"-?\d+(\.\d+)?", example.answer)
-        assert form == AnswerForm(kind=AnswerKind.number if number else AnswerKind.text, closed=True)
+        slack = example.slack / float(example.answer) if example.slack else 0.0
+        kind = AnswerKind.number if number else AnswerKind.text
+        assert form == AnswerForm(kind=kind, closed=True, tolerance=slack)
         if family in ("chart", "table", "geometry", "integration") or example.kind == "count":
             assert form.kind is AnswerKind.number
 

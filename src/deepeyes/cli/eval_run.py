@@ -104,7 +104,7 @@ def run_benchmark(
 
 def world(
     family: str = typer.Option("tiny,direct", help="Task families, separated by commas."),
-    split: str = typer.Option("test", help="train, validation or test."),
+    split: str = typer.Option("test", help="train, validation, test or rl."),
     n: int = typer.Option(500, "--n", "-n", min=1, help="How many tasks in all."),
     seed: int = typer.Option(0, help="Another seed draws other tasks of the same split."),
     samples: int = typer.Option(1, min=1, help="Episodes a question; several need a temperature."),

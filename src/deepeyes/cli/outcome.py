@@ -13,9 +13,18 @@ from deepeyes.core.errors import DeepEyesError, InfrastructureError
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, TraceWriter
 from deepeyes.core.verdict import Outcome, Verdict
+from deepeyes.grading.refusals import is_refusal
 
 DIALECT, LIMIT = "--dialect {}", "--limit {}"
 """How the options are written."""
+
+
+NANO = "nano"
+LARGER = (
+    "nano is small and was never taught most of what images show: ask a larger model, with"
+    " --model hf:PATH_OR_ID or --model openai:MODEL@BASE_URL"
+)
+"""What to do where the embedded model cannot tell."""
 
 
 class NoAnswer(DeepEyesError):
@@ -79,6 +88,8 @@ def complain(trace: Trace, writer: TraceWriter | None = None) -> None:
     if trace.stop_reason == StopReason.answered:
         if misfit:
             warn(misfit)
+        if trace.model.startswith(NANO) and trace.answer and is_refusal(trace.answer):
+            warn(LARGER)
         if trace.verdict is not None and trace.verdict.is_wrong:
             raise WrongAnswer(describe(trace.verdict), look)
         if trace.verdict is not None and trace.verdict.is_unsure:

@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False, help="The embedded world: look at its pi
 @app.command()
 def sample(
     family: str = typer.Option("tiny,direct", help="Task families, separated by commas."),
-    split: str = typer.Option("train", help="train, validation or test."),
+    split: str = typer.Option("train", help="train, validation, test or rl."),
     n: int = typer.Option(12, "--n", "-n", min=1, help="How many tasks in all."),
     seed: int = typer.Option(0, help="Another seed draws other tasks of the same split."),
     out: Path = typer.Option(..., help="Folder to write to."),

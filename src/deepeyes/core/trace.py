@@ -234,6 +234,11 @@ class Trace(BaseModel):
         return self.verdict is not None and self.verdict.is_unsure
 
     @property
+    def has_abstained(self) -> bool:
+        """Whether there is a verdict and the answer is that one cannot tell."""
+        return self.verdict is not None and self.verdict.abstained
+
+    @property
     def awaits_verdict(self) -> bool:
         """Whether the model had answered and only the verdict is missing."""
         return self.answer is not None and not self.stop_reason.is_result

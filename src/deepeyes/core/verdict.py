@@ -40,6 +40,10 @@ class Verdict(BaseModel):
     """The answer in the form that was compared."""
     expected: Text = ""
     """The reference in the form that was compared."""
+    abstained: bool = False
+    """Whether the answer is that one cannot tell: right where that is the reference, else wrong, but never a
+    wrong claim.
+    """
 
     @computed_field
     @property

@@ -25,7 +25,8 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
     `accuracy` with its interval `ci95` is over the `n` episodes that are results, and of the `unsure` ones
     none counts as right; `accuracy_at_most` is what it were if all of them were. The interval is Wilson's,
     where samples of a task or tasks of a group belong together at the number of results that they are worth;
-    `groups` is how many are independent. `judged` counts those
+    `groups` is how many are independent. `abstained` counts those that said they cannot tell, right or wrong.
+    `judged` counts those
     whose verdict is a judge's, of which a number is no better than the judge. `tool_call_rate` is the
     share of all results with at least one tool call; `crop_hit_rate` is the share, of those that called a
     tool and whose truth box is known, in which one of the returned images contains that box. A returned image
@@ -43,6 +44,7 @@ def report(traces: Sequence[Trace], images: ImageStore) -> dict[str, Any]:
         "accuracy": _rounded(summary.all.accuracy.value),
         "unsure": sum(trace.is_unsure for trace in scored),
         "accuracy_at_most": _rounded(summary.all.accuracy_at_most.value),
+        "abstained": sum(trace.has_abstained for trace in scored),
         "judged": summary.judged,
         "ci95": [_rounded(side) for side in (summary.all.accuracy.low, summary.all.accuracy.high)],
         "groups": summary.all.accuracy.groups,

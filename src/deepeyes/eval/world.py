@@ -15,6 +15,7 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.eval.plan import EvalPlan
 from deepeyes.world import FAMILIES
+from deepeyes.world.families import splits_of
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import world_tasks
 
@@ -44,6 +45,9 @@ class WorldPlan(EvalPlan):
             raise InputError(f"there is no family {', '.join(unknown)!r}", f"use {', '.join(FAMILIES)}")
         if self.split not in SPLITS:
             raise InputError(f"there is no split {self.split!r}", f"use {', '.join(SPLITS)}")
+        for family in self.families:
+            if self.split not in splits_of(family):
+                raise InputError(f"{family} has no split {self.split!r}", "use the test split")
         if self.n < len(self.families):
             raise InputError(
                 f"{self.n} tasks are fewer than one a family", f"use --n {len(self.families)} or more"

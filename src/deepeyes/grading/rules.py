@@ -47,6 +47,11 @@ def grade(task: Task, answer: str | None) -> Verdict:
 
     Raises `InputError` for a task without a reference answer: there is nothing to compare with.
     """
+    verdict = _graded(task, answer)
+    return verdict.model_copy(update={"abstained": True}) if answer and is_refusal(answer) else verdict
+
+
+def _graded(task: Task, answer: str | None) -> Verdict:
     reference = reference_of(task)
     if answer is None or not answer.strip():
         return _without(reference, 0.0, _NO_ANSWER, "")

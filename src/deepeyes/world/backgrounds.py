@@ -26,13 +26,18 @@ def draw_background(
     Without `shapes` the clutter holds lines and stains only, nothing that could be counted as a shape.
     """
     if photo_names(split) and rng.random() < _PHOTO_SHARE:
-        photo = _photo_window(rng, split, size)
-        if split != "train":
-            return photo
-        if rng.random() < _BLENDED:
-            photo = Image.blend(photo, _photo_window(rng, split, size), rng.uniform(0.2, 0.8))
-        return _other_light(rng, photo)
+        return draw_photograph(rng, split, size)
     return _clutter(rng, size, shapes)
+
+
+def draw_photograph(rng: random.Random, split: str, size: tuple[int, int]) -> Image.Image:
+    """A window of a photograph of `split`, at `size` (width, height)."""
+    photo = _photo_window(rng, split, size)
+    if split != "train":
+        return photo
+    if rng.random() < _BLENDED:
+        photo = Image.blend(photo, _photo_window(rng, split, size), rng.uniform(0.2, 0.8))
+    return _other_light(rng, photo)
 
 
 @functools.lru_cache(maxsize=1600)

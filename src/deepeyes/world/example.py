@@ -41,6 +41,7 @@ class Drawn:
     answers: tuple[str, ...] = ()
     steps: tuple[Any, ...] = ()
     entities: tuple[str, ...] = ()
+    slack: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Family:
     teach: Teach
     tools: tuple[str, ...] = ()
     """Names of the tools without which it cannot be solved; empty if it needs none."""
+    listed: Callable[[], Sequence[Callable[[], Drawn]]] | None = None
+    """The examples of a family that nobody drew, in order; they are the test split's alone."""
 
 
 @dataclass(frozen=True)
@@ -71,5 +74,7 @@ class Example:
     """What the teacher does, where it solves by plan."""
     entities: tuple[str, ...] = ()
     """Ids of the real things of the pack that the question is about."""
+    slack: float = 0.0
+    """How far a number may be off and still be right, where it is measured and not read."""
     tools: tuple[str, ...] = ()
     teach: Teach | None = field(default=None, repr=False, compare=False)

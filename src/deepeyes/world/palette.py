@@ -15,6 +15,14 @@ _HSV: dict[str, tuple[float, float, float]] = {
 }
 COLOURS = tuple(_HSV)
 
+_MORE_HSV: dict[str, tuple[float, float, float]] = {
+    "pink": (0.93, 0.45, 0.93),
+    "brown": (0.07, 0.68, 0.42),
+    "grey": (0.0, 0.0, 0.55),
+}
+EVERY_COLOUR = (*COLOURS, *_MORE_HSV)
+"""The colours of ordinary pictures: those of the drawn world's signs, and three more."""
+
 _INKS: dict[str, tuple[str, ...]] = {
     "red": ("white", "yellow"),
     "orange": ("black", "white", "blue"),
@@ -29,7 +37,7 @@ _INKS: dict[str, tuple[str, ...]] = {
 
 def shade(rng: random.Random, name: str) -> tuple[int, int, int]:
     """One RGB value (0..255 each) that anybody would call `name`."""
-    hue, saturation, value = _HSV[name]
+    hue, saturation, value = _HSV.get(name) or _MORE_HSV[name]
     hue = (hue + rng.uniform(-0.012, 0.012)) % 1
     saturation = min(1.0, max(0.0, saturation + rng.uniform(-0.08, 0.08) * (saturation > 0)))
     value = min(1.0, max(0.0, value + rng.uniform(-0.07, 0.04)))

@@ -9,8 +9,9 @@ from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 
 from .families import Example, make_example
+from .families.sign import EMS
 
-_WORDS = frozenset({"says", "text", "relation", "colour", "attribute"})
+_WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "higher", "highest", *EMS})
 """Kinds of questions that ask for what a sign says or for a colour; a sign of digits is no number."""
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
@@ -39,8 +40,10 @@ def to_task(example: Example, store: ImageStore) -> Task:
 
 def _form(example: Example) -> AnswerForm:
     """Closed: whoever made the question knows all that is right."""
-    number = example.kind not in _WORDS and _NUMBER.fullmatch(example.answer)
-    return AnswerForm(kind=AnswerKind.number if number else AnswerKind.text, closed=True)
+    if example.kind in _WORDS or not _NUMBER.fullmatch(example.answer):
+        return AnswerForm(kind=AnswerKind.text, closed=True)
+    tolerance = example.slack / abs(float(example.answer)) if example.slack else 0.0
+    return AnswerForm(kind=AnswerKind.number, closed=True, tolerance=tolerance)
 
 
 def shares(families: list[str], count: int) -> Iterator[tuple[str, int]]:

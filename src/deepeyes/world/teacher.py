@@ -157,8 +157,8 @@ def to_cells(point: tuple[float, float], size: tuple[int, int], grid: tuple[int,
 
 
 def decimal(value: float, cells: int) -> str:
-    """A place along one side as it is written: one digit, a point, one digit."""
-    return f"{min(max(value, 0.1), cells - 0.1, 9.9):.1f}"
+    """A place along one side as it is written, to a tenth of a cell."""
+    return f"{min(max(value, 0.1), cells - 0.1):.1f}"
 
 
 def place(thing: Thing, size: tuple[int, int], grid: tuple[int, int]) -> str:

@@ -5,18 +5,18 @@ import random
 import pytest
 import torch
 from nano_fixtures import SIZE, world_tokenizer
+from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
 from deepeyes.models.nano.build import build_model
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.models.nano.size import CELL
 from deepeyes.train.nano.batch import IGNORE
-from deepeyes.train.nano.dense import LABELS, DenseWarmup, draw_dense, label_cells, label_sheet
+from deepeyes.train.nano.dense import LABELS, SLOTS, DenseWarmup, draw_dense, label_cells, label_sheet
 from deepeyes.world.families import draw_big_sign, family_named
-from deepeyes.world.palette import COLOURS
+from deepeyes.world.placards import add_placard
 from deepeyes.world.plan import Read
-from deepeyes.world.scene import empty_scene
-from deepeyes.world.strings import ALPHABET
+from deepeyes.world.scene import Scene, empty_scene
 
 
 @pytest.fixture
@@ -38,9 +38,10 @@ def test_cell_labels_say_which_character_stands_where() -> None:
         column = int((box[0] + box[2]) / 2 / scene.image.width * columns)
         row = int((box[1] + box[3]) / 2 / scene.image.height * rows)
         cell = labels[row, column]
-        assert cell[kinds.index("char")] == ALPHABET.index(char) + 1
+        assert cell[kinds.index("char")] == LABELS["char"].index(char) + 1
+        assert cell[kinds.index("char2")] == cell[kinds.index("char3")] == 0, "one character a cell"
         assert cell[kinds.index("order")] == order + 1
-        assert cell[kinds.index("colour")] == COLOURS.index(sign.colour) + 1
+        assert cell[kinds.index("colour")] == LABELS["colour"].index(sign.colour) + 1
     assert labels[2, 3, kinds.index("row")] == 3 and labels[2, 3, kinds.index("column")] == 4
 
 
@@ -59,10 +60,46 @@ def test_a_large_number_is_labelled_with_its_digits_and_the_colours_it_is_asked_
             char, box = thing.glyphs[-1]
             x = int((box[0] + box[2]) / 2 / drawn.scene.image.width * grid[0])
             y = int((box[1] + box[3]) / 2 / drawn.scene.image.height * grid[1])
-            assert ALPHABET[kind["char"][y, x] - 1] == char == thing.text[-1]
-            assert COLOURS[kind["colour_word"][y, x] - 1] == thing.colour
-            assert not thing.ink or COLOURS[kind["ink"][y, x] - 1] == thing.ink
+            held = [LABELS[slot][kind[slot][y, x] - 1] for slot in SLOTS if kind[slot][y, x] > 0]
+            assert held[-1] == char == thing.text[-1]
+            assert LABELS["colour"][kind["colour_word"][y, x] - 1] == thing.colour
+            assert not thing.ink or LABELS["ink"][kind["ink"][y, x] - 1] == thing.ink
         assert (kind["colour"] == IGNORE).any() and (kind["char"] >= 0).all()
+
+
+def words_on_white(*lines: str, em: float) -> tuple[Scene, dict[str, torch.Tensor]]:
+    """A scene of 10 by 6 cells with one text, and its labels (rows, columns) by kind."""
+    scene = Scene(Image.new("RGB", (10 * CELL, 6 * CELL), "white"))
+    at = (CELL / 2, CELL)
+    assert add_placard(random.Random(0), scene, "train", lines, em=em, colour="", at=at, bent=0.0)
+    labels = label_cells(scene, (10, 6)).view(6, 10, len(LABELS))
+    return scene, dict(zip(LABELS, labels.unbind(-1), strict=True))
+
+
+def read_in_order(kind: dict[str, torch.Tensor]) -> str:
+    """What the cells hold, row by row."""
+    slots = torch.stack([kind[slot] for slot in SLOTS], dim=-1).flatten().tolist()
+    return "".join(LABELS["char"][slot - 1] for slot in slots if slot > 0)
+
+
+def test_cells_hold_up_to_three_characters_in_order_and_the_blank_between_words() -> None:
+    _, kind = words_on_white("Café 12", em=24)
+    assert read_in_order(kind) == "CAFÉ 12"
+    held = (torch.stack([kind[slot] for slot in SLOTS]) > 0).sum(0)
+    assert 1 < held.max() <= len(SLOTS)
+    first = [int(kind["order"][y, x]) for y, x in (held > 0).nonzero().tolist()]
+    before = [0, *held[held > 0].cumsum(0).tolist()[:-1]]
+    assert first == [count + 1 for count in before], "the number of the cell's first character"
+
+
+def test_what_is_too_small_or_too_crowded_is_not_asked_about() -> None:
+    _, small = words_on_white("EMERGENCY", em=8)
+    assert read_in_order(small) == "" and (small["char"] == IGNORE).any()
+    _, narrow = words_on_white("ILILILILILIL", em=14)
+    assert (narrow["char"] == IGNORE).any() and len(read_in_order(narrow)) < 8, "four and more in a cell"
+    _, crowded = words_on_white("ABC", "DEF", em=12)
+    assert not set(read_in_order(crowded)) & set("ABCDEF")
+    assert (crowded["char"] == IGNORE).any() and (crowded["order"] == IGNORE).any()
 
 
 def test_the_dense_loss_falls_on_one_batch(tokenizer: PreTrainedTokenizerFast) -> None:

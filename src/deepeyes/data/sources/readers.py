@@ -28,7 +28,7 @@ from deepeyes.data.old_names import LICENSE, ROUTE
 from deepeyes.data.sources.fields import item_id, value_at
 from deepeyes.data.sources.layouts import rl_to_item, sharegpt_to_item
 from deepeyes.data.sources.source import Source, row_to_item
-from deepeyes.world.families import FAMILIES, make_example
+from deepeyes.world.families import FAMILIES, make_example, splits_of
 from deepeyes.world.strings import SPLITS
 from deepeyes.world.tasks import to_task
 
@@ -248,6 +248,9 @@ def _world(source: Source) -> Iterator[tuple[Path, Any]]:
         raise InputError("a source of kind world has no families", f"use {', '.join(FAMILIES)}")
     if source.split not in SPLITS:
         raise InputError(f"there is no split {source.split!r}", f"use {', '.join(SPLITS)}")
+    for family in source.families:
+        if splits_of(family) != SPLITS:
+            raise InputError(f"{family} is for measuring alone", "take it out of the source's families")
     if not source.limit:
         raise InputError("the world has no end", "give the source a limit")
     count = len(source.families)

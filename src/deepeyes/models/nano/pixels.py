@@ -45,5 +45,6 @@ def patchify(view: Image.Image) -> tuple[torch.Tensor, tuple[int, int, int]]:
     rows, columns = view.height // PATCH, view.width // PATCH
     blocks = pixels.reshape(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
     blocks = blocks.transpose(0, 3, 1, 4, 6, 2, 5)  # block row, block column, row, column, channel, y, x
-    blocks = np.repeat(blocks[:, :, :, :, :, None], FRAMES, axis=5)
-    return torch.from_numpy(np.ascontiguousarray(blocks.reshape(rows * columns, -1))), (1, rows, columns)
+    twice = np.empty((*blocks.shape[:5], FRAMES, *blocks.shape[5:]), np.float32)
+    twice[:] = blocks[:, :, :, :, :, None]
+    return torch.from_numpy(twice.reshape(rows * columns, -1)), (1, rows, columns)

@@ -8,6 +8,7 @@ fifty labels where a question gives one, which is what makes a vision model from
 cores. What always holds: an image and its labels are a function of the random state alone.
 """
 
+import math
 import random
 from typing import cast
 
@@ -17,21 +18,28 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
-from deepeyes.models.nano.size import NanoSize
+from deepeyes.models.nano.size import CELL, NanoSize
+from deepeyes.models.nano.tower import quicken
 from deepeyes.world.families import draw_content, draw_shape_question, draw_tiny_signs, family_named
-from deepeyes.world.palette import COLOURS
-from deepeyes.world.scene import ASPECTS, SHAPES, Scene, add_sign, empty_scene, soften
-from deepeyes.world.strings import ALPHABET
+from deepeyes.world.families.ordinary import draw_shapes
+from deepeyes.world.grounds import camera, draw_ground
+from deepeyes.world.outlines import OUTLINES
+from deepeyes.world.palette import COLOURS, EVERY_COLOUR
+from deepeyes.world.placards import add_placard
+from deepeyes.world.scene import ASPECTS, Scene, Thing, add_sign, empty_scene, soften
+from deepeyes.world.words import LONGEST, READ, draw_line
 
 from .batch import IGNORE
 
 LABELS: dict[str, tuple[str, ...]] = {
-    "char": tuple(ALPHABET),
-    "colour": COLOURS,
-    "colour_word": tuple(f" {name}" for name in COLOURS),
-    "shape": tuple(f" {name}" for name in SHAPES),
-    "order": tuple("123"),
-    "ink": COLOURS,
+    "char": tuple(READ + " "),
+    "char2": tuple(READ + " "),
+    "char3": tuple(READ + " "),
+    "order": tuple("123456789ABCDEFGHIJKLMNO"),
+    "colour": EVERY_COLOUR,
+    "colour_word": tuple(f" {name}" for name in EVERY_COLOUR),
+    "shape": tuple(f" {name}" for name in OUTLINES),
+    "ink": EVERY_COLOUR,
     "dots": tuple("12345"),
     "sub_x": tuple("0123456789"),
     "sub_y": tuple("0123456789"),
@@ -49,17 +57,28 @@ memory (1,600); each of them comes turned over as well.
 SHEETS = ("chart", "table", "geometry")
 """Families whose images are sheets with numbers."""
 
-SHEET_SHARE, FILLED_SHARE, TINY_SHARE = 0.25, 0.53, 0.14
-"""Shares of the images that are sheets, that are full of signs to read, and that have tiny signs among
-clutter; the rest show shapes. Reading takes longest to learn, so most images are full of characters.
+WORDS_SHARE, SHEET_SHARE, FILLED_SHARE, TINY_SHARE, DRAWN_SHARE = 0.64, 0.08, 0.1, 0.05, 0.05
+"""Shares of the images that are full of ordinary words, that are sheets, that are full of the drawn world's
+signs, that have tiny signs among clutter, and that show its shapes; the rest show ordinary shapes. Reading
+takes longest to learn, so most images are full of characters.
 """
+EMS = (9.0, 46.0)
+"""Smallest and largest em of ordinary words, in pixels of the view; small ones are drawn more often."""
+PAGE = 0.4
+"""Share of the images of words on which most words stand on no plate."""
+SHRUNK = (1.0, 2.6)
+"""How much larger than its view an image of words is drawn."""
 SIDE, WIDE_SIDE = 448, 672
 """Long sides, in pixels, of scenes and of those with tiny signs, which are shown smaller than drawn."""
 TINY_SIGNS = (2, 8)
 """Fewest and most tiny signs in a scene."""
 
-READABLE = 0.9
-"""Height in cells up to which a string cannot be read: nothing to learn there but noise."""
+READABLE = 0.26
+"""Height in cells up to which a character cannot be read: nothing to learn there but noise."""
+SLOTS = ("char", "char2", "char3")
+"""The characters whose middles lie in a cell, in order; with more of them the cell has no label."""
+DOTS_READABLE = 0.9
+"""The same of a sign with dots."""
 NOTHING_WEIGHT = 0.2
 """Weight in the loss of the class "nothing here", which most cells have in most kinds: at full weight a tower
 that sees nothing anywhere would already do well.
@@ -79,14 +98,24 @@ def draw_dense(
     """An image for the warm-up: patches (patches, values), grid in patches, and labels (cells, kinds), -100
     where a kind is not asked.
     """
-    aspect = rng.choice(ASPECTS)
     choice = rng.random()
+    if choice < WORDS_SHARE:
+        scene = draw_words(rng, size, split)
+        view = to_view(scene.image, size)
+        return *patchify(view), label_cells(scene, grid_of(view))
+    choice -= WORDS_SHARE
+    aspect = rng.choice(ASPECTS)
     if choice < SHEET_SHARE:
         scene = family_named(rng.choice(SHEETS)).draw(rng, split).scene
         view = to_view(scene.image, size)
         return *patchify(view), label_sheet(scene, grid_of(view))
-    filled = choice < SHEET_SHARE + FILLED_SHARE
-    tiny = not filled and choice < SHEET_SHARE + FILLED_SHARE + TINY_SHARE
+    choice -= SHEET_SHARE
+    filled = choice < FILLED_SHARE
+    tiny = not filled and choice < FILLED_SHARE + TINY_SHARE
+    if choice > FILLED_SHARE + TINY_SHARE + DRAWN_SHARE:
+        scene = draw_shapes(rng, split, (SIDE, SIDE))
+        view = to_view(scene.image, size)
+        return *patchify(view), label_cells(scene, grid_of(view))
     side = WIDE_SIDE if tiny else SIDE
     scene = empty_scene(
         rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS, shapes=filled or tiny
@@ -100,6 +129,47 @@ def draw_dense(
     view = to_view(soften(rng, scene).image, size)
     patches, grid = patchify(view)
     return patches, grid, label_cells(scene, grid_of(view))
+
+
+def draw_words(rng: random.Random, size: NanoSize, split: str) -> Scene:
+    """An image of any shape and of up to as many cells as a view has, full of words, seen by a camera."""
+    cells = rng.randint(size.max_tokens // 3, size.max_tokens) if rng.random() < 0.4 else size.max_tokens
+    aspect = rng.choice((*ASPECTS, 2.0, 3.0))
+    scale = rng.uniform(*SHRUNK)
+    width, height = (
+        max(round(side * (cells * CELL**2) ** 0.5 * scale), CELL) for side in (aspect**0.5, aspect**-0.5)
+    )
+    scene = Scene(draw_ground(rng, split, (width, height)))
+    fill_with_words(rng, split, scene, scale)
+    scene.image = camera(rng, scene.image)
+    return scene
+
+
+def fill_with_words(rng: random.Random, split: str, scene: Scene, scale: float) -> None:
+    """Lines of words over the whole image, each `EMS` times `scale` pixels an em."""
+    page = rng.random() < PAGE
+    low, high = (math.log(side) for side in EMS)
+    em = scale * math.exp(low + (high - low) * rng.random() ** 1.5)
+    y = rng.uniform(0, em)
+    while y + 0.8 * em < scene.image.height:
+        x, bottom = rng.uniform(0, em), y + 0.5 * em
+        for _ in range(8):
+            room = int((scene.image.width - x) / (0.55 * em))
+            if room < 1:
+                break
+            lines = tuple(
+                draw_line(rng, split, min(room, LONGEST))
+                for _ in range(1 if page else rng.choice((1, 1, 1, 2, 3)))
+            )
+            colour = "" if page and rng.random() < 0.9 else None
+            thing = add_placard(
+                rng, scene, split, lines, em=em, colour=colour, at=(x, y), bent=rng.choice((0.3, 1.0))
+            )
+            if thing:
+                x, bottom = thing.box[2] + em * rng.uniform(0.2, 0.8), max(bottom, thing.box[3])
+        y = bottom + em * rng.uniform(0.05, 0.5)
+        if not page:
+            em = scale * math.exp(low + (high - low) * rng.random() ** 1.5)
 
 
 def fill_with_signs(rng: random.Random, split: str, scene: Scene) -> None:
@@ -130,9 +200,10 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
     def cell(x: float, y: float) -> tuple[float, float]:
         return x / scene.image.width * columns, y / scene.image.height * rows
 
+    own: list[tuple[Thing, tuple[int, int]]] = []
     for thing in scene.things:
         x, y = cell(*thing.centre)
-        i, j = min(int(y), rows - 1), min(int(x), columns - 1)
+        i, j = min(max(int(y), 0), rows - 1), min(max(int(x), 0), columns - 1)
         left, top, right, bottom = *cell(*thing.box[:2]), *cell(*thing.box[2:])
         covered = [(i, j)]
         covered += [
@@ -141,27 +212,64 @@ def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
             for b in range(columns)
             if left <= b + 0.5 <= right and top <= a + 0.5 <= bottom and (a, b) != (i, j)
         ]
-        if thing.kind in SHAPES:
-            labels[i, j, kinds["shape"]] = SHAPES.index(thing.kind) + 1
-        for order, (char, box) in enumerate(thing.glyphs):
-            gx, gy = cell((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-            at = min(int(gy), rows - 1), min(int(gx), columns - 1)
-            if bottom - top > READABLE:
-                labels[(*at, kinds["char"])] = ALPHABET.index(char) + 1
-                labels[(*at, kinds["order"])] = order + 1
-                covered.append(at)
-        if thing.ink and bottom - top > READABLE:
-            for at in covered:
-                labels[(*at, kinds["ink"])] = COLOURS.index(thing.ink) + 1
-        if thing.dots and bottom - top > READABLE:
-            most = len(LABELS["dots"])
-            labels[i, j, kinds["dots"]] = thing.dots if thing.dots <= most else IGNORE
+        if thing.kind in OUTLINES:
+            labels[i, j, kinds["shape"]] = OUTLINES.index(thing.kind) + 1
+        read = [(char, *cell(*box[:2]), *cell(*box[2:])) for char, box in thing.glyphs]
+        own += [(thing, at) for at in _label_text(labels, read)]
         for at in covered:
-            labels[(*at, kinds["colour"])] = COLOURS.index(thing.colour) + 1
-            labels[(*at, kinds["colour_word"])] = COLOURS.index(thing.colour) + 1
+            _label_colours(labels, thing, at, scene.image.height)
+        if thing.dots:
+            most = len(LABELS["dots"])
+            seen = thing.dots <= most and bottom - top > DOTS_READABLE
+            labels[i, j, kinds["dots"]] = thing.dots if seen else IGNORE
         labels[i, j, kinds["sub_x"]] = int(x % 1 * 10) + 1
         labels[i, j, kinds["sub_y"]] = int(y % 1 * 10) + 1
+    for thing, at in own:  # a cell with characters is of their colour, whatever else covers it
+        _label_colours(labels, thing, at, scene.image.height)
     return labels.reshape(rows * columns, len(LABELS))
+
+
+def _label_colours(labels: torch.Tensor, thing: Thing, at: tuple[int, int], height: int) -> None:
+    """Label the cell `at` with the colours of `thing` in an image `height` pixels high."""
+    kinds = {kind: column for column, kind in enumerate(LABELS)}
+    if thing.ink:
+        tallest = max((box[3] - box[1] for _, box in thing.glyphs), default=float(height))
+        seen = tallest / height * labels.shape[0] > READABLE
+        labels[(*at, kinds["ink"])] = EVERY_COLOUR.index(thing.ink) + 1 if seen else IGNORE
+    if thing.colour:
+        for kind in ("colour", "colour_word"):
+            labels[(*at, kinds[kind])] = EVERY_COLOUR.index(thing.colour) + 1
+
+
+def _label_text(
+    labels: torch.Tensor, glyphs: list[tuple[str, float, float, float, float]]
+) -> list[tuple[int, int]]:
+    """Label (rows, columns, kinds) with characters and the boxes they fill, in cells and in reading order;
+    the cells that hold the middle of one.
+
+    A cell with characters of two lines or two texts, with too many, or with some that are too small is not
+    asked about.
+    """
+    kinds = {kind: column for column, kind in enumerate(LABELS)}
+    rows, columns = labels.shape[:2]
+    held: dict[tuple[int, int], list[int]] = {}
+    for number, (_, left, top, right, bottom) in enumerate(glyphs):
+        at = min(max(int((top + bottom) / 2), 0), rows - 1), min(max(int((left + right) / 2), 0), columns - 1)
+        held.setdefault(at, []).append(number)
+    for at, numbers in held.items():
+        together = numbers[-1] - numbers[0] == len(numbers) - 1 < len(SLOTS)
+        large = all(glyphs[n][4] - glyphs[n][2] > READABLE for n in numbers)
+        large = large and int(labels[(*at, kinds["order"])]) == 0
+        order = numbers[0] + 1 if numbers[0] < len(LABELS["order"]) else IGNORE
+        labels[(*at, kinds["order"])] = order if together and large else IGNORE
+        for place, slot in enumerate(SLOTS):
+            char = glyphs[numbers[place]][0] if place < len(numbers) else ""
+            known = together and large and (not char or char.upper() in LABELS[slot] or char == "\n")
+            if not known:
+                labels[(*at, kinds[slot])] = IGNORE
+            elif char:
+                labels[(*at, kinds[slot])] = LABELS[slot].index(char.upper().replace("\n", " ")) + 1
+    return list(held)
 
 
 def label_sheet(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:
@@ -185,7 +293,7 @@ class DenseWarmup(nn.Module):
 
     def __init__(self, model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()
-        self.model = model
+        self.model = quicken(model)
         hidden = model.config.get_text_config().hidden_size
         self.words = {kind: [_one_token(tokenizer, word) for word in words] for kind, words in LABELS.items()}
         self.nothing = nn.ParameterDict({kind: nn.Parameter(torch.zeros(1, hidden)) for kind in LABELS})

@@ -1,7 +1,7 @@
 """Lessons for the base model: a conversation, what kind each of its answers is, and the labels of its cells.
 
-A lesson is on a scene, on a sheet or in reading. What always holds: it is a function of the random state, the
-model's size and the split alone.
+A lesson is on an ordinary image, on a scene, on a sheet or in reading. What
+always holds: it is a function of the random state, the model's size and the split alone.
 """
 
 import random
@@ -13,13 +13,14 @@ import torch
 from deepeyes.models.nano.size import NanoSize
 
 from .batch import ChatMessage, Exchange
+from .ordinary_lessons import draw_ordinary
 from .reading_lessons import draw_line, draw_reading
 from .scene_lessons import draw_scene
 from .sheet_lessons import draw_sheet, unlabelled
 
-SHEET_SHARE, READING_SHARE = 0.16, 0.3
-"""Shares of the lessons on charts, tables and figures, and of those in reading; the rest are on scenes, which
-hold most of what is to be learned.
+ORDINARY_SHARE, SHEET_SHARE, READING_SHARE = 0.5, 0.1, 0.17
+"""Shares of the lessons on ordinary images, on the drawn world's sheets, and of those in reading; the rest
+are on its scenes.
 """
 
 COPIED = 8
@@ -43,8 +44,11 @@ def draw_copy(rng: random.Random, size: NanoSize, split: str) -> Lesson:
 
 
 def draw_lesson(rng: random.Random, size: NanoSize, split: str) -> Lesson:
-    """A lesson on a scene, on a sheet, or in reading."""
+    """A lesson on an ordinary image, on a scene, on a sheet, or in reading."""
     choice = rng.random()
+    if choice < ORDINARY_SHARE:
+        return _lesson(*draw_ordinary(rng, size, split))
+    choice -= ORDINARY_SHARE
     if choice < SHEET_SHARE:
         return _lesson(*draw_sheet(rng, size, split))
     if choice < SHEET_SHARE + READING_SHARE:

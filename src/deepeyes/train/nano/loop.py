@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.files import append_line, replaced_file, write_lines
+from deepeyes.models.nano.tower import one_frame
 
 from .batch import Tensors, microbatch_weights
 from .distributed import meet, own_cores, rank_and_world, share_gradients
@@ -30,7 +31,7 @@ Draw = Callable[[int, int], list[Tensors]]
 """(step, samples) -> the step's batch, in parts that are run one after the other: rows of like length go
 together."""
 
-BLOCK = 256
+BLOCK = 128
 """Batches that are kept to be learned from again, in the same order, before new ones are drawn."""
 MOST_DRAWING = 16
 """Most processes that draw beside one that learns: each keeps some files open for every batch it is ahead."""
@@ -130,7 +131,8 @@ def train_stage(
 
 
 class _Drawn(Dataset[list[Tensors]]):
-    """The batches of these numbers, with pixels in half precision: drawn elsewhere, they have a way to go."""
+    """The batches of these numbers, with pixels of one frame in half precision: drawn elsewhere, they have
+    a way to go."""
 
     def __init__(self, draw: Draw, samples: int, numbers: Sequence[int]) -> None:
         self.draw, self.samples, self.numbers = draw, samples, numbers
@@ -140,7 +142,7 @@ class _Drawn(Dataset[list[Tensors]]):
 
     def __getitem__(self, index: int) -> list[Tensors]:
         parts = self.draw(self.numbers[index], self.samples)
-        return [{name: _narrow(value) for name, value in part.items()} for part in parts]
+        return [{name: _narrow(name, value) for name, value in part.items()} for part in parts]
 
 
 def batches(draw: Draw, plan: StageConfig, start: int) -> Iterator[list[Tensors]]:
@@ -170,7 +172,8 @@ def batches(draw: Draw, plan: StageConfig, start: int) -> Iterator[list[Tensors]
         yield kept[number]
 
 
-def _narrow(value: torch.Tensor) -> torch.Tensor:
+def _narrow(name: str, value: torch.Tensor) -> torch.Tensor:
+    value = one_frame(value) if name == "pixel_values" else value
     return value.half() if value.is_floating_point() else value
 
 
@@ -188,15 +191,17 @@ def rate(step: int, plan: StageConfig) -> float:
 
 
 def _optimizers(module: nn.Module, plan: StageConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the hidden matrices, AdamW for embeddings, norms, biases and the patch projection."""
+    """Muon for the hidden matrices, AdamW for embeddings, norms, biases, the patch projection and the merger,
+    whose matrices are so wide that Muon would take longer for them than for all others.
+    """
     matrices: dict[float, list[nn.Parameter]] = {}
     others: dict[float, list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
             continue
         factor = plan.vision_lr if ".visual." in name else 1.0
-        hidden = (
-            parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and "nothing" not in name
+        hidden = parameter.ndim == 2 and not any(
+            part in name for part in ("embed", "lm_head", "nothing", "merger")
         )
         (matrices if hidden else others).setdefault(factor, []).append(parameter)
 

@@ -2,8 +2,8 @@
 
 Asking three things about each image costs little more than asking one, because the image is most of the
 tokens. Tiny signs are asked about as well: where they are, which can be seen, and sometimes what they say,
-which cannot, so that the model without tools gives its best guess in the right form. What always holds: an
-answer follows from what is drawn, and the labels say what stands in every cell.
+which cannot: without tools one cannot tell. What always holds: an answer follows from what is drawn, and the
+labels say what stands in every cell.
 """
 
 import random
@@ -15,6 +15,7 @@ from PIL import Image
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.models.nano.size import NanoSize
 from deepeyes.world import phrases
+from deepeyes.world.asking import CANNOT_TELL
 from deepeyes.world.example import ViewSize
 from deepeyes.world.families import (
     ask_about_sign,
@@ -23,6 +24,7 @@ from deepeyes.world.families import (
     draw_tiny_signs,
     of_kind,
 )
+from deepeyes.world.families.absent import SMALL
 from deepeyes.world.plan import Tally, seen
 from deepeyes.world.scene import ASPECTS, Scene, Thing, empty_scene, soften
 from deepeyes.world.teacher import SEEN, answer, place
@@ -78,7 +80,7 @@ class Asked(NamedTuple):
 
 def draw_scene(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange], torch.Tensor]:
     """Signs to read, tiny signs to find, or shapes, and the labels of the image's cells (cells, kinds).
-    "blind" is what is asked about a sign too small to read.
+    "small" is what is asked about a sign too small to read: of that one cannot tell.
     """
     aspect = rng.choice(ASPECTS)
     choice = rng.random()
@@ -97,7 +99,7 @@ def draw_scene(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exc
         draw_tiny_signs(rng, split, scene, rng.choice(SIGNS))
         questions = [_where(rng, scene, sign, size) for sign in scene.things]
         blind = [sign for sign in scene.things if rng.random() < BLIND]
-        more = [_about(rng, scene, sign)._replace(kind="blind") for sign in blind]
+        more = [Asked("small", _about(rng, scene, sign).question, CANNOT_TELL, SMALL) for sign in blind]
     else:
         scene = empty_scene(
             rng, split, long_side=(SIDE, SIDE), aspect=aspect, shapes=False, variants=VARIANTS

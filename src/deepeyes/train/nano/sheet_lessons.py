@@ -1,8 +1,8 @@
 """Lessons on charts, tables and figures: where the numbers stand that a question is about, and what they say
 when they are large or one looks closely; and on scenes with an image in them: where it is.
 
-What always holds: only what can be read at the size the model sees is asked for at once, but for a "blind"
-guess now and then.
+What always holds: only what can be read at the size the model sees is asked for at once; of the
+rest ("blind") one cannot tell without tools.
 """
 
 import random
@@ -13,8 +13,10 @@ from PIL import Image
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.models.nano.size import NanoSize
 from deepeyes.world import phrases
+from deepeyes.world.asking import CANNOT_TELL
 from deepeyes.world.example import Drawn
 from deepeyes.world.families import family_named
+from deepeyes.world.families.absent import SMALL
 from deepeyes.world.plan import Cut, Read, seen
 from deepeyes.world.scene import Thing
 from deepeyes.world.teacher import SEEN, WINDOW, answer, place
@@ -29,7 +31,8 @@ OFTEN = (2, 4, 3)
 CROP_SHARE = 0.35
 """Share of the sheets with small numbers that are shown in crops, as after a look."""
 BLIND = 0.2
-"""Share of the sheets whose last question asks for the answer itself, to be guessed in the right form."""
+"""Share of the sheets whose last question asks for the answer itself, which one cannot tell without tools."""
+TO_COMPUTE = "I cannot compute it without tools."
 ASKED = 3
 """Questions about one sheet."""
 NUMBERS = ("Which numbers?", "Read the numbers.", "Which numbers matter?", "What are the numbers?")
@@ -60,8 +63,8 @@ def draw_sheet(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exc
 
 
 def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> list[Exchange]:
-    """The numbers that the sheet's own question is about, those of single things, and now and then a guess at
-    the answer.
+    """The numbers that the sheet's own question is about, those of single things, and now and then the answer
+    itself.
     """
     image, grid = drawn.scene.image, grid_of(view)
 
@@ -85,7 +88,7 @@ def _whole(rng: random.Random, drawn: Drawn, read: Read, view: Image.Image) -> l
     rng.shuffle(questions)
     questions = questions[:ASKED]
     if rng.random() < BLIND:
-        questions[-1] = ("blind", drawn.question, drawn.answer, SEEN)
+        questions[-1] = ("blind", drawn.question, CANNOT_TELL, TO_COMPUTE if len(read.things) > 1 else SMALL)
     said: list[Exchange] = []
     for kind, question, text, thought in questions:
         header = () if said else (view, told_size(1, image, view))
