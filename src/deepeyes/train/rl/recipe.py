@@ -83,8 +83,8 @@ class RolloutsConfig(Config):
     sampling).
     """
     mixed_in: MixedIn = "reward"
-    """Which differences count: of the whole reward, or of accuracy alone, so that groups that differ in form or
-    in the cost of calls do not crowd out those that differ in what is right.
+    """Which differences count: of the whole reward, or of accuracy alone, so that groups that differ in form
+    or in the cost of calls do not crowd out those that differ in what is right.
     """
     most: float = Field(default=4.0, ge=1)
     """Play at most so many times `groups` for a step; what is mixed by then is learned from."""
