@@ -3,6 +3,7 @@
 import json
 import random
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +128,12 @@ def test_every_file_is_listed_with_its_licence(folder: str) -> None:
     assert {entry["file"] for entry in entries} == there
     free = {"OFL-1.1", "Apache-2.0", "BSD-3-Clause", "CC-BY-SA-3.0", "CC-BY-SA-4.0"}
     assert all(entry["licence"] in free and entry["source"] for entry in entries)
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text("utf-8")
+    if folder == "faces":
+        named = [f"  {name.rsplit('-', 2)[0]}: " for split in SPLITS for name in typefaces.face_names(split)]
+    else:
+        named = [entry["source"].partition(":")[0] for entry in entries]
+    assert all(name in notice for name in named)
 
 
 def test_shapes_show_on_their_ground_in_the_colour_they_are_called() -> None:
