@@ -3,6 +3,7 @@
 # make test   everything CI checks
 # make test-python   the wheel alone, in every Python that the package runs in and this machine has
 # make nano   build the embedded model's weights again from nothing (hours on two cores; resumes)
+# make nano-quick   the same story in small, to watch (90 minutes on two cores; resumes)
 #
 # One thread per process is the fastest on small machines; several processes share the work.
 export OMP_NUM_THREADS ?= 1
@@ -20,7 +21,7 @@ NANO_STAMP := $(VENV)/.nano-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 WORKERS ?= 2
 
-.PHONY: demo docs test test-python lint nano clean
+.PHONY: demo docs test test-python lint nano nano-quick clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/deepeyes demo
@@ -42,6 +43,9 @@ lint: $(DEV_STAMP)
 
 nano: $(NANO_STAMP)
 	$(BIN)/deepeyes train nano --install
+
+nano-quick: $(NANO_STAMP)
+	$(BIN)/deepeyes train nano recipes/nano/quick.toml --out runs/nano-quick
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

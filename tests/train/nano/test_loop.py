@@ -186,7 +186,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, plan: StageCon
 
 def curve(folder: Path) -> list[dict[str, Any]]:
     lines = map(json.loads, (folder / "curves.jsonl").read_text().splitlines())
-    return [{name: value for name, value in line.items() if name != "time"} for line in lines]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
 def logged(module: Line, folder: Path) -> list[dict[str, Any]]:

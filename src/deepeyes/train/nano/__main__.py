@@ -18,6 +18,7 @@ from deepeyes.core.errors import DeepEyesError
 from deepeyes.train.nano.checkpoint import install
 from deepeyes.train.nano.recipe import NanoRecipe, shareable
 from deepeyes.train.nano.stages import run
+from deepeyes.train.nano.story import finish
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--ablation", default="", help="the cold start of this name instead of the full one")
     arguments = parser.parse_args(words)
-    recipe = NanoRecipe.load(arguments.recipe)
+    recipe = NanoRecipe.load(arguments.recipe).checked()
     processes = shareable(recipe, arguments.processes)
     if "RANK" not in os.environ and not torch.cuda.is_available() and processes > 1:
         with hold(arguments.out):  # a folder in use is refused before any process is started
@@ -45,8 +46,10 @@ def main(words: Sequence[str] | None = None) -> int:
             return status
     else:
         run(recipe, arguments.out, arguments.ablation)
+    if "RANK" not in os.environ and not arguments.ablation:
+        finish(recipe, arguments.out)
     if arguments.install:
-        install(arguments.recipe, arguments.out)
+        install(arguments.recipe, arguments.out, last=recipe.last)
     return 0
 
 

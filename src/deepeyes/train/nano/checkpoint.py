@@ -16,10 +16,13 @@ from deepeyes.core.files import replaced_folder, scratch_folder
 from deepeyes.models.nano.build import build_processor, processor_of, save_processor
 from deepeyes.models.nano.model import WEIGHTS
 from deepeyes.models.nano.size import NanoSize
+from deepeyes.train.evaluation import EVALUATED
 
 from .dense import DenseWarmup
 from .joint_loss import JointLoss
 
+RECORD = "run.json"
+"""In a run's folder, and beside weights that ship: what every stage took and reached."""
 HEADS = Path("heads") / "vision.safetensors"
 """Below a stage's checkpoint: the maps of the vision labels, so that training can go on from it.
 
@@ -59,16 +62,23 @@ def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size
             path.replace(out / path.relative_to(part))
 
 
-def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
-    """Put what the stages made where `nano` and `nano-base` are loaded from: bf16, with the recipe that made
-    it. A recipe with a start of its own makes no base.
+def install(recipe: Path, out: Path, weights: Path = WEIGHTS, *, last: str = "cold") -> None:
+    """Put what the stages made where `nano` (of the stage `last`) and `nano-base` are loaded from: bf16, with
+    the recipe that made it, the curves of all stages, and the run's record. A recipe with a start of its own
+    makes no base.
     """
-    for stage in ("base", "cold") if (out / "base").exists() else ("cold",):
+    made = {"base": "base", last: "cold"} if (out / "base").exists() else {last: "cold"}
+    for stage, name in made.items():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(out / stage)
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
         images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)
-        with replaced_folder(weights / stage) as part:
+        with replaced_folder(weights / name) as part:
             model.save_pretrained(part)
             save_processor(processor_of(tokenizer, images), part)
-            for file in (recipe, out / stage / "curves.jsonl"):
-                shutil.copy(file, part / file.name)
+            shutil.copy(recipe, part / recipe.name)
+            for path in (out / RECORD, out / EVALUATED):
+                if path.exists():
+                    shutil.copy(path, part / path.name)
+            for curves in out.glob("*/curves.jsonl"):
+                (part / "curves").mkdir(exist_ok=True)
+                shutil.copy(curves, part / "curves" / f"{curves.parent.name}.jsonl")

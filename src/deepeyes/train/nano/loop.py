@@ -79,10 +79,15 @@ def train_stage(
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     checkpoint = folder / "checkpoint.pt"
     folder.mkdir(parents=True, exist_ok=True)
-    start, smooth = _resume(checkpoint, module, optimizers, average, device)
+    start, smooth, spent = _resume(checkpoint, module, optimizers, average, device)
     if rank == 0:
         _forget(folder, start)
-    saved = time.monotonic()
+    began = saved = time.monotonic()
+
+    def seconds() -> float:
+        """What all starts of this stage took, but for what a killed one lost."""
+        return round(spent + time.monotonic() - began, 1)
+
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"), disable=rank > 0,
@@ -109,7 +114,7 @@ def train_stage(
             )
             if rank == 0 and (step + 1) % LOG_EVERY == 0:
                 curve = {name: round(value, 4) for name, value in smooth.items()}
-                _log(folder, {"step": step + 1, "time": round(time.time()), **curve})
+                _log(folder, {"step": step + 1, "seconds": seconds(), **curve})
             if evaluate and (step + 1) % plan.evaluate_every == 0 and step + 1 < plan.steps:
                 if rank == 0:
                     module.eval()
@@ -117,13 +122,14 @@ def train_stage(
                     module.train()
                 meet()
             if rank == 0 and time.monotonic() - saved > plan.save_every:
-                _save(checkpoint, module, optimizers, average, step + 1, smooth)
+                _save(checkpoint, module, optimizers, average, step + 1, smooth, seconds())
                 saved = time.monotonic()
     module.load_state_dict(average)
     module.eval()
     if rank == 0:
         if evaluate:
-            _log(folder, {"step": plan.steps, "held_out": evaluate(), "averaged": True})
+            reached = {"held_out": evaluate(), "averaged": True}
+            _log(folder, {"step": plan.steps, "seconds": seconds(), **reached})
         if finish:
             finish()
         checkpoint.unlink(missing_ok=True)
@@ -232,6 +238,7 @@ def _save(
     average: Tensors,
     step: int,
     smooth: dict[str, float],
+    seconds: float,
 ) -> None:
     state = {
         "module": module.state_dict(),
@@ -239,6 +246,7 @@ def _save(
         "average": average,
         "step": step,
         "smooth": smooth,
+        "seconds": seconds,
     }
     with replaced_file(path) as part:
         torch.save(state, part)
@@ -250,16 +258,19 @@ def _resume(
     optimizers: list[torch.optim.Optimizer],
     average: Tensors,
     device: torch.device,
-) -> tuple[int, dict[str, float]]:
-    """Load a checkpoint, if there is one, in place; the number of steps done and the smoothed curve."""
+) -> tuple[int, dict[str, float], float]:
+    """Load a checkpoint, if there is one, in place; the steps done, the smoothed curve and the seconds
+    spent.
+    """
     if not path.exists():
-        return 0, {}
+        return 0, {}, 0.0
     state = torch.load(path, map_location=device, weights_only=True)
     module.load_state_dict(state["module"])
     for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     average.update(state["average"])
-    return int(state["step"]), dict(state.get("smooth", {}))  # older checkpoints have none
+    # Older checkpoints have no curve and no seconds.
+    return int(state["step"]), dict(state.get("smooth", {})), float(state.get("seconds", 0.0))
 
 
 def _forget(folder: Path, start: int) -> None:

@@ -1,4 +1,4 @@
-"""What the nano model is made by: its size and the settings of its five stages, as one TOML file.
+"""What the nano model is made by: its size and the settings of its stages, as one TOML file.
 
 What always holds: the names of the settings, their order and their defaults decide what is written into a
 stage's `made.json`, by which a run folder knows its recipe again; settings that only pace a run are not in
@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.models.nano.size import NanoSize
+from deepeyes.train.evaluation import EvaluationConfig
+from deepeyes.train.rl.recipe import RlRecipe
 
 
 class StageConfig(Config):
@@ -96,6 +98,15 @@ class NanoRecipe(Config):
     base: JointStageConfig | None = None
     traces: TraceConfig
     cold: ColdStartConfig
+    rl: RlRecipe | None = None
+    """Reinforcement learning, from the model of the stage that `rl.model.path` names."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What is run at the end; `{model}` is the model that came out."""
+
+    @property
+    def last(self) -> str:
+        """The stage that makes the model that comes out."""
+        return "cold" if self.rl is None else "rl"
 
     @property
     def lessons(self) -> tuple[StageConfig, JointStageConfig, JointStageConfig] | None:
@@ -108,6 +119,15 @@ class NanoRecipe(Config):
     def _begins(self) -> Self:
         if bool(self.start) == (self.lessons is not None):
             raise ValueError("it needs either a start, or the stages dense, copy and base")
+        if self.rl is not None and self.rl.model.path != "cold":
+            raise ValueError(f"rl.model.path is {self.rl.model.path!r}: begin with the stage cold")
+        return self
+
+    def checked(self) -> Self:
+        """Itself; raises `ConfigError` for what cannot work after the cold start."""
+        if self.rl is not None:
+            self.rl.checked()
+        self.evaluation.check()
         return self
 
 

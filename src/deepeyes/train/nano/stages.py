@@ -7,8 +7,10 @@ another recipe made is refused; nothing is learned from that a stage is measured
 """
 
 import asyncio
+import json
 import random
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -23,7 +25,7 @@ import torch
 
 from deepeyes.core.claim import claim, hold, refuse_other
 from deepeyes.core.errors import ConfigError
-from deepeyes.core.files import sweep
+from deepeyes.core.files import append_line, sweep
 from deepeyes.core.images import VisionSpec
 from deepeyes.harness.search import WORLD
 from deepeyes.harness.setup import open_agent
@@ -43,7 +45,7 @@ from .lesson import Lesson, draw_copy, draw_lesson
 from .loop import train_stage
 from .recipe import PACES, ColdStartConfig, JointStageConfig, NanoRecipe, StageConfig, TraceConfig
 from .sheet_lessons import unlabelled
-from .traces import StoredConversation, as_message, write_shard
+from .traces import SHARDS, StoredConversation, as_message, write_shard
 
 Sample = TypeVar("Sample")
 DrawLesson = Callable[[random.Random, NanoSize, str], Lesson]
@@ -213,7 +215,11 @@ def _teach_shards(recipe: NanoRecipe, missing: Sequence[tuple[Path, str, range]]
                 # Where no search is needed there may be one all the same.
                 odd = indices.start // recipe.traces.shard % 2
                 agent = teacher if searched(family) or odd else alone
+                began = time.monotonic()
                 kept, tried = await write_shard(path, family, "train", recipe.seed, indices, agent)
+                told = {"shard": path.name, "kept": kept, "tried": tried}
+                told["seconds"] = round(time.monotonic() - began, 1)
+                append_line(path.parent / SHARDS, json.dumps(told).encode() + b"\n", sync=False)
                 sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
     asyncio.run(work())

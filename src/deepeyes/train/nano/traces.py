@@ -34,6 +34,8 @@ StoredMessage = tuple[str, list[str | torch.Tensor]]
 """Role, and text or views (height, width, 3; uint8) in order."""
 StoredConversation = list[StoredMessage]
 
+SHARDS = "shards.jsonl"
+"""Beside the shards: how many traces each keeps, and what it took in seconds of one core."""
 _OLD_NO_LOSS = "given"
 """What `NO_LOSS` was called in shards of before."""
 

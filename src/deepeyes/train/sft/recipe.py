@@ -17,6 +17,7 @@ from pydantic import Field
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.extras import install_package
+from deepeyes.train.evaluation import EvaluationConfig
 
 Reporter = Literal["none", "tensorboard", "trackio", "wandb"]
 
@@ -100,17 +101,6 @@ class RuntimeConfig(Config):
     report_to: Reporter = "none"
 
 
-class EvaluationConfig(Config):
-    """What is run when training is done."""
-
-    command: tuple[str, ...] = ()
-    """A program and its arguments; `{model}` stands for the model, `{out}` for the run's folder."""
-
-    def words(self, model: str, out: str) -> list[str]:
-        """The command with both filled in."""
-        return [word.format(model=model, out=out) for word in self.command]
-
-
 NOT_LEARNED = ("title", "pace", "evaluation")
 """Sections that may change from one start of a run to the next."""
 
@@ -145,13 +135,7 @@ class SftRecipe(Config):
                 f"pace.report_to is {reporter}, which is not installed",
                 f"{install_package(reporter)}, or none",
             )
-        try:
-            self.evaluation.words("MODEL", "OUT")
-        except (KeyError, IndexError, ValueError, AttributeError) as error:
-            raise ConfigError(
-                f"evaluation.command cannot be filled in ({error})",
-                "name {model} and {out} alone, and write other braces twice",
-            ) from error
+        self.evaluation.check()
         return self
 
     @property

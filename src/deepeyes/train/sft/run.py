@@ -15,8 +15,6 @@ of another recipe, or in which another process is at work, is not touched.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,9 +24,10 @@ import torch
 from accelerate import PartialState
 
 from deepeyes.core.claim import hold, refuse_other
-from deepeyes.core.errors import ConfigError, DeepEyesError, InfrastructureError, boundary
+from deepeyes.core.errors import ConfigError, InfrastructureError, boundary
 from deepeyes.core.files import remove_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
+from deepeyes.train.evaluation import run_evaluation
 from deepeyes.train.loading import load_model, load_processor, source, write_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
@@ -126,19 +125,7 @@ def evaluate(recipe: SftRecipe, out: Path) -> str:
         DeepEyesError: it failed.
     """
     recipe.check_evaluation()
-    command = recipe.evaluation.words(f"hf:{out}", str(out))
-    if command[0] == "deepeyes":
-        command[:1] = [sys.executable, "-m", "deepeyes"]
-    unrunnable = (OSError, ValueError)  # a zero byte in a word is the latter
-    with boundary(ConfigError, f"running {command[0]}", "correct evaluation.command", expected=unrunnable):
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise DeepEyesError(
-            f"evaluation.command ended with exit code {done.returncode}",
-            f"see above; the model in {out} is whole",
-        )
-    write_atomic(out / "evaluation.txt", done.stdout.encode())
-    return done.stdout
+    return run_evaluation(recipe.evaluation, f"hf:{out}", out)
 
 
 def _refuse_others(recipe: SftRecipe, mark: str, out: Path) -> None:
