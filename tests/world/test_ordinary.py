@@ -11,7 +11,7 @@ from PIL import Image
 
 from deepeyes.core.images import ImageStore
 from deepeyes.grading.rules import grade
-from deepeyes.world import asking, figures, plots, typefaces, words
+from deepeyes.world import asking, figures, looks, plots, typefaces, words
 from deepeyes.world.families import make_example, make_examples
 from deepeyes.world.families.ordinary import about_nothing, about_shapes, draw_shapes, draw_signs
 from deepeyes.world.grounds import camera, draw_ground
@@ -95,7 +95,7 @@ def test_splits_share_no_typeface_no_string_and_no_chart_style_but_the_default()
             assert 0 < len(words.draw_line(rng, split, longest)) <= longest
         with pytest.raises(ValueError, match="of 1 characters"):
             words.draw_line(rng, split, words.SHORTEST - 1)
-    styles = [set(plots.STYLES[split]) - {"default"} for split in SPLITS]
+    styles = [set(looks.STYLES[split]) - {"default"} for split in SPLITS]
     assert all(styles) and sum(map(len, styles)) == len(set().union(*styles))
 
 

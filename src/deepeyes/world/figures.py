@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .plots import DPI, SIZES, STYLES, split_words, text_of
+from .looks import drawn_in
+from .plots import DPI, SIZES, split_words, text_of
 from .scene import Box, Scene, Thing
 
 KINDS = ("lying bars", "grouped bars", "lines", "pie")
@@ -46,7 +47,6 @@ def draw_figure(rng: random.Random, split: str) -> Figure:
 
 
 def _figure(rng: random.Random, split: str) -> Figure:
-    from matplotlib import style as styles
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
@@ -58,7 +58,7 @@ def _figure(rng: random.Random, split: str) -> Figure:
     while len(values) < len(names):  # each can be told from the next
         values.append(values[-1] * rng.uniform(0.5, 0.9))
     order = rng.sample(range(len(names)), len(names))
-    with styles.context(rng.choice(STYLES[split])):
+    with drawn_in(rng, split) as look:
         figure = Canvas(figsize=(width / DPI, height / DPI), dpi=DPI)
         canvas = FigureCanvasAgg(figure)
         axes: Any = figure.subplots()
@@ -77,7 +77,7 @@ def _figure(rng: random.Random, split: str) -> Figure:
             extent = artist.get_window_extent()
             low, high = image.height - float(extent.y1), image.height - float(extent.y0)
             box: Box = float(extent.x0), low, float(extent.x1), high
-            return text_of(artist.get_text(), box)
+            return text_of(artist.get_text(), box, look.font)
 
         found = {name: thing(artist) for name, artist in texts.items()}
         parts = {label.get_text(): thing(label) for label in labels}

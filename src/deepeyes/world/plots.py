@@ -1,5 +1,4 @@
-"""Bar charts as Matplotlib and what is built on it draw them at their defaults, and what stands where in
-them.
+"""Bar charts as people's software draws them at its defaults, and what stands where in them.
 
 What always holds: bars stand on zero; a `Thing` of kind "bar" has the bar's box, its label as `name` and its
 value as `text`; labels and ticks are things with the characters they show, in pixels of the image.
@@ -16,21 +15,10 @@ import numpy as np
 from PIL import Image
 
 from .fonts import load_font
+from .looks import drawn_in
 from .scene import Box, Scene, Thing
 from .words import sign_words, split_of
 
-STYLES = {
-    "train": (
-        "default", "default", "default", "seaborn-v0_8", "seaborn-v0_8-whitegrid", "seaborn-v0_8-deep",
-        "seaborn-v0_8-muted",
-        "fivethirtyeight", "tableau-colorblind10", "seaborn-v0_8-ticks", "seaborn-v0_8-colorblind", "classic",
-        "dark_background", "seaborn-v0_8-pastel", "fast",
-    ),
-    "validation": ("default", "grayscale", "seaborn-v0_8-dark"),
-    "test": ("default", "ggplot", "bmh", "Solarize_Light2", "seaborn-v0_8-darkgrid", "petroff10"),
-    "rl": ("default", "seaborn-v0_8-bright", "seaborn-v0_8-white", "petroff6"),
-}  # fmt: skip
-"""Matplotlib's stock styles, dealt to the splits; the default, which is what people have, is in each."""
 SIZES = ((640, 480), (640, 480), (640, 480), (640, 480), (800, 500), (600, 400), (700, 500), (1000, 600))
 SETS = (
     "A B C D E F G H", "Q1 Q2 Q3 Q4", "Mon Tue Wed Thu Fri Sat Sun", "Jan Feb Mar Apr May Jun Jul Aug",
@@ -39,6 +27,8 @@ SETS = (
 )  # fmt: skip
 """Labels that people use; half of the charts have words of their split instead."""
 DPI = 100
+UPRIGHT = 4
+"""Most characters of labels that stand on end: longer ones would leave the image."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +45,30 @@ class Plot:
 
 def draw_plot(rng: random.Random, split: str) -> Plot:
     """A chart of two to seven bars in one of the styles of `split`."""
-    from matplotlib import style as styles
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = _names(rng, split)
     values = _values(rng, len(names))
-    style = rng.choice(STYLES[split])
     width, height = rng.choice(SIZES)
-    with styles.context(style):
+    with drawn_in(rng, split) as look:
         figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
         canvas = FigureCanvasAgg(figure)
         axes: Any = figure.subplots()
         several = rng.random() < 0.25
         options: dict[str, Any] = {"color": [f"C{place}" for place in range(len(names))]} if several else {}
-        if rng.random() < 0.3:
-            options["width"] = rng.choice((0.5, 0.6, 0.9))
+        if look.upright or rng.random() < 0.3:
+            options["width"] = 0.5 if look.upright else rng.choice((0.5, 0.6, 0.9))
         if not several and rng.random() < 0.3:
             options["color"] = rng.choice(
                 ("skyblue", "orange", "green", "tab:red", "purple", "steelblue", "salmon", "C1", "C2")
             )
         drawn = axes.bar(names, values, **options)
+        upright = look.upright and max(map(len, names)) <= UPRIGHT
+        if upright:
+            axes.tick_params("x", rotation=90)
+        if look.upright and rng.random() < 0.5:
+            axes.legend(drawn[:1], rng.sample(split_words(split), 1))
         if rng.random() < 0.5:
             axes.set_title(" ".join(rng.sample(split_words(split), rng.randint(1, 3))).title())
         if rng.random() < 0.4:
@@ -99,14 +92,17 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
                 image.height - float(extent.y0),
             )
 
-        labels = tuple(text_of(label.get_text(), box(label)) for label in axes.get_xticklabels())
+        labels = tuple(
+            text_of(label.get_text(), box(label), look.font, upright=upright)
+            for label in axes.get_xticklabels()
+        )
         low, high = axes.get_ylim()
         marks = [
             (place, label)
             for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
             if low <= place <= high
         ]
-        ticks = tuple(text_of(label.get_text(), box(label)) for _, label in marks)
+        ticks = tuple(text_of(label.get_text(), box(label), look.font) for _, label in marks)
         bars = tuple(
             Thing("bar", "", box(bar), text=f"{value:g}", name=name)
             for bar, value, name in zip(drawn, values, names, strict=True)
@@ -114,16 +110,20 @@ def draw_plot(rng: random.Random, split: str) -> Plot:
     return Plot(Scene(image, [*labels, *ticks]), bars, labels, ticks, float(marks[1][0] - marks[0][0]))
 
 
-def text_of(text: str, box: Box) -> Thing:
-    """A text that fills `box`, its characters as wide as they are in Matplotlib's own typeface."""
-    font = load_font("DejaVuSans.ttf", 40)
-    edges = [font.getlength(text[:end]) for end in range(len(text) + 1)]
-    scale = (box[2] - box[0]) / max(edges[-1], 1)
-    glyphs = tuple(
-        (char, (box[0] + edges[n] * scale, box[1], box[0] + edges[n + 1] * scale, box[3]))
-        for n, char in enumerate(text)
-    )
-    return Thing("number", "", box, text=text, glyphs=glyphs)
+def text_of(text: str, box: Box, font: str, *, upright: bool = False) -> Thing:
+    """A text that fills `box`, its characters as wide as they are in the shipped typeface `font`; an
+    `upright` one is read from the bottom to the top.
+    """
+    typeface = load_font(font, 40)
+    edges = [typeface.getlength(text[:end]) for end in range(len(text) + 1)]
+    scale = (box[3] - box[1] if upright else box[2] - box[0]) / max(edges[-1], 1)
+    glyphs: list[tuple[str, Box]] = []
+    for char, low, high in zip(text, edges, edges[1:], strict=False):
+        if upright:
+            glyphs.append((char, (box[0], box[3] - high * scale, box[2], box[3] - low * scale)))
+        else:
+            glyphs.append((char, (box[0] + low * scale, box[1], box[0] + high * scale, box[3])))
+    return Thing("number", "", box, text=text, glyphs=tuple(glyphs))
 
 
 def _names(rng: random.Random, split: str) -> list[str]:
