@@ -2,8 +2,8 @@
 
 TRL's `GRPOTrainer` generates with Transformers and calls one method of an environment. That method hands the
 reply to our agent loop, which parses it, runs the tool and says what the model is told: so both sides differ
-in who generates and in who waits for whom, and in nothing else. Only the trainer's rollout is run, up to where
-its `_generate` returns.
+in who generates and in who waits for whom, and in nothing else. Only the trainer's rollout is run, up to
+where its `_generate` returns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,15 +148,16 @@ def _blocks(messages: Sequence[Message]) -> list[dict[str, Any]]:
 class Peer:
     """A trainer that has been set up, and its rollouts."""
 
-    def __init__(self, folder: Path, stage: Stage, samples: int, scratch: Path, banned: Sequence[int]) -> None:
+    def __init__(
+        self, folder: Path, stage: Stage, samples: int, scratch: Path, banned: Sequence[int]
+    ) -> None:
         os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+        import torch
         from datasets import Dataset
         from trl import GRPOConfig, GRPOTrainer
 
         from deepeyes.train.loading import load_model, load_processor
         from deepeyes.train.sft.recipe import ModelConfig
-
-        import torch
 
         settings, limits = ModelConfig(path=str(folder)), stage.agent.limits
         model, processor = load_model(settings, torch.float32), load_processor(settings)

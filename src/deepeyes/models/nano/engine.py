@@ -3,7 +3,8 @@
 Requests come from any event loop; the thread takes what is waiting and reads it, then adds one token to every
 row that is speaking, and so on. A new request joins at the next step, so nobody waits for the slowest. What
 many ask about is read once: an image that was seen lately is not encoded again, and a conversation that
-begins as another one did (the samples of one question) takes over what that one read. New weights forget both.
+begins as another one did (the samples of one question) takes over what that one read. New weights forget
+both.
 """
 
 import asyncio
