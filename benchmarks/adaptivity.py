@@ -4,10 +4,10 @@
     deepeyes eval world --model nano:AFTER --set 'families=["legible"]' --set n=900 --out runs/after
     python -m benchmarks.adaptivity runs/before runs/after --json
 
-By `--by` (the kind of a question, or a number of its `truth` or `meta`, cut at `--edges`): the share of episodes with
-a call, calls, tokens and right answers, each with a 95 % interval clustered by what belongs together. Of every run
-after the first also how much it differs from the first, on the same questions. `--family legible` leaves the others
-of a run out.
+By `--by` (the kind of a question, or a number of its `truth` or `meta`, cut at `--edges`): the share of
+episodes with a call, calls, tokens and right answers, each with a 95 % interval clustered by what belongs
+together. Of every run after the first also how much it differs from the first, on the same questions.
+`--family legible` leaves the others of a run out.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def as_text(found: dict[str, Any]) -> str:
     for name, parts in found.items():
         lines += [
             "",
-            f"{name}",
+            name,
             "",
-            "| | with a call | right | calls | with a call, change | right, change |",
+            "| | with a call | right | calls | change, with a call | change, right |",
         ]
         lines.append("|---|---|---|---|---|---|")
         for label, rung in parts["rungs"].items():

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from analysis.graded import graded
 
 from deepeyes.analysis.adaptivity import adaptivity, changes, label_by
 from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace
-from tests.analysis.graded import graded
 
 KIND = label_by("kind")
 
 
 def run(large: int, small: int, *, right: int = 8, **more: Any) -> list[Trace]:
-    """Ten episodes of large signs and ten of small ones, so many of each with a call; `right` of each right."""
+    """Ten episodes of large signs and ten of small ones, so many with a call; `right` of each are right."""
     return [
         graded(f"{kind}{n}", float(n < right), kind=kind, calls=int(n < called), family="legible", **more)
         for kind, called in (("large", large), ("small", small))
@@ -51,7 +51,7 @@ def test_what_only_one_run_has_is_counted_and_left_out() -> None:
 
 
 def test_failures_of_ours_are_no_episodes() -> None:
-    lost = graded("large0", kind="large", stop=StopReason.model_error)
+    lost = graded("large0", kind="large", stop=StopReason.infrastructure_error)
     assert "large" not in adaptivity([lost], KIND)
 
 

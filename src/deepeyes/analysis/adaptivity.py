@@ -1,8 +1,8 @@
 """Whether a model calls tools where they are needed: how often it calls and how often it is right, by what a
 question takes (how legible a sign is, how many tools a chain needs), and how both changed between two models.
 
-What always holds: only results count; shares have an interval that respects what belongs together; a change is
-that of the same questions and samples, and what only one run has is counted and left out.
+What always holds: only results count; shares have an interval that respects what belongs together; a change
+is that of the same questions and samples, and what only one run has is counted and left out.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def changes(before: Iterable[Trace], after: Iterable[Trace], label: Label) -> di
 
 
 def label_by(name: str, edges: Sequence[float] = ()) -> Label:
-    """The label that is a field of the task ("kind", "family", "split") or a value of its `truth` or `meta`; a
-    number falls between two `edges`: below the first, from one up to the next, from the last on.
+    """The label that is a field of the task ("kind", "family", "split") or a value of its `truth` or `meta`.
+    A number falls between two `edges`: below the first, from one up to the next, from the last on.
     """
 
     def label(task: Task) -> str:

@@ -119,7 +119,7 @@ def test_without_by_signal_kinds_are_asked_as_they_come() -> None:
 
 
 def curated(folder: Path, *, answer: str = "a") -> Path:
-    """A folder as `deepeyes data export --format traces` leaves it: a task never solved, and one by halves."""
+    """A folder as `deepeyes data export --format traces` leaves it: a task hardly and one half solved."""
     (folder / "train").mkdir(parents=True)
     tasks = [
         Task(
