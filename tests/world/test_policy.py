@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 
 from deepeyes.core.images import ImageStore, VisionSpec
+from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace
 from deepeyes.data.stages.teach.teachers import is_supported, replies_for
+from deepeyes.grading.reward import Reward, reward_of
 from deepeyes.grading.rules import grade
 from deepeyes.harness.setup import open_agent
 from deepeyes.models.scripted import ScriptedModel
+from deepeyes.world.asking import CANNOT_TELL
 from deepeyes.world.families import Example, make_examples
 from deepeyes.world.families.chain import KINDS, ONE, THREE, TWO
 from deepeyes.world.families.retry import FIRST, WINDOW, WORDS
@@ -116,3 +119,28 @@ def test_what_is_about_several_things_or_none_stands_alone() -> None:
         for example in make_examples(family, "rl", 0, 6):
             several = len(example.entities) != 1
             assert to_task(example, ImageStore()).group == ("" if several else example.entities[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "absent", "elsewhere"),
+    [
+        (CANNOT_TELL, 1.0, 0.0),
+        ("I don't know.", 1.0, 0.0),
+        ("It cannot be determined from the image.", 1.0, 0.0),
+        ("7PK2", 0.0, None),
+    ],
+)
+def test_to_abstain_earns_its_reward_where_nothing_can_be_told_and_nowhere_else(
+    answer: str, absent: float | None, elsewhere: float | None
+) -> None:
+    for family, expected in (("absent", absent), ("tiny", elsewhere), ("chain", elsewhere)):
+        for example in make_examples(family, "rl", 0, 8):
+            task = to_task(example, ImageStore())
+            verdict = grade(task, answer)
+            if expected is None:
+                continue
+            assert verdict.score == expected, (family, task.answer)
+            trace = Trace(
+                id="t", task=task, answer=answer, verdict=verdict, stop_reason=StopReason.answered, turns=()
+            )
+            assert reward_of(trace, Reward(format=0)).total == 0.8 * expected
