@@ -1,7 +1,7 @@
 """Whether a model calls tools where they are needed, before and after reinforcement learning:
 
-    deepeyes eval world --model nano:BEFORE --set 'families=["legible"]' --set n=900 --out runs/before
-    deepeyes eval world --model nano:AFTER --set 'families=["legible"]' --set n=900 --out runs/after
+    deepeyes eval world --model nano:BEFORE --family legible --n 900 --out runs/before
+    deepeyes eval world --model nano:AFTER --family legible --n 900 --out runs/after
     python -m benchmarks.adaptivity runs/before runs/after --json
 
 By `--by` (the kind of a question, or a number of its `truth` or `meta`, cut at `--edges`): the share of
