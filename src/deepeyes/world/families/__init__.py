@@ -43,6 +43,8 @@ FAMILIES = {
     "geometry": "deepeyes.world.families.geometry:GEOMETRY",
     "search": "deepeyes.world.families.search:SEARCH",
     "integration": "deepeyes.world.families.integration:INTEGRATION",
+    "retry": "deepeyes.world.families.retry:RETRY",
+    "chain": "deepeyes.world.families.chain:CHAIN",
     "word": "deepeyes.world.families.word:WORD",
     "sign": "deepeyes.world.families.sign:SIGN",
     "shape": "deepeyes.world.families.shape:SHAPE",
