@@ -16,7 +16,7 @@ import torch
 
 from deepeyes.core.files import append_line, remove_folder, replaced_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
-from deepeyes.train.sft.curves import CURVES, curves
+from deepeyes.train.curves import CURVES, curves
 
 CHECKPOINTS = "checkpoints"
 _NAME = re.compile(r"step-(\d+)")

@@ -36,6 +36,7 @@ from deepeyes.core.json_files import read_json_file
 from deepeyes.grading.grader import open_grader
 from deepeyes.harness.setup import open_agent
 from deepeyes.train.batch import Collator
+from deepeyes.train.curves import curves
 from deepeyes.train.loading import load_model, load_processor, source, write_processor
 from deepeyes.train.rl.alarms import alarms
 from deepeyes.train.rl.checkpoints import CHECKPOINTS, newest, save, tell, trim
@@ -43,11 +44,11 @@ from deepeyes.train.rl.engines.base import Engine, open_engine
 from deepeyes.train.rl.episodes import EPISODES, keep_groups
 from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe
+from deepeyes.train.rl.reporters import Reports, forget_reports, reporting
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.update import Learner
-from deepeyes.train.rl.watch import behaviour, numbers_of
-from deepeyes.train.sft.curves import curves
+from deepeyes.train.rl.watch import held_out, numbers_of
 
 RECIPE, FINISHED, JUDGED, IMAGES = "recipe.toml", "finished.json", "judged.sqlite", "images"
 Tell = Callable[[dict[str, Any]], None]
@@ -69,6 +70,7 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
             (out / RECIPE).unlink(missing_ok=True)
             remove_folder(out / CHECKPOINTS)
             remove_folder(out / EPISODES)
+            forget_reports(out)
         claim(
             out / RECIPE,
             recipe,
@@ -77,10 +79,11 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
         )
         if (out / FINISHED).exists():
             return read_json_file(out / FINISHED, "delete it and run again")
-        return asyncio.run(_run(recipe, out, on_step))
+        with reporting(recipe, out) as reports:
+            return asyncio.run(_run(recipe, out, reports, on_step))
 
 
-async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, Any]:
+async def _run(recipe: RlRecipe, out: Path, reports: Reports, on_step: Tell | None) -> dict[str, Any]:
     began, plan = time.monotonic(), recipe.optim
     torch.manual_seed(plan.seed)
     async with _open(recipe, out) as run:
@@ -113,6 +116,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
             told = [*curves(out), numbers]
             numbers["alarms"] = [f"{one.name} since step {one.since}: {one.what}" for one in alarms(told)]
             tell(out, numbers)
+            numbers["alarms"] += reports.tell(curves(out))
             if on_step is not None:
                 on_step(numbers)
             if (step + 1) % recipe.pace.save_every == 0 or step + 1 == plan.steps:
@@ -155,11 +159,7 @@ class Run:
         self.engine.learn(self.best(), -1)
         dropped = Counter[str]()
         groups = await self.player.play(tasks, self.recipe.tasks.seed, images, dropped, watch.samples)
-        numbers = behaviour([trace for group in groups for trace in group.traces])
-        return {
-            **{f"held_out/{name}": value for name, value in numbers.items()},
-            "held_out/lost": dropped.total(),
-        }
+        return held_out(groups, dropped)
 
     def restore(self, out: Path) -> int:
         """Go on from the last checkpoint; the step to begin with."""
