@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deepeyes.core.actions import Answer, CodeAction
+from deepeyes.core.actions import AnswerAction, CodeAction
 from deepeyes.core.limits import StopReason
 from deepeyes.core.results import Observation
 from deepeyes.core.task import Task
@@ -22,9 +22,7 @@ def episode(
     task: Task, sample: int, tools: list[str], *, right: bool, tokens: int = 10, **rest: Any
 ) -> Trace:
     turns = [
-        Turn(
-            action=CodeAction(code="image_1.crop((0, 0, 9, 9))"), observation=Observation(tool=tool, text="")
-        )
+        Turn(action=CodeAction(code="image_1.crop((0, 0, 9, 9))"), observation=Observation(tool=tool))
         for tool in tools
     ]
     return Trace(
@@ -32,7 +30,7 @@ def episode(
             "id": f"{task.id}#{sample}",
             "task": task,
             "sample": sample,
-            "turns": (*turns, Turn(action=Answer(text="a"))),
+            "turns": (*turns, Turn(action=AnswerAction(text="a"))),
             "tools": ("python", "search"),
             "stop_reason": StopReason.answered,
             "answer": "a",
@@ -109,7 +107,7 @@ def test_failures_of_ours_are_told_by_cause(note: str, cause: str) -> None:
 
 def test_a_session_that_was_killed_leaves_its_episode_out() -> None:
     lost = episode(SIGN, 0, [], right=False)
-    gone = Observation(tool="python", status="session_lost", text="The Python session is gone")
+    gone = Observation(tool="python", status="session_lost")
     lost = lost.model_copy(
         update={"turns": (Turn(action=CodeAction(code="1"), observation=gone), *lost.turns)}
     )
@@ -148,7 +146,7 @@ def test_every_name_is_in_the_table_of_the_docs() -> None:
             dropped=Counter({"infrastructure (search): 429": 1}),
         )
     )
-    kinds = {re.sub(r"python|search(?!/)", "TOOL", name) for name in numbers}
-    kinds = {name.replace("failures/TOOL", "failures/CAUSE").replace("sign", "FAMILY") for name in kinds}
+    kinds = {re.sub(r"(?<=calls_of/)\w+", "TOOL", name).replace("sign", "FAMILY") for name in numbers}
+    kinds = {re.sub(r"(?<=failures/)\w+", "CAUSE", name) for name in kinds}
     parts = {name for name in kinds if name.startswith("reward_")}
     assert kinds - parts <= told, f"docs/rl.md lacks {sorted(kinds - parts - told)}"

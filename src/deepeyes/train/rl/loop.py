@@ -110,11 +110,10 @@ async def _run(recipe: RlRecipe, out: Path, reports: Reports, on_step: Tell | No
             }
 
             # Measure, tell, and leave what a killed run goes on from.
-            keep_groups(out, step, played, images, recipe.watch.keep)
+            keep_groups(out, step, played, images, recipe.watch.keep, plan.scale)
             if recipe.watch.every and ((step + 1) % recipe.watch.every == 0 or step + 1 == plan.steps):
                 numbers |= await run.measure()
-            told = [*curves(out), numbers]
-            numbers["alarms"] = [f"{one.name} since step {one.since}: {one.what}" for one in alarms(told)]
+            numbers["alarms"] = [alarm.told for alarm in alarms([*curves(out), numbers])]
             tell(out, numbers)
             numbers["alarms"] += reports.tell(curves(out))
             if on_step is not None:
@@ -150,7 +149,7 @@ class Run:
 
     async def measure(self) -> dict[str, Any]:
         """The fixed held-out set at temperature 1, by names that begin with `held_out/`."""
-        watch, images = self.recipe.watch, ImageStore()
+        began, watch, images = time.perf_counter(), self.recipe.watch, ImageStore()
         families = watch.world or tuple(self.recipe.tasks.world)
         if not families:
             return {}
@@ -159,7 +158,8 @@ class Run:
         self.engine.learn(self.best(), -1)
         dropped = Counter[str]()
         groups = await self.player.play(tasks, self.recipe.tasks.seed, images, dropped, watch.samples)
-        return held_out(groups, dropped)
+        seconds = round(time.perf_counter() - began, 2)
+        return {**held_out(groups, dropped), "seconds_watching": seconds}
 
     def restore(self, out: Path) -> int:
         """Go on from the last checkpoint; the step to begin with."""
