@@ -188,7 +188,7 @@ def _earned(row: Row) -> str:
     if not row.rewards:
         return ""
     gain = signed(row.rewards.get(ADVANTAGE))
-    return f"reward {row.rewards.get('total', 0.0):.2f}" + (f" · advantage {gain}" if gain else "")
+    return f"reward {row.rewards.get('total', 0.0):.2f}" + (f" ({gain})" if gain else "")
 
 
 def _texts(trace: Trace) -> Iterable[str]:

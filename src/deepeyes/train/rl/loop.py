@@ -48,7 +48,7 @@ from deepeyes.train.rl.reporters import Reports, forget_reports, reporting
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.update import Learner
-from deepeyes.train.rl.watch import held_out, numbers_of
+from deepeyes.train.rl.watch import held_out, held_out_summary, numbers_of
 
 RECIPE, FINISHED, JUDGED, IMAGES = "recipe.toml", "finished.json", "judged.sqlite", "images"
 Tell = Callable[[dict[str, Any]], None]
@@ -243,7 +243,7 @@ def _summary(recipe: RlRecipe, out: Path, seconds: float) -> dict[str, Any]:
         "title": recipe.title,
         "steps": len(lines),
         "reward": lines[-1]["reward"] if lines else None,
-        "held_out_accuracy": measured[-1]["held_out/accuracy"] if measured else None,
+        **(held_out_summary(measured[-1]) if measured else {"held_out_accuracy": None}),
         "alarms": lines[-1]["alarms"] if lines else [],
         "seconds": round(seconds, 1),
     }

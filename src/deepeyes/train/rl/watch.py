@@ -96,6 +96,18 @@ def held_out(groups: Sequence[Group], dropped: Counter[str]) -> dict[str, Any]:
     return {f"held_out/{name}": value for name, value in numbers.items()}
 
 
+def held_out_summary(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told at the end about the fixed set, from the last line of a curve that measured it."""
+    return {
+        "held_out_accuracy": line["held_out/accuracy"],
+        "held_out_interval": [
+            line.get("held_out/accuracy_low", 0.0),
+            line.get("held_out/accuracy_high", 1.0),
+        ],
+        "held_out_episodes": line.get("held_out/episodes", 0),
+    }
+
+
 def failures(dropped: Mapping[str, int], counted: int) -> dict[str, Any]:
     """How many episodes do not count, the share of all that failed because of us, and those by cause."""
     causes = Counter[str]()

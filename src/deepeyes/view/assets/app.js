@@ -215,8 +215,9 @@ function fill(line, number) {
   about.append(make("b", said));
   if (list.turns[place]) {
     const turns = list.turns[place] === 1 ? "1 turn" : `${list.turns[place]} turns`;
-    const facts = unit.length > 1 ? [] : [turns, `${list.tokens[place]} tokens`, list.earned?.[place] || `${list.seconds[place]} s`];
-    about.append(make("span", facts.join(" · ")));
+    const earned = list.earned?.[place];
+    const facts = earned ? [turns, earned] : [turns, `${list.tokens[place]} tokens`, `${list.seconds[place]} s`];
+    about.append(make("span", unit.length > 1 ? "" : facts.join(" · ")));
   }
   line.append(marks, make("span", list.question[place] || list.key[place], "question"), about);
 }
