@@ -18,7 +18,7 @@ Curve = Sequence[Mapping[str, Any]]
 Test = Callable[[float | None, float], bool]
 """Whether a mean is alarming: given that of the start of the run (None where there is none), and that of now.
 """
-_STEPS, _GROUPS = 3, 24
+_STEPS, _GROUPS = 3, 48
 """That a mean is over, at least."""
 
 
