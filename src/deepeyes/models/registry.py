@@ -95,6 +95,14 @@ def check_models(specs: Iterable[str]) -> None:
     providers.check_common_key(servers)
 
 
+def check_keys(specs: Iterable[str]) -> None:
+    """Raises `ModelError` for a model whose server needs a key that is not there, without loading anything."""
+    for spec in specs:
+        for one in _read(spec)[2].values():
+            if isinstance(one, Provider):
+                one.check_key()
+
+
 def forms() -> str:
     """Every way to name a model, in words."""
     alone = [name for name, kind in KINDS.items() if kind.alone]

@@ -189,6 +189,7 @@ async def test_a_judge_whose_key_is_refused_stops_the_step(judge: JudgeServer) -
 def test_a_judge_without_its_key_is_an_error_before_anything_is_loaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    from deepeyes.train.rl.loop import train
     from deepeyes.train.rl.recipe import RlRecipe
 
     monkeypatch.chdir(tmp_path)
@@ -199,8 +200,9 @@ def test_a_judge_without_its_key_is_an_error_before_anything_is_loaded(
     plan = RlRecipe.load(
         overrides=["model.path=nano", "tasks.world.tiny=1", 'grading.judges=["openai:big@mine"]']
     )
-    with pytest.raises((ModelError, ConfigError), match="MINE_KEY"):
-        plan.checked()
+    with pytest.raises(ModelError, match="MINE_KEY is not set: export MINE_KEY=KEY"):
+        train(plan, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 # ---- search
@@ -329,3 +331,50 @@ async def test_a_context_that_overflows_in_mid_episode_is_counted_and_can_be_lea
 
     assert reward_of(graded, Reward()).total == 0.0
     assert reward_of(graded, Reward(overlong="drop")).dropped == "cut off: context_full"
+
+
+def tiny(folder: Path, words: list[str], vocab: int) -> Path:
+    from nano_fixtures import save_tiny
+
+    return save_tiny(folder, words, vocab)
+
+
+def test_a_tokenizer_that_is_not_the_models_is_refused(tmp_path: Path) -> None:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from deepeyes.train.batch import Collator
+
+    small, large = (
+        tiny(tmp_path / "small", ["a b c"], 280),
+        tiny(tmp_path / "large", ["some words to read"] * 9, 300),
+    )
+    model = AutoModelForImageTextToText.from_pretrained(small)
+    processor = AutoProcessor.from_pretrained(large)
+    processor.tokenizer.add_tokens([f"<new {number}>" for number in range(3000)])
+    with pytest.raises(ModelError, match=r"tokenizer has \d+ tokens and the model \d+"):
+        Collator(model, processor)
+    model.config.image_token_id = 7
+    with pytest.raises(ModelError, match=r"an image is token \d+ to the tokenizer and 7 to the model"):
+        Collator(model, AutoProcessor.from_pretrained(small))
+
+
+def test_a_checkpoint_of_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    from deepeyes.train.rl.checkpoints import newest, save
+
+    save(tmp_path, 5, {}, {"stream": {}, "vocabulary": "one"}, keep=2)
+    assert newest(tmp_path, "one") is not None
+    with pytest.raises(ConfigError, match=r"another tokenizer.*--fresh"):
+        newest(tmp_path, "other")
+
+
+def test_vocabularies_are_told_apart_by_their_numbers(tmp_path: Path) -> None:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from deepeyes.train.batch import Collator
+
+    found: list[str] = []
+    for name, words in (("one", ["ab ac ad"] * 9), ("other", ["zx zy zw"] * 9), ("again", ["ab ac ad"] * 9)):
+        folder = tiny(tmp_path / name, words, 290)
+        model = AutoModelForImageTextToText.from_pretrained(folder)
+        found.append(Collator(model, AutoProcessor.from_pretrained(folder)).vocabulary)
+    assert found[0] == found[2] != found[1]

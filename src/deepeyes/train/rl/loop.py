@@ -63,7 +63,7 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
         StorageError: another process is at work in `out`.
         InfrastructureError: too many episodes of a step were lost to failures of ours.
     """
-    recipe.checked()
+    recipe.checked().grading.check_keys()
     with hold(out):
         if fresh:
             (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
@@ -163,7 +163,7 @@ class Run:
 
     def restore(self, out: Path) -> int:
         """Go on from the last checkpoint; the step to begin with."""
-        found = newest(out)
+        found = newest(out, self.learner.collator.vocabulary)
         if found is None:
             return 0
         state, told = found
@@ -182,7 +182,8 @@ class Run:
             "optimizer": self.learner.optimizer.state_dict(),
             "schedule": self.learner.schedule.state_dict(),
         }
-        save(out, step, state, {"stream": self.stream.state()}, self.recipe.pace.keep)
+        told = {"stream": self.stream.state(), "vocabulary": self.learner.collator.vocabulary}
+        save(out, step, state, told, self.recipe.pace.keep)
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from deepeyes.train.sft.recipe import ModelConfig
 from deepeyes.world.families import FAMILIES
 from deepeyes.world.strings import SPLITS
 
+MixedIn = Literal["reward", "accuracy"]
 NOT_LEARNED = ("title", "pace", "watch", "report")
 """Sections that may change while a run goes on."""
 
@@ -82,6 +83,10 @@ class RolloutsConfig(Config):
     mixed_only: bool = True
     """Learn from groups alone whose rewards differ, and play others in place of the rest (DAPO's dynamic
     sampling).
+    """
+    mixed_in: MixedIn = "reward"
+    """Which differences count: of the whole reward, or of accuracy alone, so that groups that differ in form
+    or in the cost of calls do not crowd out those that differ in what is right.
     """
     most: float = Field(default=4.0, ge=1)
     """Play at most so many times `groups` for a step; what is mixed by then is learned from."""
