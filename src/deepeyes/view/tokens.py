@@ -61,7 +61,7 @@ def _found(model: str) -> Any:
     kind, _, place = model.partition(":")
     if place and (Path(place) / _FILE).is_file():
         folder = Path(place)
-    elif kind in ("nano", "nano-base"):
+    elif kind == "nano" or kind.startswith("nano-"):
         with as_file(files("deepeyes.models.nano") / _EMBEDDED) as found:
             folder = found
     else:
