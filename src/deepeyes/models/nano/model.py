@@ -29,8 +29,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 _BUILD = "build them with `make nano`"
 _AGAIN = "save the model and its processor into it again"
 NAMES = {"nano": "cold", "nano-sft": "cold", "nano-rl": "rl", "nano-base": "base"}
-"""Model name -> folder of its weights: the best by the test, the cold start on tool traces, what reinforcement
-learning made of it, and the model before any tool traces. A model ships by its folder being there.
+"""Model name -> folder of its weights: the best by the test, the cold start on tool traces, what
+reinforcement learning made of it, and the model before any tool traces. A model ships by its folder being
+there.
 """
 
 
