@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -126,7 +127,7 @@ def _tensorboard(recipe: RlRecipe, out: Path, id: str) -> Generator[Say]:
 
 @contextmanager
 def _trackio(recipe: RlRecipe, out: Path, id: str) -> Generator[Say]:
-    import trackio
+    trackio: Any = import_module("trackio")
 
     with redirect_stdout(sys.stderr):
         trackio.init(
@@ -147,7 +148,7 @@ def _trackio(recipe: RlRecipe, out: Path, id: str) -> Generator[Say]:
 
 @contextmanager
 def _wandb(recipe: RlRecipe, out: Path, id: str) -> Generator[Say]:
-    import wandb
+    wandb: Any = import_module("wandb")
 
     # Without a key it would ask for one and wait; what it then leaves can be sent later (`wandb sync`).
     mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
@@ -157,7 +158,7 @@ def _wandb(recipe: RlRecipe, out: Path, id: str) -> Generator[Say]:
         id=id,
         resume="allow",
         dir=str(out),
-        mode=mode,  # pyright: ignore[reportArgumentType]
+        mode=mode,
         config=recipe.model_dump(mode="json"),
         # Nothing of the machine, its processes or this folder's git goes there.
         settings=wandb.Settings(
