@@ -16,7 +16,7 @@ from transformers.utils import logging
 from deepeyes.core.errors import ConfigError, ModelError, boundary
 from deepeyes.models.hub import located
 from deepeyes.models.nano.build import save_processor
-from deepeyes.models.nano.model import NAMES, WEIGHTS
+from deepeyes.models.nano.model import NAMES, embedded
 from deepeyes.models.nano.size import PATCH
 from deepeyes.models.transformers import do_without_torchvision
 from deepeyes.train.sft.recipe import ModelConfig
@@ -27,7 +27,7 @@ _REMEDY = "give nano, a folder, or a Hub id of an image-text-to-text model"
 
 def source(path: str) -> str:
     """What the Auto classes load for a recipe's `model.path`. Raises `ModelError`."""
-    return str(WEIGHTS / NAMES[path]) if path in NAMES else located(path)
+    return str(embedded(path)) if path in NAMES else located(path)
 
 
 def load_processor(settings: ModelConfig) -> Any:

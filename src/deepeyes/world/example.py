@@ -54,6 +54,8 @@ class Family:
     """Names of the tools without which it cannot be solved; empty if it needs none."""
     listed: Callable[[], Sequence[Callable[[], Drawn]]] | None = None
     """The examples of a family that nobody drew, in order; they are the test split's alone."""
+    alone: bool = False
+    """Drawn with Matplotlib, and so by one thread at a time: its settings are those of the process."""
 
 
 @dataclass(frozen=True)

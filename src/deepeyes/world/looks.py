@@ -1,14 +1,13 @@
 """How charts look in the software that people use: Matplotlib's stock styles, and the defaults of others
 imitated with it.
 
-What always holds: a look but the default is in one split only; charts are drawn one at a time, whichever
-thread asks, for Matplotlib's settings are those of the process.
+What always holds: a look but the default is in one split only. Matplotlib's settings are those of the
+process, so that whoever draws in a look must be alone in it (`Family.alone`).
 """
 
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ STYLES = {
 }  # fmt: skip
 """Looks, dealt to the splits; the default, which is what people have, is in each."""
 
-_DRAWING = threading.RLock()
 _FLAT: dict[str, Any] = {"xtick.major.size": 0, "ytick.major.size": 0, "axes.axisbelow": True}
 _BARE = {f"axes.spines.{side}": False for side in ("left", "right", "top")}
 
@@ -72,6 +70,7 @@ LOOKS = {
             **_FLAT, **_BARE, "axes.edgecolor": "#D9D9D9", "axes.grid": True, "axes.grid.axis": "y",
             "grid.color": "#D9D9D9", "text.color": "#595959", "axes.labelcolor": "#595959",
             "xtick.color": "#595959", "ytick.color": "#595959", "axes.titlesize": 15,
+            "font.weight": 500, "axes.titleweight": 500, "axes.labelweight": 500,
         },
         "Cabin-Medium.otf",
     ),
@@ -79,7 +78,7 @@ LOOKS = {
         "3366CC DC3912 FF9900 109618 990099 0099C6",
         {
             **_FLAT, **_BARE, "axes.edgecolor": "#333333", "axes.grid": True, "axes.grid.axis": "y",
-            "grid.color": "#cccccc", "axes.titlelocation": "left", "axes.titleweight": "bold",
+            "grid.color": "#cccccc", "axes.titlelocation": "left",
             "font.size": 9.5,
         },
         "Roboto-Regular.ttf",
@@ -90,25 +89,24 @@ LOOKS = {
 
 @contextmanager
 def drawn_in(rng: random.Random, split: str) -> Generator[Look]:
-    """Draw in one of the looks of `split`, alone."""
+    """Draw in one of the looks of `split`."""
     from matplotlib import cycler, font_manager, rc_context
     from matplotlib import style as styles
 
     name = rng.choice(STYLES[split])
     look = LOOKS.get(name)
-    with _DRAWING:
-        if look is None:
-            with styles.context(name):
-                yield Look()
-            return
-        colours = [f"#{colour}" for colour in look.colours.split()]
-        settings = {"axes.prop_cycle": cycler(color=colours), **look.settings}
-        if look.font != Look().font:
-            folder = resources.files("deepeyes.world") / "assets" / "fonts"
-            with resources.as_file(folder / look.font) as path:
-                family = font_manager.get_font(path).family_name
-                if family not in font_manager.fontManager.get_font_names():
-                    font_manager.fontManager.addfont(path)
-            settings["font.family"] = family
-        with styles.context("default"), rc_context(settings):
-            yield look
+    if look is None:
+        with styles.context(name):
+            yield Look()
+        return
+    colours = [f"#{colour}" for colour in look.colours.split()]
+    settings = {"axes.prop_cycle": cycler(color=colours), **look.settings}
+    if look.font != Look().font:
+        folder = resources.files("deepeyes.world") / "assets" / "fonts"
+        with resources.as_file(folder / look.font) as path:
+            family = font_manager.get_font(path).family_name
+            if family not in font_manager.fontManager.get_font_names():
+                font_manager.fontManager.addfont(path)
+        settings["font.family"] = family
+    with styles.context("default"), rc_context(settings):
+        yield look

@@ -18,7 +18,9 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 def to_task(example: Example, store: ImageStore) -> Task:
     """The example as a task, its picture put into `store`; `truth["box"]` is the thing asked about, in its
-    pixels; `meta` names the real things it is about and the tools without which it cannot be solved.
+    pixels; `meta` names the real things it is about and the tools without which it cannot be solved. What is
+    asked about one real thing is grouped by it: a model that knows the thing, or takes it for another, does
+    so in all of them.
     """
     truth = {"box": [round(side, 1) for side in example.target.box]} if example.target else {}
     about = {"entities": list(example.entities), "tools": list(example.tools)}
@@ -33,6 +35,7 @@ def to_task(example: Example, store: ImageStore) -> Task:
         split=example.split,
         kind=example.kind,
         truth=truth,
+        group=example.entities[0] if len(example.entities) == 1 else "",
         meta={name: value for name, value in about.items() if value},
         source="world",
     )

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,18 @@ from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
 
-from .engine import Engine, Grid, Request
+from .engine import Engine, Request
 from .network import Network
-from .pixels import patchify
-from .size import CELL, MERGE
+from .size import CELL
 
 WEIGHTS = Path(__file__).parent / "weights"
+_BUILD = "build them with `make nano`"
 _AGAIN = "save the model and its processor into it again"
-NAMES = {"nano": "cold", "nano-base": "base"}
-"""Model name -> folder of its weights: the best so far, and the model before any tool traces."""
+NAMES = {"nano": "cold", "nano-sft": "cold", "nano-rl": "rl", "nano-base": "base"}
+"""Model name -> folder of its weights: the best by the test, the cold start on tool traces, what
+reinforcement learning made of it, and the model before any tool traces. A model ships by its folder being
+there.
+"""
 
 
 def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32) -> "NanoModel":
@@ -37,18 +41,24 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     Raises:
         ModelError: no such name, or no weights in the folder.
     """
-    remedy = "build them with `make nano`"
-    if folder is not None:
-        remedy = f"check the path, or {remedy}"
-    elif name in NAMES:
-        folder = WEIGHTS / NAMES[name]
-    else:
-        raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
-    if not (folder / "model.safetensors").exists():
-        raise ModelError(f"{name} has no weights in {folder}", remedy)
+    folder = embedded(name) if folder is None else _with_weights(name, folder, f"check the path, or {_BUILD}")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     network = Network.load(folder)
     return NanoModel(name, Engine(network, _tokenizer(folder), rows=rows), _vision(folder), rows)
+
+
+def embedded(name: str) -> Path:
+    """Where the weights of an embedded model are. Raises `ModelError` for no such name, or none there."""
+    if name not in NAMES:
+        raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
+    trained = "train one with `deepeyes train rl nano --out DIR` and name it nano:DIR"
+    return _with_weights(name, WEIGHTS / NAMES[name], trained if name == "nano-rl" else _BUILD)
+
+
+def _with_weights(name: str, folder: Path, remedy: str) -> Path:
+    if not (folder / "model.safetensors").exists():
+        raise ModelError(f"{name} has no weights in {folder}", remedy)
+    return folder
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
@@ -82,6 +92,16 @@ def open_nano(folder: str = "", **options: Any) -> "NanoModel":
     return load_nano(f"nano:{folder}", **{"folder": Path(folder), **options})
 
 
+def open_sft(**options: Any) -> "NanoModel":
+    """What `nano-sft` names (see `load_nano`)."""
+    return load_nano("nano-sft", **options)
+
+
+def open_rl(**options: Any) -> "NanoModel":
+    """What `nano-rl` names (see `load_nano`)."""
+    return load_nano("nano-rl", **options)
+
+
 def open_base(**options: Any) -> "NanoModel":
     """What `nano-base` names (see `load_nano`)."""
     return load_nano("nano-base", **options)
@@ -97,7 +117,7 @@ class NanoModel:
         self.name = name
         self.vision = vision
         self.engine = engine
-        self._free = list(range(rows))
+        self._free = list(range(rows))  # a heap: rows that lie side by side are attended to at once
         self._room = asyncio.Semaphore(rows)
 
     def conversation(self, sampling: Sampling = Sampling()) -> "NanoConversation":
@@ -109,11 +129,11 @@ class NanoModel:
     async def take_row(self) -> int:
         """A free row, waiting for one if all conversations are busy."""
         await self._room.acquire()
-        return self._free.pop()
+        return heappop(self._free)
 
     def give_row(self, row: int) -> None:
         """Give a row back."""
-        self._free.append(row)
+        heappush(self._free, row)
         self._room.release()
 
     async def aclose(self) -> None:
@@ -151,16 +171,15 @@ class NanoConversation:
             )
         if self._row is None:
             self._row = await self._model.take_row()
-        patched = [patchify(image.pixels) for image in pictures if image.pixels]
-        grids: list[Grid] = [grid for _, grid in patched]
-        if ids.count(engine.image_token) != sum(rows * columns // MERGE**2 for _, rows, columns in grids):
+        images = [image for image in pictures if image.pixels]
+        cells = sum(image.view_width * image.view_height for image in images) // CELL**2
+        if ids.count(engine.image_token) != cells:
             raise AssertionError("the picture tokens do not match the pictures")
         fed = ids[1:] if self._turn else ids  # the first is the last token of the reply before
         request = Request(
             row=self._row,
             ids=ids,
-            pixels=[pixels for pixels, _ in patched],
-            grids=grids,
+            images=images,
             max_tokens=max_tokens,
             sampling=self._sampling,
             seed=hash((self._sampling.seed, self._turn)),

@@ -1,19 +1,21 @@
 """A recipe for reinforcement learning: what is asked, how it is played, what earns reward, how it is learned.
 
-What always holds: what is in `[pace]` and `[watch]` does not change what is learned, so a run may go on with
-other values there; a folder refuses to go on with any other change. `checked` finds what can be found before
-anything heavy is loaded.
+What always holds: what is in `[pace]`, `[watch]` and `[report]` does not change what is learned, so a run may
+go on with other values there; a folder refuses to go on with any other change. `checked` finds what can be
+found before anything heavy is loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.extras import needs
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.grading.grader import Grading
@@ -26,7 +28,7 @@ from deepeyes.world.families import FAMILIES
 from deepeyes.world.strings import SPLITS
 
 MixedIn = Literal["reward", "accuracy"]
-NOT_LEARNED = ("title", "pace", "watch")
+NOT_LEARNED = ("title", "pace", "watch", "report")
 """Sections that may change while a run goes on."""
 
 
@@ -91,6 +93,10 @@ class RolloutsConfig(Config):
     engine: Literal["auto", "nano", "transformers"] = "auto"
     concurrency: int = Field(default=64, ge=1)
     """Episodes in flight."""
+    stale: int = Field(default=0, ge=0)
+    """Steps that may be played ahead, while the learner learns, with the weights that there are by then; at 0
+    a step is played with the newest, and a run can be repeated.
+    """
     tools: Literal["task", "all"] = "task"
     """Offer Python and what a task says that it needs, or all that is open."""
     search: tuple[str, ...] = ()
@@ -155,6 +161,31 @@ class WatchConfig(Config):
     """Measure the cosine of half-batches' gradients, which takes the memory of one more gradient."""
 
 
+class ReportConfig(Config):
+    """Who is told the numbers of each step, beside the run's own files."""
+
+    to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
+    """`tensorboard` writes into the run's folder, `trackio` where it keeps its projects, `wandb` to its
+    server, or into the run's folder where there is no key.
+    """
+    project: str = Field(default="deepeyes", min_length=1)
+    """For Trackio and Weights & Biases."""
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    def check(self) -> None:
+        """Raises `ConfigError` for one whose library is missing."""
+        for name in self.to:
+            if find_spec(name) is None:
+                extra = "train" if name == "tensorboard" else "report"
+                raise ConfigError(
+                    f"report.to names {name}, which is not installed", f"{needs(extra)}, or leave it out"
+                )
+
+
 class PaceConfig(Config):
     """Speed and memory."""
 
@@ -176,6 +207,7 @@ class RlRecipe(Config):
     optim: OptimConfig = OptimConfig()
     pace: PaceConfig = PaceConfig()
     watch: WatchConfig = WatchConfig()
+    report: ReportConfig = ReportConfig()
 
     def checked(self) -> Self:
         """Itself; raises `ConfigError` for what cannot work."""
@@ -191,7 +223,18 @@ class RlRecipe(Config):
                 "a repetition penalty makes log-probabilities hang on the whole conversation",
                 "set rollouts.sampling.repetition_penalty to 1",
             )
+        if self.rollouts.stale and self.rollouts.engine in ("auto", "transformers"):
+            raise ConfigError(
+                "episodes are only played ahead by an engine with weights of its own",
+                "set rollouts.engine to nano, or rollouts.stale to 0",
+            )
+        if self.rollouts.stale and self.optim.correction == "none":
+            raise ConfigError(
+                "what is played ahead was sampled from older weights, and nothing corrects for that",
+                "set optim.correction to truncate",
+            )
         if self.reward.long_from and self.reward.long_to <= self.reward.long_from:
             raise ConfigError("reward.long_to is not above reward.long_from", "raise it")
         self.grading.check_models()
+        self.report.check()
         return self

@@ -27,10 +27,11 @@ from deepeyes.core.claim import hold, refuse_other
 from deepeyes.core.errors import ConfigError, InfrastructureError, boundary
 from deepeyes.core.files import remove_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
+from deepeyes.train.curves import curves
 from deepeyes.train.evaluation import run_evaluation
 from deepeyes.train.loading import load_model, load_processor, source, write_processor
 from deepeyes.train.sft.collate import Collator
-from deepeyes.train.sft.curves import curves, newest_checkpoint, plot
+from deepeyes.train.sft.curves import newest_checkpoint, plot
 from deepeyes.train.sft.dataset import EncodedDataset, files_of, mark_of, open_dataset, write_rejects
 from deepeyes.train.sft.encode import ConversationEncoder
 from deepeyes.train.sft.recipe import NOT_LEARNED, SftRecipe

@@ -8,7 +8,9 @@ list, whatever the seed); a family's module is imported when its first example i
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pkgutil import resolve_name
 
 from deepeyes.world.example import Drawn, Example, Family
@@ -43,6 +45,8 @@ FAMILIES = {
     "geometry": "deepeyes.world.families.geometry:GEOMETRY",
     "search": "deepeyes.world.families.search:SEARCH",
     "integration": "deepeyes.world.families.integration:INTEGRATION",
+    "retry": "deepeyes.world.families.retry:RETRY",
+    "chain": "deepeyes.world.families.chain:CHAIN",
     "word": "deepeyes.world.families.word:WORD",
     "sign": "deepeyes.world.families.sign:SIGN",
     "shape": "deepeyes.world.families.shape:SHAPE",
@@ -53,6 +57,9 @@ FAMILIES = {
     "wild": "deepeyes.world.families.wild:WILD",
 }
 """Name to where the family is defined."""
+
+
+_ALONE = threading.Lock()
 
 
 def family_named(name: str) -> Family:
@@ -73,7 +80,8 @@ def make_example(family: str, split: str, seed: int, index: int) -> Example:
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
     if its.listed is None:
-        drawn = its.draw(random.Random(f"{family}/{split}/{seed}/{index}"), split)
+        with _ALONE if its.alone else nullcontext():
+            drawn = its.draw(random.Random(f"{family}/{split}/{seed}/{index}"), split)
     else:
         drawn = _listed(family, split, index)
     name = f"{family}-{split}-{seed}-{index}"

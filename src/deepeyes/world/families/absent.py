@@ -46,4 +46,4 @@ def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
     return [Reply(answer(NOTHING, CANNOT_TELL))]
 
 
-ABSENT = Family(draw, teach)
+ABSENT = Family(draw, teach, alone=True)

@@ -105,4 +105,4 @@ def _drawn(rng: random.Random, facts: Facts, colours: list[str], style: str, *, 
     return sheet.scene(things)
 
 
-CHART = Family(draw, play, ("python",))
+CHART = Family(draw, play, ("python",), alone=True)

@@ -56,4 +56,4 @@ def teach(rng: random.Random, example: Example, cells: ViewSize) -> list[Reply]:
     return [Reply(crop), Reply(answer(rng.choice(NOW_CLEAR), spoken(example.answer)))]
 
 
-FIGURE = Family(draw, teach, ("python",))
+FIGURE = Family(draw, teach, ("python",), alone=True)

@@ -206,4 +206,4 @@ def _numbers(rng: random.Random, figure: Figure, split: str) -> tuple[int, ...]:
             return numbers
 
 
-GEOMETRY = Family(draw, play, ("python",))
+GEOMETRY = Family(draw, play, ("python",), alone=True)

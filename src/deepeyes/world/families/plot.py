@@ -170,4 +170,4 @@ def _at(thing: Thing, crop: Crop, cells: ViewSize) -> tuple[str, str]:
     return decimal(x, grid[0]), decimal(y, grid[1])
 
 
-PLOT = Family(draw, teach, ("python",))
+PLOT = Family(draw, teach, ("python",), alone=True)

@@ -96,4 +96,4 @@ def _drawn(
     return sheet.scene(list(cells.values())), cells
 
 
-TABLE = Family(draw, play, ("python",))
+TABLE = Family(draw, play, ("python",), alone=True)
