@@ -5,15 +5,17 @@ import random
 from importlib import resources
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 
 from deepeyes.core.images import ImageStore
 from deepeyes.grading.rules import grade
-from deepeyes.world import asking, figures, looks, plots, typefaces, words
+from deepeyes.world import asking, figures, looks, plots, tables, typefaces, words
 from deepeyes.world.families import make_example, make_examples
 from deepeyes.world.families.ordinary import about_nothing, about_shapes, draw_shapes, draw_signs
+from deepeyes.world.families.plot import BELOW
 from deepeyes.world.grounds import camera, draw_ground
 from deepeyes.world.outlines import OUTLINES, add_outline
 from deepeyes.world.palette import EVERY_COLOUR
@@ -95,8 +97,9 @@ def test_splits_share_no_typeface_no_string_and_no_chart_style_but_the_default()
             assert 0 < len(words.draw_line(rng, split, longest)) <= longest
         with pytest.raises(ValueError, match="of 1 characters"):
             words.draw_line(rng, split, words.SHORTEST - 1)
-    styles = [set(looks.STYLES[split]) - {"default"} for split in SPLITS]
-    assert all(styles) and sum(map(len, styles)) == len(set().union(*styles))
+    for dealt, common in ((looks.STYLES, "default"), (tables.STYLES, "pandas")):
+        styles = [set(dealt[split]) - {common} for split in SPLITS]
+        assert all(styles) and sum(map(len, styles)) == len(set().union(*styles))
 
 
 def test_every_string_can_be_said_in_one_token_a_character() -> None:
@@ -226,7 +229,61 @@ def test_of_other_charts_the_greatest_part_comes_first_and_every_text_is_where_i
             assert "".join(char for char, _ in text.glyphs) == text.text
 
 
-@pytest.mark.parametrize("family", ("word", "sign", "shape", "plot", "figure", "absent"))
+@pytest.mark.parametrize("look", list(looks.LOOKS))
+def test_in_every_look_labels_stand_below_their_bars_and_are_read_in_order(
+    look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "STYLES", {"train": (look,)})
+    before = dict(matplotlib.rcParams)
+    upright = 0
+    for seed in range(12):
+        plot = plots.draw_plot(random.Random(seed), "train")
+        height = plot.scene.image.height
+        for bar, label in zip(plot.bars, plot.labels, strict=True):
+            assert label.centre[0] == pytest.approx((bar.box[0] + bar.box[2]) / 2, abs=3)
+            assert bar.box[3] <= label.box[1] and label.box[3] <= height and label.box[1] >= BELOW * height
+            assert "".join(char for char, _ in label.glyphs) == label.text == bar.name
+            if len(label.text) < 3:
+                continue  # as wide as high, either way
+            stands = label.box[3] - label.box[1] > label.box[2] - label.box[0]
+            upright += stands
+            first, last = label.glyphs[0][1], label.glyphs[-1][1]
+            assert first[1] > last[1] if stands else first[0] <= last[0]
+    assert bool(upright) == (look == "pandas")
+    assert dict(matplotlib.rcParams) == before, "settings are given back"
+
+
+@pytest.mark.parametrize("look", list(tables.LOOKS))
+def test_in_every_table_the_cells_stand_in_rows_and_columns_with_their_ink(
+    look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "STYLES", {"train": (look,)})
+    for seed in range(6):
+        table = tables.draw_table(random.Random(seed), "train")
+        ground = np.asarray(table.scene.image.convert("L"), int)
+        for (row, column), cell in table.cells.items():
+            if not cell.text:
+                continue
+            left, top, right, bottom = (round(side) for side in cell.box)
+            assert 0 <= left < right <= ground.shape[1] and 0 <= top < bottom <= ground.shape[0]
+            assert np.ptp(ground[top : bottom + 1, left : right + 1]) > 100, "there is ink"
+            beside, below = table.cells.get((row, column + 1)), table.cells.get((row + 1, column))
+            assert beside is None or not beside.text or cell.box[2] < beside.box[0]
+            assert below is None or cell.box[3] < below.box[3]
+
+
+def test_what_a_table_is_asked_is_found_where_row_and_column_meet() -> None:
+    for split in SPLITS:
+        for example in make_examples("grid", split, 0, 25):
+            if example.target is None:
+                continue
+            name, head = example.steps
+            assert name.text in example.question or name.text.lower() in example.question.lower()
+            assert abs(name.centre[1] - example.target.centre[1]) < 9
+            assert head.box[3] < example.target.box[3] and example.target.text == example.answer
+
+
+@pytest.mark.parametrize("family", ("word", "sign", "shape", "plot", "figure", "grid", "absent"))
 def test_another_answer_is_wrong(family: str) -> None:
     for example in make_examples(family, "test", 0, 10):
         task = to_task(example, ImageStore(None))

@@ -112,6 +112,23 @@ BAR_NUMBER = (
     "How many categories are there?",
     "How many bars do you see?",
 )
+CELL = (
+    "What is the {column} of {row}?",
+    "What is {column} for {row}?",
+    "What is in the {column} column of {row}?",
+    "How much is {column} in row {row}?",
+    "Which value has {row} in {column}?",
+    "{column} of {row}?",
+    "Read the {column} of {row}.",
+    "Look up {row} under {column}.",
+)
+ROWS = (
+    "How many rows does the table have?",
+    "How many rows are there?",
+    "Count the rows below the headings.",
+    "How many entries are in the table?",
+    "Number of rows?",
+)
 TITLE = (
     "What is the title?",
     "What is the title of the chart?",

@@ -20,6 +20,7 @@ def test_lessons_know_the_kind_of_every_answer() -> None:
     scenes = {"says", "colour", "count", "where", "small"}
     sheets = {"blind", "places", "number", "numbers", "crop"}
     ordinary = {"word", "crop word", "shape", "absent", "labels", "axis", "parts"}
+    ordinary |= {"names", "headings", "middle"}
     assert kinds == scenes | sheets | ordinary | {"fact", "title", "line", "query", "found"}
 
 

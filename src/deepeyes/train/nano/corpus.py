@@ -18,7 +18,7 @@ from deepeyes.world.words import READ, draw_line, spoken
 
 from .reading_lessons import draw_reading
 
-PLANNED = ("chart", "table", "geometry", "search", "integration", "word", "plot", "figure")
+PLANNED = ("chart", "table", "geometry", "search", "integration", "word", "plot", "figure", "grid")
 NAMED = 12
 """Rounds between names of colours and shapes all in a row, so that each is a token of its own."""
 
@@ -73,7 +73,7 @@ def _ordinary(rng: random.Random, colour: str) -> Iterator[str]:
     yield teacher.answer(NOTHING, asking.CANNOT_TELL)
     yield teacher.answer(SMALL, asking.CANNOT_TELL)
     yield teacher.answer(teacher.SEEN, ", ".join(f"{letter} at 3.4" for letter in "AB"))
-    yield "Labels? Axis?"
+    yield "Labels? Axis? Names? Headings?"
 
 
 def _planned(rng: random.Random, seed: int, number: int, grid: tuple[int, int]) -> Iterator[str]:

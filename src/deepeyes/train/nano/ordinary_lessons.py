@@ -16,6 +16,7 @@ from deepeyes.world import phrases
 from deepeyes.world.asking import CANNOT_TELL, PARTS, READ_ALL, ask_freely, retyped
 from deepeyes.world.families.absent import NOTHING, SMALL
 from deepeyes.world.families.figure import CALLED
+from deepeyes.world.families.grid import AROUND, heads_of, heads_said, names_of, names_said
 from deepeyes.world.families.ordinary import (
     Question,
     about_nothing,
@@ -33,6 +34,7 @@ from deepeyes.world.grounds import camera, draw_ground
 from deepeyes.world.plan import Tally, seen
 from deepeyes.world.plots import draw_plot
 from deepeyes.world.scene import Box, Scene, Thing
+from deepeyes.world.tables import draw_table
 from deepeyes.world.teacher import SEEN, answer, place
 from deepeyes.world.words import spoken
 
@@ -40,9 +42,9 @@ from .batch import ChatMessage, Exchange
 from .dense import label_cells
 from .scene_lessons import QUESTIONS, Asked, cells_of, header_line
 
-SIGNS, CROPS, SHAPES, PLOTS = 0.4, 0.22, 0.2, 0.1
-"""Shares of the lessons on signs, on crops of signs, on shapes and on charts; the rest are on grounds with
-nothing on them.
+SIGNS, CROPS, SHAPES, PLOTS, TABLES = 0.4, 0.2, 0.18, 0.1, 0.07
+"""Shares of the lessons on signs, on crops of signs, on shapes, on charts and on tables; the rest are on
+grounds with nothing on them.
 """
 ABSENT = 0.22
 """Share of the lessons that also ask for what is not there."""
@@ -73,6 +75,8 @@ def draw_ordinary(rng: random.Random, size: NanoSize, split: str) -> tuple[list[
         )
     if choice < SIGNS + CROPS + SHAPES + PLOTS:
         return _plot(rng, size, split)
+    if choice < SIGNS + CROPS + SHAPES + PLOTS + TABLES:
+        return _table(rng, size, split)
     scene = Scene(camera(rng, draw_ground(rng, split, draw_size(rng, SIDES))))
     return _told(rng, size, scene, [])
 
@@ -167,15 +171,36 @@ def _plot(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange
         asked = Asked("parts", ask_freely(rng, PARTS, parts=f"{CALLED[figure.kind]}s"), str(figure.series))
         able = [asked] if figure.kind != "grouped bars" else []
         return _told(rng, size, figure.scene, able)
-    plot = draw_plot(rng, split)
-    cells = cells_of(size)
-    said: list[Exchange] = []
-    labels: list[torch.Tensor] = []
-    for kind, box, text in (
+    plot, cells = draw_plot(rng, split), cells_of(size)
+    looks = [
         ("labels", strip_of(plot), labels_said(plot, cells)),
         ("axis", column_of(plot), axis_said(plot, cells)),
-    ):
-        cut = cropped(plot.scene, box)
+    ]
+    return _looks(size, plot.scene, looks)
+
+
+def _table(rng: random.Random, size: NanoSize, split: str) -> tuple[list[Exchange], torch.Tensor]:
+    """The crops in which a table's names and its headings are read, and one of its numbers."""
+    table, cells = draw_table(rng, split), cells_of(size)
+    cell = table.cells[rng.randint(1, table.rows), rng.randint(1, table.columns)]
+    (x, y), (width, height) = cell.centre, table.scene.image.size
+    wide, high = AROUND[0] * width, AROUND[1] * height
+    looks = [
+        ("names", names_of(table.scene), names_said(table, cells)),
+        ("headings", heads_of(table.scene), heads_said(table, cells)),
+        ("middle", (int(x - wide), int(y - high), int(x + wide), int(y + high)), cell.text),
+    ]
+    return _looks(size, table.scene, rng.sample(looks, 2))
+
+
+def _looks(
+    size: NanoSize, scene: Scene, looks: list[tuple[str, Crop, str]]
+) -> tuple[list[Exchange], torch.Tensor]:
+    """Crops of `scene`, each with the question of its kind and what is said of it."""
+    said: list[Exchange] = []
+    labels: list[torch.Tensor] = []
+    for kind, box, text in looks:
+        cut = cropped(scene, box)
         view = to_view(cut.image, size)
         header = f"image_{len(said) + 1} {cut.image.width}x{cut.image.height} as {view.width}x{view.height}\n"
         asked = ChatMessage("user", (view, f"{header}{kind.capitalize()}?"))

@@ -52,6 +52,7 @@ FAMILIES = {
     "shape": "deepeyes.world.families.shape:SHAPE",
     "plot": "deepeyes.world.families.plot:PLOT",
     "figure": "deepeyes.world.families.figure:FIGURE",
+    "grid": "deepeyes.world.families.grid:GRID",
     "absent": "deepeyes.world.families.absent:ABSENT",
     "legible": "deepeyes.world.families.legible:LEGIBLE",
     "wild": "deepeyes.world.families.wild:WILD",
