@@ -243,12 +243,12 @@ def test_in_every_look_labels_stand_below_their_bars_and_are_read_in_order(
             assert label.centre[0] == pytest.approx((bar.box[0] + bar.box[2]) / 2, abs=3)
             assert bar.box[3] <= label.box[1] and label.box[3] <= height and label.box[1] >= BELOW * height
             assert "".join(char for char, _ in label.glyphs) == label.text == bar.name
-            if len(label.text) < 3:
-                continue  # as wide as high, either way
-            stands = label.box[3] - label.box[1] > label.box[2] - label.box[0]
-            upright += stands
             first, last = label.glyphs[0][1], label.glyphs[-1][1]
-            assert first[1] > last[1] if stands else first[0] <= last[0]
+            if len(label.text) > 1 and first[1] == last[1]:
+                assert first[2] <= last[0]
+            elif len(label.text) > 1:
+                upright += 1
+                assert first[1] >= last[3] and label.box[3] - label.box[1] > label.box[2] - label.box[0]
     assert bool(upright) == (look == "pandas")
     assert dict(matplotlib.rcParams) == before, "settings are given back"
 

@@ -90,7 +90,8 @@ LOOKS = {
 @contextmanager
 def drawn_in(rng: random.Random, split: str) -> Generator[Look]:
     """Draw in one of the looks of `split`."""
-    from matplotlib import cycler, font_manager, rc_context
+    from cycler import cycler
+    from matplotlib import font_manager, rc_context
     from matplotlib import style as styles
 
     name = rng.choice(STYLES[split])
@@ -100,7 +101,7 @@ def drawn_in(rng: random.Random, split: str) -> Generator[Look]:
             yield Look()
         return
     colours = [f"#{colour}" for colour in look.colours.split()]
-    settings = {"axes.prop_cycle": cycler(color=colours), **look.settings}
+    settings: dict[Any, Any] = {"axes.prop_cycle": cycler(color=colours), **look.settings}
     if look.font != Look().font:
         folder = resources.files("deepeyes.world") / "assets" / "fonts"
         with resources.as_file(folder / look.font) as path:
