@@ -217,8 +217,8 @@ def _teach_shards(recipe: NanoRecipe, missing: Sequence[tuple[Path, str, range]]
                 agent = teacher if searched(family) or odd else alone
                 began = time.monotonic()
                 kept, tried = await write_shard(path, family, "train", recipe.seed, indices, agent)
-                told = {"shard": path.name, "kept": kept, "tried": tried}
-                told["seconds"] = round(time.monotonic() - began, 1)
+                seconds = round(time.monotonic() - began, 1)
+                told = {"shard": path.name, "kept": kept, "tried": tried, "seconds": seconds}
                 append_line(path.parent / SHARDS, json.dumps(told).encode() + b"\n", sync=False)
                 sys.stdout.write(f"traces: {path.name} keeps {kept} of {tried}\n")
 
