@@ -22,7 +22,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from deepeyes.core.blocking import BackgroundLoop
 from deepeyes.core.claim import claim, hold, refuse_other
@@ -135,6 +135,7 @@ class _Run:
             save_steps=recipe.pace.save_every * recipe.optim.updates,
             save_total_limit=recipe.pace.keep,
             report_to=[],
+            disable_tqdm=True,
             run_name=recipe.title or out.name,
         )
         model = load_model(recipe.model, torch.bfloat16 if kept_half else torch.float32)
@@ -154,6 +155,7 @@ class _Run:
             peft_config=adapters(recipe.lora, model),
             callbacks=[_Marks()],
         )
+        self.trainer.remove_callback(PrinterCallback)  # a step is told by `on_step`
         self.loop = BackgroundLoop("rollouts")
         self.numbers: dict[str, Any] = {}
 

@@ -98,16 +98,19 @@ Told = Callable[[int, dict[str, float | None]], None]
 
 
 @dataclass
-class Apart:
-    """How far the recorded log-probabilities were from the trainer's in a step."""
+class First:
+    """What the first forward passes of a step say, before its weights have moved."""
 
     parts: list[Mismatch] = field(default_factory=list[Mismatch])
+    entropy: float = 0.0
+    """Nats, summed over chosen tokens."""
 
     def numbers(self) -> dict[str, float]:
         """By the names of the flat loop, over all processes."""
-        parts: list[Mismatch] = [part for part in gather_object(self.parts) if part.tokens]
+        parts = [part for part in gather_object(self.parts) if part.tokens]
         seen = max(1, sum(part.tokens for part in parts))
         return {
+            "entropy": sum(gather_object([self.entropy])) / seen,
             "logprob_diff_max": max((part.largest for part in parts), default=0.0),
             "logprob_diff_mean": sum(part.mean * part.tokens for part in parts) / seen,
             "logprob_pearson": min((part.pearson for part in parts), default=1.0),
@@ -124,7 +127,7 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
         super().__init__(reward_funcs=[_nobody], **settings)
         self._play, self._plan, self._collator, self._rows = play, plan, collator, rows
         self._state, self._told = state, told
-        self._apart = Apart()
+        self._first = First()
         self._learned: dict[str, float] = {}
         self._like: Record | None = None
         self._chosen: Tensor | None = None
@@ -153,7 +156,7 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
         )
         sequences, tokens = sum(one for one, *_ in sizes), sum(one for _, one, _ in sizes)
         self._learned = {"episodes_learned": sequences, "tokens_learned": tokens}
-        self._apart = Apart()
+        self._first = First()
         factor = self._factor(max(1, sequences), max(longest for *_, longest in sizes))
         records, gains = self._filled(records, gains)
         self._like = _alike(records)
@@ -287,9 +290,11 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
             batch = Batch(inputs, whole, torch.zeros_like(whole), (self._like,) * len(input_ids))
             scores = logprobs_of(model, batch)
         logprobs = scores.logprobs[:, -logits_to_keep:]
+        entropy = scores.entropy[:, -logits_to_keep:]
         if self._recorded is not None:
-            self._apart.parts.append(mismatch(logprobs, self._recorded, chosen))
-        return logprobs, scores.entropy[:, -logits_to_keep:], None
+            self._first.parts.append(mismatch(logprobs, self._recorded, chosen))
+            self._first.entropy += float(entropy.sum())
+        return logprobs, entropy, None
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL; a step's numbers are told once its last update is done."""
@@ -299,7 +304,7 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
             return
         named = {ours: logs.get(theirs) for ours, theirs in _NAMES.items()}
         step = self.state.global_step // updates - 1
-        self._told(step, {**named, **self._learned, **self._apart.numbers()})
+        self._told(step, {**named, **self._learned, **self._first.numbers()})
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """With this process's place in the stream of tasks."""
@@ -346,7 +351,6 @@ def settings(plan: OptimConfig, out: Path, **more: Any) -> GRPOConfig:
 _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 _NAMES = {
     "loss": "loss",
-    "entropy": "entropy",
     "clipped_low": "clip_ratio/low_mean",
     "clipped_high": "clip_ratio/high_mean",
     "gradient_norm": "grad_norm",
