@@ -24,7 +24,14 @@ def image(number: int, tokens: int) -> ImageChunk:
 
 def record(name: str = "a#0") -> Record:
     """Two images that touch in the question, a reply, a tool's image, the answer."""
-    chunks = (TextChunk((1, 2)), image(1, 2), image(2, 3), TextChunk((3, 4, 5, 6)), image(3, 1), TextChunk((7, 8)))
+    chunks = (
+        TextChunk((1, 2)),
+        image(1, 2),
+        image(2, 3),
+        TextChunk((3, 4, 5, 6)),
+        image(3, 1),
+        TextChunk((7, 8)),
+    )
     chosen = (0,) * 8 + (1, 1, 0, 0, 1, 1)
     logprobs = tuple(-0.1 * place if bit else 0.0 for place, bit in enumerate(chosen))
     return Record(name, chunks, chosen, logprobs, Sampling(temperature=1.0), (PAD,), 8)
@@ -73,8 +80,8 @@ def test_the_form_is_that_of_the_installed_library() -> None:
 
 
 VERL_FIELDS = (
-    "prompt_ids response_ids response_mask response_logprobs multi_modal_data mm_processor_kwargs reward_score "
-    "num_turns metrics extra_fields"
+    "prompt_ids response_ids response_mask response_logprobs multi_modal_data mm_processor_kwargs "
+    "reward_score num_turns metrics extra_fields"
 )
 """Of verl 0.9.1's AgentLoopOutput."""
 
@@ -112,7 +119,12 @@ def test_with_verl_installed_the_real_class_is_made(monkeypatch: pytest.MonkeyPa
         def __init__(self, **values: Any) -> None:
             self.values = values
 
-    names = ("verl", "verl.experimental", "verl.experimental.agent_loop", "verl.experimental.agent_loop.agent_loop")
+    names = (
+        "verl",
+        "verl.experimental",
+        "verl.experimental.agent_loop",
+        "verl.experimental.agent_loop.agent_loop",
+    )
     for name in names:
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     module: Any = sys.modules[names[-1]]

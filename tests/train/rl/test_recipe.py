@@ -48,7 +48,13 @@ def test_recipes_for_large_models_compose_and_take_a_step(name: str, tmp_path: P
     train(small, tmp_path)
     (line,) = curves(tmp_path)
     traces = list(read_traces(tmp_path / "episodes" / "step-000000"))
-    returned = [part for trace in traces for turn in trace.turns if turn.observation for part in turn.observation.images]
+    returned = [
+        part
+        for trace in traces
+        for turn in trace.turns
+        if turn.observation
+        for part in turn.observation.images
+    ]
     assert len(traces) == 2 and returned, "a tool returned an image"
     assert line["logprob_diff_max"] <= 1e-4 and line["episodes_learned"] == 2
     before = load_file(WEIGHTS / NAMES["nano"] / "model.safetensors")

@@ -156,7 +156,7 @@ class WatchConfig(Config):
 
 
 class BackendConfig(Config):
-    """Who optimizes: our own loop on one device, or TRL, with adapters and on as many devices as there are."""
+    """Who optimizes: our own loop on one device, or TRL, with adapters and on many devices."""
 
     name: Literal["flat", "trl"] = "flat"
     precision: Literal["auto", "bf16", "fp32"] = "auto"

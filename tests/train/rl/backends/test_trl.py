@@ -14,8 +14,8 @@ pytest.importorskip("trl")
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForImageTextToText
 from train.rl.test_loop import SMALL, Killed, learned
+from transformers import AutoModelForImageTextToText
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.trace import read_traces
@@ -87,7 +87,9 @@ def test_a_finished_run_is_not_done_again_and_another_recipe_is_refused(whole: P
 
 @pytest.mark.slow
 def test_adapters_learn_sample_and_come_out_merged(tmp_path: Path) -> None:
-    train(recipe("lora.rank=4", "optim.steps=2", "optim.updates=1", "optim.lr=1e-2", "watch.every=0"), tmp_path)
+    train(
+        recipe("lora.rank=4", "optim.steps=2", "optim.updates=1", "optim.lr=1e-2", "watch.every=0"), tmp_path
+    )
     lines = curves(tmp_path)
     assert all(line["logprob_diff_max"] <= 1e-4 for line in lines), "what samples has the adapters in it"
     start, after = load_file(START / "model.safetensors"), load_file(tmp_path / "model.safetensors")
@@ -122,12 +124,18 @@ def test_merged_weights_are_those_of_the_model_with_its_adapters() -> None:
 @pytest.mark.slow
 def test_two_processes_play_their_own_groups_and_learn_together(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    more = [word for one in (*SMALL, *BEHIND, "optim.steps=2", "optim.updates=1") for word in ("--set", one)]
+    more = [
+        word
+        for one in (*SMALL, *BEHIND, "optim.steps=2", "optim.updates=1", "pace.per_device=3")
+        for word in ("--set", one)
+    ]
     (tmp_path / "empty.toml").write_text("")
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29677"]
     words = ["--module", "deepeyes", "train", "rl", str(tmp_path / "empty.toml"), "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run([*launch, *words, *more], env=environment, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [*launch, *words, *more], env=environment, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = curves(out)
     assert [line["step"] for line in lines] == [0, 1]

@@ -20,15 +20,9 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.core.images import ImageStore
-from deepeyes.train.rl.backends import trl_trainer
-from deepeyes.train.rl.backends.trl_trainer import (
-    LOSS_TYPES,
-    SERIES,
-    EpisodeTrainer,
-    Lesson,
-    check_trl,
-    settings,
-)
+from deepeyes.train.rl.backends import trl_contract, trl_trainer
+from deepeyes.train.rl.backends.trl_contract import LOSS_TYPES, SERIES, check_trl, settings
+from deepeyes.train.rl.backends.trl_trainer import EpisodeTrainer, Lesson
 from deepeyes.train.rl.recipe import OptimConfig
 from deepeyes.train.rl.rollouts import Group
 from deepeyes.train.rl.update import Learner
@@ -252,7 +246,7 @@ def test_the_installed_library_has_every_hook_that_is_used() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda patch: patch.setattr(trl_trainer, "version", lambda _: "1.17.0"), r"TRL is 1\.17\.0"),
+        (lambda patch: patch.setattr(trl_contract, "version", lambda _: "1.17.0"), r"TRL is 1\.17\.0"),
         (lambda patch: patch.delattr(GRPOTrainer, "_compute_loss"), "another GRPOTrainer._compute_loss"),
         (
             lambda patch: patch.setattr(GRPOTrainer, "_save_checkpoint", lambda self, folder: None),
@@ -280,4 +274,3 @@ def test_losses_of_recipes_are_all_known() -> None:
     from deepeyes.train.rl.losses.registry import LOSSES
 
     assert set(LOSS_TYPES) == set(LOSSES)
-

@@ -151,7 +151,9 @@ async def test_an_episode_comes_out_in_verls_form(server: FakeServer, closed: No
     assert all(call["include_stop_str_in_output"] and call["stop"] for call in servers.calls)
     assert len(made.response_ids) == len(made.response_mask) == len(made.response_logprobs or [])
     assert 0 < sum(made.response_mask) < len(made.response_mask)
-    assert not any(bit for bit, one in zip(made.response_mask, made.response_ids, strict=True) if one == token)
+    assert not any(
+        bit for bit, one in zip(made.response_mask, made.response_ids, strict=True) if one == token
+    )
     assert made.reward_score is not None and made.num_turns == 2 * len(servers.calls)
     extra = made.extra_fields
     assert extra["max_global_steps"] == 7 and extra["stop_reason"] == "answered" and extra["calls"] >= 1

@@ -105,7 +105,10 @@ class FakeServer:
             assert set(run) == {self._image_token()}, "features stand where the image tokens are"
         images = [_image(data) for data in (features.get("kwargs_data") or {}).get("image", [])]
         tokens, logprobs = self._draw(ids, images, asked, asked["max_tokens"], asked["seed"])
-        content = [{"token": f"token_id:{one}", "logprob": value} for one, value in zip(tokens, logprobs)]
+        content = [
+            {"token": f"token_id:{one}", "logprob": value}
+            for one, value in zip(tokens, logprobs, strict=True)
+        ]
         choice = {"index": 0, "token_ids": tokens, "logprobs": {"content": content}, "finish_reason": "stop"}
         return {"request_id": "r", "choices": [choice]}
 
@@ -121,7 +124,9 @@ class FakeServer:
                 "prompt_tokens": len(ids),
                 "completion_tokens": len(tokens),
                 "finish_reason": {"type": "stop"},
-                "output_token_logprobs": [[value, one, None] for one, value in zip(tokens, logprobs)],
+                "output_token_logprobs": [
+                    [value, one, None] for one, value in zip(tokens, logprobs, strict=True)
+                ],
             },
         }
 

@@ -1,4 +1,4 @@
-"""Served engines: whole episodes by token ids, the trainer's own log-probabilities, new weights, clear errors."""
+"""Served engines: episodes by token ids, the trainer's own log-probabilities, new weights, clear errors."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -233,5 +233,3 @@ async def test_a_conversation_stays_on_one_server(tmp_path: Path, shared: FakeSe
     names = [f"vllm:nano/{number}" for number in range(60)]
     assert all(sampler.server_of(name) == sampler.server_of(name) for name in names)
     assert len({sampler.server_of(name) for name in names}) == 3
-
-

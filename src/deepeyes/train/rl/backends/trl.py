@@ -1,4 +1,4 @@
-"""One run of reinforcement learning with TRL's trainer: the same recipe, episodes and folder as the flat loop.
+"""One run of reinforcement learning with TRL's trainer: recipe, episodes and folder are the flat loop's.
 
     OUT/checkpoints/      TRL's, each with every process's place in the stream of tasks
     OUT/adapter/          LoRA's weights alone
@@ -36,13 +36,9 @@ from deepeyes.harness.setup import open_agent
 from deepeyes.train.batch import Collator
 from deepeyes.train.loading import load_model, load_processor, source, write_merged, write_processor
 from deepeyes.train.rl.alarms import alarms
-from deepeyes.train.rl.backends.trl_trainer import (
-    EpisodeTrainer,
-    Lesson,
-    check_trl,
-    settings,
-    stream_file,
-)
+from deepeyes.train.rl.backends.together import light, together
+from deepeyes.train.rl.backends.trl_contract import check_trl, settings
+from deepeyes.train.rl.backends.trl_trainer import EpisodeTrainer, Lesson, stream_file
 from deepeyes.train.rl.backends.weights import Merged
 from deepeyes.train.rl.checkpoints import CHECKPOINTS, tell, trim
 from deepeyes.train.rl.engines.base import open_engine
@@ -50,7 +46,7 @@ from deepeyes.train.rl.episodes import EPISODES, keep_groups
 from deepeyes.train.rl.loop import FINISHED, IMAGES, JUDGED, RECIPE, Tell
 from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe, TasksConfig
-from deepeyes.train.rl.rollouts import Group, Played, Player
+from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.watch import behaviour, numbers_of
 from deepeyes.train.sft.curves import MARK, curves, newest_checkpoint
@@ -60,9 +56,7 @@ _APART = 1_000_003
 """Between the seeds of two processes."""
 
 
-def train(
-    recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | None = None
-) -> dict[str, Any]:
+def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | None = None) -> dict[str, Any]:
     """Train, or go on training; what `finished.json` holds.
 
     Raises:
@@ -216,7 +210,9 @@ class _Run:
             raise ConfigError(
                 f"{checkpoint} is of a run on fewer processes", f"give {self.world} fewer, or --fresh"
             )
-        self.stream.restore(read_json_file(path, "delete that checkpoint: the run goes on from the one before"))
+        self.stream.restore(
+            read_json_file(path, "delete that checkpoint: the run goes on from the one before")
+        )
         return int(checkpoint.name.rpartition("-")[2]) // self.recipe.optim.updates
 
     def _play(self, step: int) -> Lesson:
@@ -228,7 +224,7 @@ class _Run:
         played = self.loop.wait(self.player.step(step, seed, self.stream, images))
         if self.main:
             keep_groups(self.out, step, played, images, recipe.watch.keep)
-        everyone = _together(played)
+        everyone = together(played)
         self.numbers = {
             "step": step,
             **numbers_of(everyone),
@@ -268,7 +264,7 @@ class _Run:
         self.trainer.model.eval()
         groups = self.loop.wait(self.player.play(asked, tasks.seed, images, dropped, watch.samples))
         self.trainer.model.train()
-        traces: list[Trace] = gather_object([_light(trace) for group in groups for trace in group.traces])
+        traces: list[Trace] = gather_object([light(trace) for group in groups for trace in group.traces])
         lost: list[int] = gather_object([dropped.total()])
         return {
             **{f"held_out/{name}": value for name, value in behaviour(traces).items()},
@@ -314,27 +310,3 @@ class _Marks(TrainerCallback):
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / MARK).touch()
-
-
-def _together(played: Played) -> Played:
-    """What all processes played, without the tokens."""
-    mine = [(_light_group(group), id(group) in set(map(id, played.chosen))) for group in played.groups]
-    groups: list[tuple[Group, bool]] = gather_object(mine)
-    dropped: list[Counter[str]] = gather_object([played.dropped])
-    seconds: list[float] = gather_object([played.seconds])
-    return Played(
-        [group for group, _ in groups],
-        [group for group, chosen in groups if chosen],
-        sum(dropped, Counter[str]()),
-        max(seconds),
-    )
-
-
-def _light_group(group: Group) -> Group:
-    return Group(group.task, [_light(trace) for trace in group.traces], group.rewarded)
-
-
-def _light(trace: Trace) -> Trace:
-    """Without what is recorded for each token."""
-    nothing = {"prompt_ids": None, "token_ids": None, "logprobs": None, "loss_mask": None}
-    return trace.model_copy(update={"turns": tuple(turn.model_copy(update=nothing) for turn in trace.turns)})

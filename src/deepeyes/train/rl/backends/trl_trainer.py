@@ -13,74 +13,31 @@ optimizer, DDP, FSDP and DeepSpeed, adapters, checkpoints. What always holds:
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
-from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
 
 from deepeyes.agent.many import episode_seed
-from deepeyes.core.errors import ConfigError, InputError
+from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.sampling import Sampling
 from deepeyes.train.batch import Batch, Collator
 from deepeyes.train.exchange.trl import rollouts
 from deepeyes.train.logprobs import Mismatch, logprobs_of, mismatch
 from deepeyes.train.rl.advantages import advantages
+from deepeyes.train.rl.backends.trl_contract import SERIES
 from deepeyes.train.rl.correction import importance
-from deepeyes.train.rl.losses.registry import LossName
 from deepeyes.train.rl.recipe import OptimConfig
 from deepeyes.train.rl.rollouts import Group
 from deepeyes.train.sft.trainer import GoesOn
 from deepeyes.train.tokens import Record, TextChunk, record_of
-
-SERIES = "1.16"
-"""The versions of TRL whose private methods these are."""
-LOSS_TYPES: dict[LossName, tuple[str, str]] = {
-    "dapo": ("dapo", "token"),
-    "grpo": ("grpo", "token"),
-    "dr_grpo": ("dr_grpo", "token"),
-    "gspo": ("grpo", "sequence"),
-}
-"""Our losses as TRL's `loss_type` and `importance_sampling_level`."""
-_HOOKS = {
-    "_generate_and_score_completions": ("self", "inputs"),
-    "_compute_loss": ("self", "model", "inputs"),
-    "_get_per_token_logps_and_entropies": ("self", "model", "input_ids", "attention_mask", "logits_to_keep"),
-    "log": ("self", "logs", "start_time"),
-    "_save_checkpoint": ("self", "model", "trial"),
-}
-"""What is replaced, with the names that its parameters begin with."""
-_READ = ("prompt_ids", "completion_ids", "tool_mask", "advantages", "num_items_in_batch", "num_images")
-"""What TRL must still read of a step's rows."""
-
-
-def check_trl() -> None:
-    """Raises `ConfigError` unless the TRL that is installed has the methods that are replaced here."""
-    remedy = f'install "trl=={SERIES}.*", or train with backend.name = "flat"'
-    try:
-        found = version("trl")
-    except PackageNotFoundError:
-        raise ConfigError("TRL is not installed", remedy) from None
-    if found.split(".")[:2] != SERIES.split("."):
-        raise ConfigError(f"TRL is {found}, and only {SERIES} is known inside", remedy)
-    for name, parameters in _HOOKS.items():
-        method = getattr(GRPOTrainer, name, None)
-        have = tuple(inspect.signature(method).parameters) if method else ()
-        if have[: len(parameters)] != parameters:
-            raise ConfigError(f"TRL {found} has another GRPOTrainer.{name}", remedy)
-    reading = inspect.getsource(GRPOTrainer._compute_loss) + inspect.getsource(GRPOTrainer._prepare_inputs)
-    lost = [name for name in _READ if f'"{name}"' not in reading and name != "num_images"]
-    if lost or "_generate_and_score_completions" not in reading:
-        raise ConfigError(f"TRL {found} no longer reads {', '.join(lost) or 'what was generated'}", remedy)
 
 
 @dataclass
@@ -125,6 +82,7 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
         told: Told, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__(reward_funcs=[_nobody], **settings)
+        self.model: Any
         self._play, self._plan, self._collator, self._rows = play, plan, collator, rows
         self._state, self._told = state, told
         self._first = First()
@@ -146,9 +104,7 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
     def rows(self, lesson: Lesson) -> dict[str, Any]:
         """Tensors of `rows` episodes; those that are missing stand there without a chosen token."""
         token = self._collator.image_token
-        groups = [
-            [record_of(trace, image_token=token) for trace in group.traces] for group in lesson.groups
-        ]
+        groups = [[record_of(trace, image_token=token) for trace in group.traces] for group in lesson.groups]
         gains = self._advantages(lesson.groups)
         records = [record for group in groups for record in group]
         sizes: list[tuple[int, int, int]] = gather_object(
@@ -235,9 +191,8 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
         if plan.updates == 1 and plan.correction == "none":
             return made
         old: list[Tensor] = []
-        parts = split_tensor_dict(
-            split_pixel_values_by_grid(made), self._rows // self.args.per_device_train_batch_size
-        )
+        split: Any = split_pixel_values_by_grid(made)
+        parts: list[Any] = split_tensor_dict(split, self._rows // self.args.per_device_train_batch_size)
         with torch.no_grad():
             for part in parts:
                 inputs: dict[str, Any] = unsplit_pixel_values_by_grid(part)
@@ -264,7 +219,8 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
         """TRL's, over the columns that this micro-batch has."""
         inputs = _trimmed(inputs)
         self._chosen = inputs["completion_mask"] * inputs["tool_mask"]
-        first = self._step // self.args.steps_per_generation % self.num_iterations == 0
+        args: Any = self.args
+        first = self._step // args.steps_per_generation % self.num_iterations == 0
         self._recorded = inputs["sampling_per_token_logps"] if first else None
         return super()._compute_loss(model, inputs)
 
@@ -285,7 +241,9 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
                 logits = model(**inputs, logits_to_keep=1, use_cache=False).logits
                 nothing = chosen.float() + 0.0 * logits.float().sum()
                 return nothing, torch.zeros_like(nothing), None
-            width = (0, 0) if input_ids.shape[1] == logits_to_keep else (input_ids.shape[1] - logits_to_keep, 0)
+            width = (
+                (0, 0) if input_ids.shape[1] == logits_to_keep else (input_ids.shape[1] - logits_to_keep, 0)
+            )
             whole = torch.nn.functional.pad(chosen, width).float()
             batch = Batch(inputs, whole, torch.zeros_like(whole), (self._like,) * len(input_ids))
             scores = logprobs_of(model, batch)
@@ -309,7 +267,7 @@ class EpisodeTrainer(GoesOn, GRPOTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """With this process's place in the stream of tasks."""
         super()._save_checkpoint(model, trial)
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
         (folder / stream_file(self.accelerator.process_index)).write_bytes(self._state())
 
 
@@ -318,37 +276,6 @@ def stream_file(rank: int) -> str:
     return f"stream-{rank}.json"
 
 
-def settings(plan: OptimConfig, out: Path, **more: Any) -> GRPOConfig:
-    """TRL's settings of an optimizer's."""
-    loss, level = LOSS_TYPES[plan.loss]
-    return GRPOConfig(
-        output_dir=str(out),
-        max_steps=plan.steps * plan.updates,
-        num_iterations=plan.updates,
-        loss_type=loss,
-        importance_sampling_level=level,
-        epsilon=plan.clip_low,
-        epsilon_high=plan.clip_high,
-        beta=0.0,
-        learning_rate=plan.lr,
-        lr_scheduler_type=_SCHEDULES[plan.schedule],
-        warmup_steps=plan.warmup,
-        adam_beta1=plan.betas[0],
-        adam_beta2=plan.betas[1],
-        weight_decay=plan.weight_decay,
-        max_grad_norm=plan.clip,
-        seed=plan.seed,
-        data_seed=plan.seed,
-        shuffle_dataset=False,
-        disable_dropout=True,
-        ignore_data_skip=True,
-        remove_unused_columns=False,
-        logging_steps=1,
-        **more,
-    )
-
-
-_SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 _NAMES = {
     "loss": "loss",
     "clipped_low": "clip_ratio/low_mean",
@@ -360,7 +287,7 @@ _NAMES = {
 _IMAGE_FIELDS = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
 
 
-def _nobody(**_: Any) -> list[None]:
+def _nobody(**_: Any) -> list[float | None]:
     """TRL wants a reward function; rewards are told with the episodes."""
     raise InputError("TRL asked for rewards", f'install "trl=={SERIES}.*"')
 
@@ -369,7 +296,9 @@ def _alike(records: Sequence[Record]) -> Record:
     """One of them, as all were drawn alike. Raises `InputError` if they were not."""
     kinds = {(record.sampling.seeded(0), record.banned) for record in records}
     if len(kinds) > 1:
-        raise InputError("episodes of one step were drawn in different ways", "use one engine and one sampling")
+        raise InputError(
+            "episodes of one step were drawn in different ways", "use one engine and one sampling"
+        )
     return records[0]
 
 

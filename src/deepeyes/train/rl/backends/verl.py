@@ -35,6 +35,7 @@ from deepeyes.train.rl.recipe import RlRecipe
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.tokens import record_of
 
+EngineName = Literal["vllm", "sglang"]
 _SHORTEST = 8
 """Tokens of a reply below which it is not asked for."""
 
@@ -70,7 +71,7 @@ class VerlSampler:
     """One episode's sampler (see `Sampler`)."""
 
     def __init__(
-        self, servers: ServerManager, engine: Literal["vllm", "sglang"], given: Mapping[str, Any], most: int
+        self, servers: ServerManager, engine: EngineName, given: Mapping[str, Any], most: int
     ) -> None:
         self._servers, self._engine, self._most = servers, engine, most
         self._given = {name: value for name, value in given.items() if name not in ("max_tokens", "stop")}
@@ -134,9 +135,10 @@ class DeepEyesLoop:
 
     def __init__(
         self, *, server_manager: ServerManager, processor: Any, trainer_config: Any, recipe: str,
-        engine: Literal["vllm", "sglang"] = "vllm", **_: Any,
+        engine: EngineName = "vllm", **_: Any,
     ) -> None:  # fmt: skip
-        self._servers, self._processor, self._recipe, self._engine = server_manager, processor, recipe, engine
+        self._servers, self._processor, self._recipe = server_manager, processor, recipe
+        self._engine: EngineName = engine
         rollout = trainer_config.config.actor_rollout_ref.rollout
         self._most = int(rollout.response_length)
 
@@ -238,7 +240,9 @@ def task_of(row: Mapping[str, Any], images: ImageStore) -> Task:
     ]
     question = str(about.get("question") or "")
     if not question:
-        raise InputError("a row has no extra_info.question", "export it with deepeyes data export --format verl")
+        raise InputError(
+            "a row has no extra_info.question", "export it with deepeyes data export --format verl"
+        )
     form = json.loads(about.get("answer_form") or "{}")
     truth = dict(row.get("reward_model") or {}).get("ground_truth")
     return Task(

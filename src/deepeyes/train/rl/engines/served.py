@@ -1,9 +1,9 @@
-"""vLLM and SGLang servers as samplers: token ids in and out, log-probabilities of what was drawn, new weights.
+"""vLLM and SGLang servers as samplers: token ids in and out, log-probabilities of them, new weights.
 
     VLLM_SERVER_DEV_MODE=1 vllm serve CHECKPOINT --logprobs-mode processed_logprobs --mm-processor-cache-gb 0
     python -m sglang.launch_server --model-path CHECKPOINT
 
-vLLM: `/inference/v1/generate` takes ids and the features of images, which `/v1/chat/completions/render` makes;
+vLLM: `/inference/v1/generate` takes ids and features of images, which `/v1/chat/completions/render` makes;
 weights are read again from a folder by `/collective_rpc` between `/pause` and `/resume`. SGLang: `/generate`
 takes ids and images; weights come by `/update_weights_from_disk` between `/pause_generation` and
 `/continue_generation`. What always holds: a conversation stays on one server; a server that counts the tokens
@@ -278,9 +278,7 @@ def _read(response: httpx.Response, server: str, path: str) -> Json:
     if response.status_code in (408, 409, 425, 429) or response.status_code >= 500:
         raise InfrastructureError(f"{server}{path} failed ({response.status_code}: {words})", "see its log")
     if response.status_code == 404:
-        raise ConfigError(
-            f"{server} has no {path}", "serve with a version and options that docs/rl.md names"
-        )
+        raise ConfigError(f"{server} has no {path}", "serve with a version and options that docs/rl.md names")
     if "context length" in words or "maximum length" in words or "max_model_len" in words:
         raise ContextOverflow(f"{server}{path}: {words}", "lower limits.turns, or serve a longer context")
     raise ModelError(f"{server}{path} refused ({response.status_code}: {words})", "correct the recipe")

@@ -31,7 +31,7 @@ _IMAGE_TOKENS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """An image of the conversation: its pixels, and which of the ids are its tokens. One showing, one object."""
+    """An image of the conversation, shown once: its pixels, and which of the ids are its tokens."""
 
     pixels: Image.Image
     offset: int
@@ -123,19 +123,17 @@ class TokenConversation:
         on_text: OnText | None = None,
     ) -> Completion:
         if tools:
-            raise ModelError(
-                f"{self.owner.name} is not given tool schemas", "use the dialect deepeyes_v2"
-            )
+            raise ModelError(f"{self.owner.name} is not given tool schemas", "use the dialect deepeyes_v2")
         owner = self.owner
         fed, new = await asyncio.to_thread(self._process, new_messages)
         ids, shown = (*self.ids, *fed), (*self.shown, *new)
         sampling = self.sampling.seeded(self.sampling.seed + self.turn)
-        sampled = await owner.sampler.sample(
-            Asked(self.name, ids, shown, sampling, owner.banned, max_tokens)
-        )
+        sampled = await owner.sampler.sample(Asked(self.name, ids, shown, sampling, owner.banned, max_tokens))
         wrong = set(sampled.ids) & set(owner.banned)
         if wrong or not sampled.ids or len(sampled.ids) != len(sampled.logprobs):
-            what = f"wrote banned tokens {sorted(wrong)}" if wrong else "gave no log-probability for each token"
+            what = (
+                f"wrote banned tokens {sorted(wrong)}" if wrong else "gave no log-probability for each token"
+            )
             raise ModelError(f"{owner.name} {what}", "serve it with a version that docs/rl.md names")
         # Only now is the conversation changed: a failed send leaves it as it was.
         tokenizer = owner.processor.tokenizer
