@@ -20,6 +20,7 @@ from stopping import at_every_step, tree
 from deepeyes.core.claim import hold
 from deepeyes.core.config import to_toml
 from deepeyes.core.errors import ConfigError, StorageError
+from deepeyes.models.nano.model import WEIGHTS
 from deepeyes.models.registry import resolve_model
 from deepeyes.train.nano import checkpoint, stages
 from deepeyes.train.nano.__main__ import main
@@ -28,6 +29,8 @@ from deepeyes.train.nano.checkpoint import install
 from deepeyes.train.nano.lesson import Lesson
 from deepeyes.train.nano.recipe import NanoRecipe
 from deepeyes.train.nano.stages import run
+
+BASE = WEIGHTS / "base" / "model.safetensors"
 
 
 def small(**changes: Any) -> NanoRecipe:
@@ -87,6 +90,47 @@ def test_an_ablation_lies_beside_the_others(made: Path) -> None:
     assert (made / "cold-look" / "model.safetensors").exists()
     with pytest.raises(ConfigError, match="no ablation 'hear'"):
         run(small(), made, "hear")
+
+
+def cold_alone(start: Path | str, **changes: Any) -> NanoRecipe:
+    """The cold start of the small recipe on a model that is there."""
+    values = small().model_dump(by_alias=True)
+    values["cold"] |= {"dense_weight": 0.0}
+    told = dict.fromkeys(("dense", "copy", "base"))
+    return NanoRecipe.model_validate({**values, **told, "start": str(start), **changes})
+
+
+def test_a_cold_start_begins_with_the_model_that_ships(tmp_path: Path) -> None:
+    """It ships without the heads of the vision labels, which this asks nothing of."""
+    recipe = cold_alone("nano-base", size=tomllib.loads(Path("recipes/nano/short.toml").read_text())["size"])
+    run(recipe, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["cold", "traces"]
+    learned, shipped = load_file(tmp_path / "cold" / "model.safetensors"), load_file(BASE)
+    assert learned.keys() == shipped.keys()
+    name = next(name for name in shipped if name.endswith("layers.0.mlp.up_proj.weight"))
+    apart = (learned[name] - shipped[name].float()).abs()
+    assert 0 < apart.mean() < 0.01, "taught, from there"
+    install(Path("recipes/nano/short.toml"), tmp_path, tmp_path / "weights")
+    assert [path.name for path in (tmp_path / "weights").iterdir()] == ["cold"]
+
+
+def test_a_start_that_cannot_be_begun_with_is_told(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no model is in .*nowhere"):
+        run(cold_alone(tmp_path / "nowhere"), tmp_path / "out")
+    with pytest.raises(ValueError, match="either a start, or the stages"):
+        small(start="nano-base")
+    with pytest.raises(ValueError, match="either a start, or the stages"):
+        cold_alone("")
+    labelled = cold_alone("nano-base")
+    labelled = labelled.model_copy(update={"cold": labelled.cold.model_copy(update={"dense_weight": 0.1})})
+    with pytest.raises(ConfigError, match="has no vision heads"):
+        run(labelled, tmp_path / "labelled")
+
+
+def test_a_cold_start_from_other_weights_is_another_run(made: Path, tmp_path: Path) -> None:
+    run(cold_alone(made / "base"), tmp_path)
+    with pytest.raises(ConfigError, match=r"cold holds another run: made.json in it differs in start"):
+        run(cold_alone(made / "cold"), tmp_path)
 
 
 def test_the_stages_of_another_recipe_are_not_taken_for_its_own(made: Path) -> None:

@@ -15,11 +15,11 @@ from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.task import Task
 from deepeyes.core.verdict import Verdict
-from deepeyes.grading.reward import Reward
+from deepeyes.grading.reward import Reward, Rewarded
 from deepeyes.models.base import Completion
 from deepeyes.models.scripted import ScriptedModel
-from deepeyes.train.rl.recipe import RolloutsConfig, TasksConfig
-from deepeyes.train.rl.rollouts import Player
+from deepeyes.train.rl.recipe import MixedIn, RolloutsConfig, TasksConfig
+from deepeyes.train.rl.rollouts import Group, Player
 from deepeyes.train.rl.tasks import TaskStream
 
 
@@ -165,3 +165,13 @@ async def test_tasks_are_offered_the_tools_that_they_need() -> None:
     everything = Player(Agent(one.agent.model, tools), grade, RolloutsConfig(tools="all"), Reward())
     groups = await everything.play(tasks, 0, ImageStore(), Counter(), 1)
     assert [group.traces[0].tools for group in groups] == [("python", "search")] * 2
+
+
+@pytest.mark.parametrize(("mixed_in", "mixed"), [("reward", True), ("accuracy", False)])
+def test_differences_in_form_alone_count_where_the_recipe_says_so(mixed_in: MixedIn, mixed: bool) -> None:
+    parts = [{"accuracy": 0.8, "format": 0.2}, {"accuracy": 0.8, "format": 0.0}]
+    earned = [Rewarded(sum(one.values()), one) for one in parts]
+    task = Task(id="q", question="What?", answer="a")
+    assert Group(task, [], earned, mixed_in).mixed is mixed
+    wrong = Rewarded(0.2, {"accuracy": 0.0, "format": 0.2})
+    assert Group(task, [], [*earned, wrong], mixed_in).mixed

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.files import replaced_folder, scratch_folder
 from deepeyes.models.nano.build import build_processor, processor_of, save_processor
 from deepeyes.models.nano.model import WEIGHTS
@@ -27,11 +28,18 @@ Not beside it: servers load every `.safetensors` of the folder they are given.
 
 
 def load(folder: Path, dense_weight: float) -> tuple[JointLoss, PreTrainedTokenizerFast]:
-    """A stage's checkpoint, with its vision heads, ready to be taught further."""
+    """A stage's checkpoint, with its vision heads, ready to be taught further.
+
+    Those that ship have no heads; they can be taught without the vision labels (`dense_weight` 0), and get
+    fresh ones, which nothing learns from. Raises `ConfigError` for one without heads that needs them.
+    """
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     dense = DenseWarmup(model, tokenizer)
-    dense.load_state_dict(load_file(folder / HEADS), strict=False)
+    if (folder / HEADS).exists():
+        dense.load_state_dict(load_file(folder / HEADS), strict=False)
+    elif dense_weight:
+        raise ConfigError(f"{folder} has no vision heads to go on with", "set dense_weight to 0")
     return JointLoss(dense, dense_weight), tokenizer
 
 
@@ -53,9 +61,9 @@ def save(out: Path, dense: DenseWarmup, tokenizer: PreTrainedTokenizerFast, size
 
 def install(recipe: Path, out: Path, weights: Path = WEIGHTS) -> None:
     """Put what the stages made where `nano` and `nano-base` are loaded from: bf16, with the recipe that made
-    it.
+    it. A recipe with a start of its own makes no base.
     """
-    for stage in ("base", "cold"):
+    for stage in ("base", "cold") if (out / "base").exists() else ("cold",):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(out / stage)
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(out / stage, dtype=torch.bfloat16)
         images = Qwen2VLImageProcessorPil.from_pretrained(out / stage)

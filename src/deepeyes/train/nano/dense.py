@@ -10,6 +10,7 @@ cores. What always holds: an image and its labels are a function of the random s
 
 import math
 import random
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -295,10 +296,17 @@ class DenseWarmup(nn.Module):
         super().__init__()
         self.model = quicken(model)
         hidden = model.config.get_text_config().hidden_size
-        self.words = {kind: [_one_token(tokenizer, word) for word in words] for kind, words in LABELS.items()}
+        self._tokenizer = tokenizer
         self.nothing = nn.ParameterDict({kind: nn.Parameter(torch.zeros(1, hidden)) for kind in LABELS})
         self.maps = nn.ModuleDict({kind: nn.Linear(hidden, hidden) for kind in LABELS if kind not in ALIGNED})
         self.scale = nn.Parameter(torch.tensor(1.0))
+
+    @cached_property
+    def words(self) -> dict[str, list[int]]:
+        """Token ids of the labels by kind. Raises `ValueError` where the tokenizer has none of its own for
+        one; what learns from no label may have such a tokenizer.
+        """
+        return {kind: [_one_token(self._tokenizer, word) for word in words] for kind, words in LABELS.items()}
 
     def forward(
         self, pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, labels: torch.Tensor

@@ -6,8 +6,9 @@ it.
 """
 
 import math
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.models.nano.size import NanoSize
@@ -84,14 +85,33 @@ class NanoRecipe(Config):
 
     seed: int
     size: NanoSize
-    dense: StageConfig
-    copy_: JointStageConfig = Field(alias="copy")  # `copy` is a method of every pydantic model
-    base: JointStageConfig
+    start: str = ""
+    """A folder, or the name of an embedded model, from which the cold start begins; with one, the recipe has
+    none of the first three stages.
+    """
+    dense: StageConfig | None = None
+    copy_: JointStageConfig | None = Field(
+        default=None, alias="copy"
+    )  # `copy` is a method of pydantic models
+    base: JointStageConfig | None = None
     traces: TraceConfig
     cold: ColdStartConfig
+
+    @property
+    def lessons(self) -> tuple[StageConfig, JointStageConfig, JointStageConfig] | None:
+        """The settings of the first three stages, if it has them."""
+        if self.dense is None or self.copy_ is None or self.base is None:
+            return None
+        return self.dense, self.copy_, self.base
+
+    @model_validator(mode="after")
+    def _begins(self) -> Self:
+        if bool(self.start) == (self.lessons is not None):
+            raise ValueError("it needs either a start, or the stages dense, copy and base")
+        return self
 
 
 def shareable(recipe: NanoRecipe, most: int) -> int:
     """The largest number of processes, up to `most`, that share the batches of all stages evenly."""
-    common = math.gcd(*(plan.batch for plan in (recipe.dense, recipe.copy_, recipe.base, recipe.cold)))
+    common = math.gcd(*(plan.batch for plan in (*(recipe.lessons or ()), recipe.cold)))
     return max(number for number in range(1, max(1, most) + 1) if common % number == 0)

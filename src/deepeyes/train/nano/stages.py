@@ -1,5 +1,5 @@
 """The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> copy -> base ->
-traces -> cold start.
+traces -> cold start. A recipe with a start, such as the base model that ships, has the last two alone.
 
 What always holds: a stage that has left its checkpoint is not run again; one that was killed goes on; what
 another recipe made is refused; nothing is learned from that a stage is measured on. All stages run under
@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from hashlib import file_digest
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +28,7 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.harness.search import WORLD
 from deepeyes.harness.setup import open_agent
 from deepeyes.models.nano.build import build_model, build_tokenizer
+from deepeyes.models.nano.model import NAMES, WEIGHTS
 from deepeyes.models.nano.size import CELL, NanoSize
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.world.families import searched
@@ -39,7 +41,7 @@ from .distributed import meet, own_cores, rank_and_world
 from .joint_loss import teacher_forced_exact_match
 from .lesson import Lesson, draw_copy, draw_lesson
 from .loop import train_stage
-from .recipe import PACES, ColdStartConfig, JointStageConfig, NanoRecipe, TraceConfig
+from .recipe import PACES, ColdStartConfig, JointStageConfig, NanoRecipe, StageConfig, TraceConfig
 from .sheet_lessons import unlabelled
 from .traces import StoredConversation, as_message, write_shard
 
@@ -64,17 +66,37 @@ def run(recipe: NanoRecipe, out: Path, ablation: str = "") -> None:
     with hold(out) if rank_and_world()[0] == 0 else nullcontext():  # the first rank's lock is the run's
         claim_stages(recipe, plan, out, last)
         meet()
-        dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
-        done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
-        if not any(done):
-            run_dense(recipe, dense)
-        if not any(done[1:]):
-            run_lessons(recipe, "copy", recipe.copy_, draw_copy, dense, copied)
-        if not done[2]:
-            run_lessons(recipe, "base", recipe.base, draw_lesson, copied, base)
+        base = make_base(recipe, out)
         make_traces(recipe, out / "traces")
         if not (last / "model.safetensors").exists():
-            run_cold(recipe, plan, out / "base", out / "traces", last)
+            run_cold(recipe, plan, base, out / "traces", last)
+
+
+def make_base(recipe: NanoRecipe, out: Path) -> Path:
+    """The folder of the model that the cold start begins with: the recipe's start, or what the first three
+    stages make.
+    """
+    if recipe.lessons is None:
+        return start_of(recipe)
+    dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
+    done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
+    see, copy, speak = recipe.lessons
+    if not any(done):
+        run_dense(recipe, see, dense)
+    if not any(done[1:]):
+        run_lessons(recipe, "copy", copy, draw_copy, dense, copied)
+    if not done[2]:
+        run_lessons(recipe, "base", speak, draw_lesson, copied, base)
+    return base
+
+
+def start_of(recipe: NanoRecipe) -> Path:
+    """The folder of the recipe's start. Raises `ConfigError` where no model is in it."""
+    folder = WEIGHTS / NAMES[recipe.start] if recipe.start in NAMES else Path(recipe.start)
+    if not (folder / "model.safetensors").exists():
+        names = ", ".join(NAMES)
+        raise ConfigError(f"start: no model is in {folder}", f"give a checkpoint's folder or one of {names}")
+    return folder
 
 
 def claim_stages(recipe: NanoRecipe, cold: ColdStartConfig, out: Path, last: Path) -> None:
@@ -83,9 +105,12 @@ def claim_stages(recipe: NanoRecipe, cold: ColdStartConfig, out: Path, last: Pat
     """
     made: dict[str, object] = {"seed": recipe.seed, "size": recipe.size.model_dump()}
     _claim(out / "traces", {**made, "shard": recipe.traces.shard})
-    for stage, plan in (("dense", recipe.dense), ("copy", recipe.copy_), ("base", recipe.base)):
+    for stage, plan in zip(("dense", "copy", "base"), recipe.lessons or (), strict=False):
         made[stage] = plan.model_dump(exclude=set(PACES))
         _claim(out / stage, made)
+    if recipe.start:
+        with (start_of(recipe) / "model.safetensors").open("rb") as weights:
+            made["start"] = file_digest(weights, "sha256").hexdigest()
     made |= {"traces": recipe.traces.model_dump(), "cold": cold.model_dump(exclude=set(PACES))}
     _claim(last, made)
 
@@ -99,7 +124,7 @@ def _claim(folder: Path, made: dict[str, object]) -> None:
     (claim if mine else refuse_other)(folder / "made.json", made, remedy=remedy)
 
 
-def run_dense(recipe: NanoRecipe, out: Path) -> None:
+def run_dense(recipe: NanoRecipe, plan: StageConfig, out: Path) -> None:
     """Stage 1: a fresh model whose vision tower knows what it sees."""
     tokenizer = build_tokenizer(corpus(recipe.seed), recipe.size.vocabulary)
     model = build_model(tokenizer, recipe.size, recipe.seed)
@@ -124,7 +149,7 @@ def run_dense(recipe: NanoRecipe, out: Path) -> None:
         return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
     finish = partial(save, out, module, tokenizer, recipe.size)
-    train_stage(module, draw, recipe.dense, out, evaluate=evaluate, finish=finish, title="dense")
+    train_stage(module, draw, plan, out, evaluate=evaluate, finish=finish, title="dense")
 
 
 def run_lessons(

@@ -28,6 +28,7 @@ from deepeyes.world.strings import SPLITS
 EngineName = Literal["auto", "nano", "transformers", "vllm", "sglang"]
 SERVED = ("vllm", "sglang")
 """Engines that are servers of their own."""
+MixedIn = Literal["reward", "accuracy"]
 NOT_LEARNED = ("title", "pace", "watch")
 """Sections that may change while a run goes on."""
 
@@ -83,6 +84,10 @@ class RolloutsConfig(Config):
     mixed_only: bool = True
     """Learn from groups alone whose rewards differ, and play others in place of the rest (DAPO's dynamic
     sampling).
+    """
+    mixed_in: MixedIn = "reward"
+    """Which differences count: of the whole reward, or of accuracy alone, so that groups that differ in form
+    or in the cost of calls do not crowd out those that differ in what is right.
     """
     most: float = Field(default=4.0, ge=1)
     """Play at most so many times `groups` for a step; what is mixed by then is learned from."""

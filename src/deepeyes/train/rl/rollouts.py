@@ -24,7 +24,7 @@ from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
 from deepeyes.grading.reward import Reward, Rewarded, reward_of
 from deepeyes.train.rl.advantages import is_mixed
-from deepeyes.train.rl.recipe import RolloutsConfig
+from deepeyes.train.rl.recipe import MixedIn, RolloutsConfig
 from deepeyes.train.rl.tasks import TaskStream
 
 _LOST = 0.5
@@ -38,6 +38,7 @@ class Group:
     task: Task
     traces: list[Trace]
     rewarded: list[Rewarded]
+    mixed_in: MixedIn = "reward"
 
     @property
     def rewards(self) -> list[float]:
@@ -45,6 +46,9 @@ class Group:
 
     @property
     def mixed(self) -> bool:
+        """Whether the episodes differ in what counts, so that something can be learned from them."""
+        if self.mixed_in == "accuracy":
+            return is_mixed([one.parts.get("accuracy", 0.0) for one in self.rewarded])
         return is_mixed(self.rewards)
 
 
@@ -120,7 +124,7 @@ class Player:
         return [self._group(task, found.get(task.id, []), dropped) for task in tasks]
 
     def _group(self, task: Task, traces: list[Trace], dropped: Counter[str]) -> Group:
-        group = Group(task, [], [])
+        group = Group(task, [], [], self.plan.mixed_in)
         for trace in sorted(traces, key=lambda trace: trace.sample):
             rewarded = reward_of(trace, self.reward)
             if rewarded.total is None:

@@ -48,6 +48,7 @@ FAMILIES = {
     "plot": "deepeyes.world.families.plot:PLOT",
     "figure": "deepeyes.world.families.figure:FIGURE",
     "absent": "deepeyes.world.families.absent:ABSENT",
+    "legible": "deepeyes.world.families.legible:LEGIBLE",
     "wild": "deepeyes.world.families.wild:WILD",
 }
 """Name to where the family is defined."""

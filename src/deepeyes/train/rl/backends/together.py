@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from accelerate.utils import gather_object
 
@@ -25,7 +26,7 @@ def together(played: Played) -> Played:
 
 
 def _without_tokens(group: Group) -> Group:
-    return Group(group.task, [light(trace) for trace in group.traces], group.rewarded)
+    return replace(group, traces=[light(trace) for trace in group.traces])
 
 
 def light(trace: Trace) -> Trace:
