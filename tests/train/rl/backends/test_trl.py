@@ -14,6 +14,7 @@ pytest.importorskip("trl")
 
 import torch
 from safetensors.torch import load_file
+from train.rl.engines.fake_servers import FakeServer
 from train.rl.test_loop import SMALL, Killed, learned
 from transformers import AutoModelForImageTextToText
 
@@ -23,6 +24,7 @@ from deepeyes.models.nano.model import NAMES, WEIGHTS
 from deepeyes.models.transformers import do_without_torchvision
 from deepeyes.train.rl.backends.trl import rows_of, train
 from deepeyes.train.rl.backends.weights import merged
+from deepeyes.train.rl.engines.served import ServedEngine
 from deepeyes.train.rl.recipe import RlRecipe
 from deepeyes.train.sft.curves import curves
 
@@ -119,6 +121,44 @@ def test_merged_weights_are_those_of_the_model_with_its_adapters() -> None:
         assert torch.allclose(fresh(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-4)
     assert not torch.allclose(untouched, fresh(input_ids=ids).logits, atol=1e-1)
     assert all(torch.equal(before[name], value) for name, value in adapted.state_dict().items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [("lora.rank=4",), ()], ids=["adapters", "all"])
+def test_a_server_speaks_with_the_weights_of_the_last_step(
+    more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = FakeServer()
+
+    def opened(plan: Any, folder: Path, learner: Any, processor: Any, out: Path) -> ServedEngine:
+        transport = server.transport()
+        return ServedEngine("vllm", plan.servers, "nano", processor, out / "served", transport, transport)
+
+    monkeypatch.setattr("deepeyes.train.rl.backends.trl.open_engine", opened)
+    served = (
+        "rollouts.engine=vllm",
+        'rollouts.servers=["http://one:1"]',
+        "rollouts.dialect=deepeyes_v2/brief",
+    )
+    changes = (
+        "optim.steps=2",
+        "optim.updates=1",
+        "optim.lr=1e-3",
+        "watch.every=0",
+        "tasks.world={tiny=1}",
+        "rollouts.groups=1",
+        "rollouts.samples=4",
+        "rollouts.limits.turns=3",
+    )
+    train(recipe(*served, *changes, *more), tmp_path)
+    first, second = curves(tmp_path)
+    assert first["gradient_norm"] > 0 and server.paths.count("/collective_rpc") == 2
+    for line in (first, second):  # unlikely tokens, drawn at this temperature, round the most
+        assert line["logprob_diff_mean"] <= 1e-6 and line["logprob_pearson"] > 0.999999
+        assert line["logprob_diff_max"] <= 5e-4, "what was learned speaks"
+    start, last = load_file(START / "model.safetensors"), server.loaded
+    assert last.keys() == start.keys(), "by the names of the published file"
+    assert any(not torch.equal(start[name], last[name]) for name in last)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,6 +33,18 @@ class Merged:
         else:
             weights = model.state_dict()
         return merged(model, weights) if isinstance(model, PeftModel) else weights
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Leave them as a checkpoint, in the precision that the run computes in. Every process has to ask."""
+        weights = self.state_dict()
+        if not self._trainer.is_world_process_zero():
+            return
+        if self._trainer.args.bf16:
+            same = {value.data_ptr(): value.to(torch.bfloat16) for value in weights.values()}
+            weights = {name: same[value.data_ptr()] for name, value in weights.items()}
+        model = self.model
+        base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+        base.save_pretrained(folder, state_dict=weights)
 
 
 def merged(model: PeftModel, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
