@@ -4,6 +4,7 @@ ones.
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,10 @@ from deepeyes.models.nano.engine import Engine
 from deepeyes.models.nano.model import NanoConversation, NanoModel, load_nano
 from deepeyes.models.nano.network import Network
 from deepeyes.models.nano.pixels import patchify, to_view
+from deepeyes.models.nano.sampler import drawn
 from deepeyes.models.nano.size import CELL
 from deepeyes.models.registry import resolve_model
+from deepeyes.train.rl.engines.nano import as_saved
 
 VISION = VisionSpec(factor=CELL, min_pixels=SIZE.min_tokens * CELL**2, max_pixels=SIZE.max_tokens * CELL**2)
 
@@ -188,3 +191,95 @@ def test_unknown_names_and_missing_weights_are_one_line(tmp_path: Path) -> None:
     for ask in (lambda: load_nano("nano", folder=tmp_path), lambda: resolve_model(f"nano:{tmp_path}")):
         with pytest.raises(ModelError, match="make nano"):
             ask()
+
+
+class Watched:
+    """Counts what the engine reads and encodes."""
+
+    def __init__(self, model: NanoModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.read: list[int] = []
+        self.seen = 0
+        think, see = model.engine.network.think, model.engine.network.see
+
+        def thinking(embedded: torch.Tensor, *rest: Any) -> torch.Tensor:
+            if embedded.shape[1] > 1:
+                self.read.append(embedded.shape[1])
+            return think(embedded, *rest)
+
+        def seeing(patches: torch.Tensor, grids: list[Any]) -> torch.Tensor:
+            self.seen += len(grids)
+            return see(patches, grids)
+
+        monkeypatch.setattr(model.engine.network, "think", thinking)
+        monkeypatch.setattr(model.engine.network, "see", seeing)
+
+
+async def test_what_the_samples_of_a_question_share_is_read_once(
+    built, model: NanoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by those that wait for a row, and they say what each says that reads all by itself."""
+    alone = [await talk(model, 1.0, seed) for seed in range(10)]
+    model.engine.learn(as_saved(built.state_dict()), 1)
+    watched = Watched(model, monkeypatch)
+    together = await asyncio.gather(*(talk(model, 1.0, seed) for seed in range(10)))  # more than rows
+    assert [turn.token_ids for turns in together for turn in turns] == [
+        turn.token_ids for turns in alone for turn in turns
+    ]
+    prompt = len(together[0][0].prompt_ids or ())
+    assert watched.read.count(prompt) == 1, "the others take it over"
+    assert watched.seen == 2, "the question's image and the second one"
+    for ours, theirs in zip(together, alone, strict=True):
+        apart = torch.tensor(ours[1].logprobs) - torch.tensor(theirs[1].logprobs)
+        assert apart.abs().max() < 1e-4
+    await model.aclose()
+
+
+async def test_other_images_of_the_same_size_are_another_question(model: NanoModel) -> None:
+    """The tokens are the same, what they stand for is not."""
+
+    async def ask(seed: int) -> Any:
+        conversation = model.conversation()
+        said = await conversation.send([Message.make("user", part(seed=seed), "Read.")], max_tokens=6)
+        await conversation.close()
+        return said
+
+    first = await ask(0)
+    other, again = await ask(1), await ask(0)
+    assert other.logprobs != first.logprobs
+    assert again.logprobs == pytest.approx(first.logprobs, abs=1e-5)
+    await model.aclose()
+
+
+async def test_new_weights_forget_what_the_old_ones_read(built, model: NanoModel, tokenizer) -> None:
+    old = (await talk(model))[0]
+    other = build_model(tokenizer, SIZE, 1).eval()
+    model.engine.learn(as_saved(other.state_dict()), 2)
+    new = (await talk(model))[0]
+    model.engine.learn(as_saved(built.state_dict()), 3)
+    back = (await talk(model))[0]
+    assert old.logprobs != new.logprobs and back.logprobs == pytest.approx(old.logprobs, abs=1e-5)
+    network = Network(model.engine.network.shape, as_saved(other.state_dict()))
+    engine = Engine(network, tokenizer.backend_tokenizer, rows=6, length=256)
+    fresh = NanoModel("nano-fresh", engine, VISION, 6)
+    assert (await talk(fresh))[0].logprobs == pytest.approx(new.logprobs, abs=1e-5)
+    await model.aclose()
+    await fresh.aclose()
+
+
+async def test_rows_far_apart_decode_together_as_each_does_alone(model: NanoModel) -> None:
+    """Some rows are taken and silent, so those that speak do not lie side by side."""
+    alone = await talk(model)
+    taken = [await model.take_row() for _ in range(5)]
+    for row in (taken[1], taken[3]):
+        model.give_row(row)
+    together = await asyncio.gather(*(talk(model) for _ in range(3)))
+    assert {turns[1].token_ids for turns in together} == {alone[1].token_ids}
+    await model.aclose()
+
+
+def test_tokens_are_drawn_as_often_as_the_distribution_says() -> None:
+    logprobs = torch.log(torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]])).expand(1000, -1)
+    points = [(place + 0.5) / 1000 for place in range(1000)]
+    assert torch.bincount(drawn(logprobs, points), minlength=5).tolist() == [0, 250, 0, 750, 0]
+    edges = drawn(logprobs[:2], [0.0, 1 - 2**-53])
+    assert edges.tolist() == [1, 3], "never a token without a share, nor beyond the last"

@@ -56,10 +56,9 @@ def test_reading_and_every_step_after_equal_the_stock_decoder(pair) -> None:
     places = places.expand(3, 2, 40)
     cache, theirs = ours.cache(2, 64), DynamicCache()
     for begin, end in ((0, 30), *((n, n + 1) for n in range(30, 40))):
-        at = torch.arange(begin, end).expand(2, -1)
-        mask = (torch.arange(end)[None, None] <= at[:, :, None])[:, None]
-        cache.begin(torch.tensor([0, 1]), at, end)
-        hidden = ours.think(ours.embed(ids[:, begin:end]), places[..., begin:end], mask, cache)
+        mask = (torch.arange(end)[None] <= torch.arange(begin, end)[:, None]).expand(2, 1, -1, -1)
+        cache.begin([0, 1], [begin, begin], end - begin)
+        hidden = ours.think(ours.embed(ids[:, begin:end]), places[..., begin:end], cache)
         expected = stock.model.language_model(
             inputs_embeds=stock.get_input_embeddings()(ids[:, begin:end]),
             position_ids=places[..., begin:end],

@@ -63,22 +63,24 @@ async def test_nano_and_transformers_take_the_same_likeliest_tokens(
 
 @dataclass
 class Fed:
-    """What nano's engine really reads and decodes, by conversation."""
+    """What nano's engine really reads and decodes, by conversation, and the patches that its tower sees."""
 
     ids: dict[int, list[int]]
-    pixels: dict[int, list[torch.Tensor]]
+    patches: list[torch.Tensor]
 
     @classmethod
     def watch(cls, nano: NanoModel, monkeypatch: pytest.MonkeyPatch) -> "Fed":
-        fed, read, step = cls({}, {}), nano.engine._read, nano.engine._step
+        fed, read, step, see = cls({}, []), nano.engine._read, nano.engine._step, nano.engine.network.see
 
-        def reading(requests: Sequence[Request]) -> torch.Tensor:
-            for one in requests:
-                if one.first:
-                    fed.ids[one.row], fed.pixels[one.row] = [], []
-                fed.ids[one.row] += one.ids
-                fed.pixels[one.row] += one.pixels
-            return read(requests)
+        def reading(one: Request) -> torch.Tensor:
+            if one.first:
+                fed.ids[one.row] = []
+            fed.ids[one.row] += one.ids
+            return read(one)
+
+        def seeing(patches: torch.Tensor, grids: list[tuple[int, int, int]]) -> torch.Tensor:
+            fed.patches.append(patches)
+            return see(patches, grids)
 
         def stepping(requests: Sequence[Request]) -> torch.Tensor:
             for one in requests:
@@ -87,6 +89,7 @@ class Fed:
 
         monkeypatch.setattr(nano.engine, "_read", reading)
         monkeypatch.setattr(nano.engine, "_step", stepping)
+        monkeypatch.setattr(nano.engine.network, "see", seeing)
         return fed
 
 
@@ -98,12 +101,12 @@ async def test_recorded_tokens_are_those_that_nano_was_fed(
     """Also where replies end in the middle, so that their end is owed to the model."""
     fed = Fed.watch(nano, monkeypatch)
     done = await talk(nano, sampling, max_tokens=max_tokens)
-    ((row, ids),) = fed.ids.items()
+    (ids,) = fed.ids.values()
     assert done.ids[:-1] == ids, "the last token of all is drawn and never fed"
     assert done.ids.count(nano.engine.end) >= 5, "every message and reply but the last ends"
     expected = [patchify(shown.pixels)[0] for shown in done.images if shown.pixels]
     assert len(expected) == 4
-    assert all(torch.equal(a, b) for a, b in zip(fed.pixels[row], expected, strict=True))
+    assert torch.equal(torch.cat(fed.patches), torch.cat(expected))
 
 
 @pytest.mark.parametrize("max_tokens", [24, 3])

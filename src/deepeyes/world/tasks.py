@@ -8,7 +8,7 @@ from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 
-from .families import Example, make_example
+from .families import Example, make_example, most_of
 from .families.sign import EMS
 
 _WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "higher", "highest", *EMS})
@@ -47,10 +47,12 @@ def _form(example: Example) -> AnswerForm:
 
 
 def shares(families: list[str], count: int) -> Iterator[tuple[str, int]]:
-    """(family, index) of `count` examples in all, an equal share of each family in the order given."""
+    """(family, index) of `count` examples in all, an equal share of each family in the order given; of a
+    family that is a list, no more than it has.
+    """
     for place, family in enumerate(families):
         share = count // len(families) + (place < count % len(families))
-        yield from ((family, index) for index in range(share))
+        yield from ((family, index) for index in range(most_of(family, share)))
 
 
 def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:

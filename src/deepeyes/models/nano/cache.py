@@ -1,42 +1,74 @@
 """A key-value cache with one row a conversation, and places within it.
 
 Rows never move and hold no padding: a conversation keeps its row over all its turns, so what was read once
-(the images above all) is never read again, and conversations of any length decode together.
+(the images above all) is never read again, and conversations of any length decode together. What always
+holds: attention looks at rows where they lie; nothing of what they hold is copied for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 
 
-class SlotCache:
-    """Keys and values, each a tensor (layers, rows, heads, length, head size)."""
+@dataclass(frozen=True)
+class Span:
+    """Rows that lie side by side."""
 
-    def __init__(self, layers: int, rows: int, heads: int, length: int, head: int) -> None:
-        self.length = length
+    batch: slice
+    """Where they are among the rows of a forward pass."""
+    rows: slice
+    upto: int
+    """How many places the longest of them holds."""
+    mask: torch.Tensor
+    """(rows, 1, q * sharing, upto): 0 for the places that a query attends to, minus infinity for others."""
+
+
+class SlotCache:
+    """Keys and values, each a tensor (layers, rows, heads, length, head size); so many heads of queries are
+    `sharing` each of them.
+    """
+
+    def __init__(self, layers: int, rows: int, heads: int, length: int, head: int, sharing: int) -> None:
+        self.length, self.sharing = length, sharing
         shape = (layers, rows, heads, length, head)
         self._keys, self._values = _zeros(shape), _zeros(shape)
-        self._rows = torch.zeros(0, dtype=torch.long)
+        self._rows = torch.zeros(0, 1, dtype=torch.long)
         self._at = torch.zeros(0, 0, dtype=torch.long)
-        self._upto = 0
+        self.spans: tuple[Span, ...] = ()
 
-    def begin(self, rows: torch.Tensor, at: torch.Tensor, upto: int) -> None:
-        """The next forward writes to `rows` (b,) at places `at` (b, q) and attends to the first `upto`
-        places.
+    def begin(self, rows: Sequence[int], held: Sequence[int], count: int) -> None:
+        """The next forward pass adds `count` tokens to each of `rows` (b, ascending), which hold so many
+        already.
         """
-        self._rows, self._at, self._upto = rows, at, upto
+        self._rows = torch.tensor(rows)[:, None]
+        self._at = torch.tensor(held)[:, None] + torch.arange(count)
+        self.spans = tuple(self._spanned(rows, held, count))
 
-    def update(
-        self, keys: torch.Tensor, values: torch.Tensor, layer: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store keys and values (b, heads, q, size) of one layer; return all that the rows hold of it."""
-        rows = self._rows[:, None]
+    def write(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Store keys and values (b, heads, count, size) of one layer."""
         for store, new in ((self._keys[layer], keys), (self._values[layer], values)):
-            store.transpose(1, 2)[rows, self._at] = new.transpose(1, 2)
-        return self._keys[layer][self._rows, :, : self._upto], self._values[layer][
-            self._rows, :, : self._upto
-        ]
+            store.transpose(1, 2)[self._rows, self._at] = new.transpose(1, 2)
+
+    def read(self, layer: int, span: Span) -> tuple[torch.Tensor, torch.Tensor]:
+        """All keys and values of one layer that the rows of a span hold, as views."""
+        return self._keys[layer][span.rows, :, : span.upto], self._values[layer][span.rows, :, : span.upto]
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        """The first `count` places of one row into another."""
+        for store in (self._keys, self._values):
+            store[:, target, :, :count] = store[:, source, :, :count]
+
+    def _spanned(self, rows: Sequence[int], held: Sequence[int], count: int) -> Iterator[Span]:
+        for _, run in groupby(range(len(rows)), lambda index: rows[index] - index):
+            first, *rest = run
+            batch = slice(first, first + 1 + len(rest))
+            upto = max(held[batch]) + count
+            hidden = torch.arange(upto)[None, None] > self._at[batch, :, None]
+            mask = torch.zeros(hidden.shape).masked_fill_(hidden, -torch.inf).repeat(1, self.sharing, 1)
+            yield Span(batch, slice(rows[first], rows[first] + len(mask)), upto, mask[:, None])
 
 
 def _zeros(shape: tuple[int, ...]) -> torch.Tensor:

@@ -1,44 +1,52 @@
 """Many conversations, one small model: a worker thread that reads what is new and decodes all rows in step.
 
-Requests come from any event loop; the thread takes what is waiting, reads it in one batch, then adds one
-token to every row that is speaking, and so on. A new request joins at the next step, so nobody waits for the
-slowest.
+Requests come from any event loop; the thread takes what is waiting and reads it, then adds one token to every
+row that is speaking, and so on. A new request joins at the next step, so nobody waits for the slowest. What
+many ask about is read once: an image that was seen lately is not encoded again, and a conversation that
+begins as another one did (the samples of one question) takes over what that one read. New weights forget
+both.
 """
 
 import asyncio
 import queue
+import random
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from tokenizers import Tokenizer
-from torch.nn.utils.rnn import pad_sequence
 
+from deepeyes.core.messages import ImagePart
 from deepeyes.core.sampling import Sampling
 
 from .cache import positions
 from .network import Network
-from .sampler import distribution
-from .size import MERGE
+from .pixels import patchify
+from .sampler import distribution, drawn
+from .size import MERGE, PATCH
 
 Grid = tuple[int, int, int]
+ViewKey = tuple[str, int, int]
+"""What tells views apart: the hash of the full image, width and height."""
 
 _SLACK = 3
 """Stop strings are looked for in as many last tokens as the longest has bytes, and in so many more: what is
 left of a character that is half written when they begin takes up to three.
 """
+_SEEN = 256
+"""Encoded images that are kept, the latest."""
 
 
 @dataclass(eq=False)
 class Request:
-    """Read `ids` (with the patches of their images) into `row`, then speak."""
+    """Read `ids` (with the images among them, which hold their pixels) into `row`, then speak."""
 
     row: int
     ids: list[int]
-    pixels: list[torch.Tensor]
-    grids: list[Grid]
+    images: list[ImagePart]
     max_tokens: int
     sampling: Sampling
     seed: int
@@ -50,8 +58,15 @@ class Request:
     tokens: list[int] = field(default_factory=list[int])
     logprobs: list[float] = field(default_factory=list[float])
     told: int = 0
-    generator: torch.Generator | None = None
     cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+
+    @property
+    def prompt(self) -> tuple[tuple[int, ...], tuple[ViewKey, ...]]:
+        """What is read: two requests with the same read the same."""
+        return tuple(self.ids), tuple(map(_key, self.images))
 
 
 @dataclass(frozen=True)
@@ -82,8 +97,11 @@ class Engine:
         assert end is not None, "a tokenizer of the chat template has its tokens"
         self.end = end
         self._cache = network.cache(rows, length)
-        self._held = torch.zeros(rows, dtype=torch.long)
-        self._next = torch.zeros(rows, dtype=torch.long)
+        self._held, self._next = [0] * rows, [0] * rows
+        """Of every row: how many tokens it holds, and the position that comes next."""
+        self._began: list[object] = [None] * rows
+        """What every row's conversation began with; it is there until another one takes the row."""
+        self._seen: OrderedDict[ViewKey, torch.Tensor] = OrderedDict()
         added = tokenizer.get_added_tokens_decoder()
         special = [token for token, about in added.items() if about.special]
         unused = range(tokenizer.get_vocab_size(), network.vocabulary)
@@ -98,7 +116,7 @@ class Engine:
 
     def held(self, row: int) -> int:
         """How many tokens `row` holds."""
-        return int(self._held[row])
+        return self._held[row]
 
     def learn(self, weights: Mapping[str, torch.Tensor], policy: int) -> None:
         """Speak with other weights of the same shapes from now on; `policy` is their version.
@@ -107,6 +125,8 @@ class Engine:
         """
         self.network = Network(self.network.shape, weights)
         self._policy = policy
+        self._began = [None] * len(self._began)
+        self._seen.clear()
 
     async def speak(self, request: Request) -> Spoken:
         """Queue a request; cancelling the wait stops its decoding."""
@@ -135,9 +155,9 @@ class Engine:
             while (fresh := self._waiting(block=not speaking)) is not None:
                 before, speaking = speaking, [*speaking, *fresh]
                 if fresh:
-                    read = self._read(fresh)
+                    read = torch.cat([self._read(request) for request in fresh])
                     logits = torch.cat([logits, read]) if before else read
-                speaking = self._choose(speaking, logits)
+                speaking = sorted(self._choose(speaking, logits), key=lambda request: request.row)
                 if speaking:
                     logits = self._step(speaking)
         finally:  # a bug ends the thread, loudly; nobody may wait for it for ever
@@ -156,70 +176,79 @@ class Engine:
             if not request.cancelled:
                 fresh.append(request)
 
-    def _read(self, requests: Sequence[Request]) -> torch.Tensor:
-        """Prefill: the logits (requests, vocabulary) after each request's last token."""
-        rows = torch.tensor([request.row for request in requests])
-        chunks = [torch.tensor(request.ids) for request in requests]
-        lengths = torch.tensor([len(chunk) for chunk in chunks])
-        ids = pad_sequence(chunks, batch_first=True)
-        places = torch.zeros(3, *ids.shape, dtype=torch.long)
-        for index, request in enumerate(requests):
-            row, size = request.row, len(request.ids)
-            if request.first:  # only this thread knows that nobody before it still decodes in the row
-                self._held[row] = self._next[row] = 0
-                self._met[row] = False
-            begin = int(self._next[row])
-            places[:, index, :size], after = positions(
-                request.ids, request.grids, begin, self.image_token, MERGE
-            )
-            self._next[row] = after
-            self._met[row, chunks[index]] = True
-        embedded = self.network.embed(ids)
-        pixels = [patches for request in requests for patches in request.pixels]
-        if pixels:
-            grids = [grid for request in requests for grid in request.grids]
-            seen = self.network.see(torch.cat(pixels), grids)
-            live = torch.arange(ids.shape[1])[None] < lengths[:, None]
-            embedded = embedded.masked_scatter(((ids == self.image_token) & live)[..., None], seen)
-        held = self._held[rows]
-        at = held[:, None] + torch.arange(ids.shape[1])
-        hidden = self._forward(rows, embedded, places, at.clamp(max=self.length - 1))
-        self._held[rows] = held + lengths
-        return self.network.logits(hidden[torch.arange(len(requests)), lengths - 1])
+    def _read(self, request: Request) -> torch.Tensor:
+        """Prefill: the logits (1, vocabulary) after the request's last token."""
+        row, ids, grids = request.row, request.ids, [_grid(image) for image in request.images]
+        if request.first:  # only this thread knows that nobody before it still decodes in the row
+            self._held[row] = self._next[row] = 0
+            self._met[row] = False
+        places, after = positions(ids, grids, self._next[row], self.image_token, MERGE)
+        if request.first:
+            prompt, twin = request.prompt, self._twin(request)
+            self._began[row] = prompt
+            if twin is not None:  # all but the last token, which is text, is there
+                self._cache.copy(twin, row, len(ids) - 1)
+                self._held[row], ids, places = len(ids) - 1, ids[-1:], places[:, -1:]
+        tokens = torch.tensor([ids])
+        embedded = self.network.embed(tokens)
+        images = tokens == self.image_token
+        if images.any():
+            embedded[images] = self._encoded(request.images)
+        self._cache.begin([row], [self._held[row]], len(ids))
+        hidden = self.network.think(embedded, places[:, None], self._cache)
+        self._held[row] += len(ids)
+        self._next[row] = after
+        self._met[row, torch.tensor(request.ids)] = True
+        return self.network.logits(hidden[:, -1])
+
+    def _twin(self, request: Request) -> int | None:
+        """A row that holds what this request, the first of its conversation, is about to read."""
+        prompt = request.prompt
+        return next((row for row, began in enumerate(self._began) if began == prompt), None)
+
+    def _encoded(self, images: Sequence[ImagePart]) -> torch.Tensor:
+        """Vectors (cells, hidden) of images, one after the other."""
+        new = {_key(image): image for image in images if _key(image) not in self._seen}
+        if new:
+            cut = [patchify(image.pixels) for image in new.values() if image.pixels]
+            cells = [rows * columns // MERGE**2 for _, (_, rows, columns) in cut]
+            seen = self.network.see(torch.cat([patches for patches, _ in cut]), [grid for _, grid in cut])
+            self._seen.update(zip(new, seen.split(cells), strict=True))
+        for image in images:
+            self._seen.move_to_end(_key(image))
+        found = torch.cat([self._seen[_key(image)] for image in images])
+        while len(self._seen) > _SEEN:
+            self._seen.popitem(last=False)
+        return found
 
     def _step(self, requests: Sequence[Request]) -> torch.Tensor:
-        """Feed every request its last token: the logits (requests, vocabulary) that follow."""
-        rows = torch.tensor([request.row for request in requests])
+        """Feed every request, in the order of their rows, its last token: the logits (requests, vocabulary)
+        that follow.
+        """
+        rows = [request.row for request in requests]
         embedded = self.network.embed(torch.tensor([[request.tokens[-1]] for request in requests]))
-        places = self._next[rows].expand(3, 1, -1).transpose(1, 2)
-        hidden = self._forward(rows, embedded, places, self._held[rows][:, None])
-        self._held[rows] += 1
-        self._next[rows] += 1
+        places = torch.tensor([[self._next[row]] for row in rows]).expand(3, -1, -1)
+        self._cache.begin(rows, [self._held[row] for row in rows], 1)
+        hidden = self.network.think(embedded, places, self._cache)
+        for row in rows:
+            self._held[row] += 1
+            self._next[row] += 1
         return self.network.logits(hidden[:, 0])
-
-    def _forward(
-        self, rows: torch.Tensor, embedded: torch.Tensor, places: torch.Tensor, at: torch.Tensor
-    ) -> torch.Tensor:
-        upto = int(at.max()) + 1
-        mask = (torch.arange(upto)[None, None] <= at[:, :, None])[:, None]
-        self._cache.begin(rows, at, upto)
-        return self.network.think(embedded, places, mask, self._cache)
 
     def _choose(self, requests: Sequence[Request], logits: torch.Tensor) -> list[Request]:
         """Take every request's next token from `logits` (requests, vocabulary); those that speak on."""
-        met = self._met[torch.tensor([request.row for request in requests])]
+        rows = torch.tensor([request.row for request in requests])
         allowed = logits.index_fill(1, self._banned, -torch.inf)
-        logprobs = distribution(allowed, [request.sampling for request in requests], met)
-        tokens = logprobs.argmax(-1).tolist()
-        for k, request in enumerate(requests):
-            if request.sampling.temperature > 0:
-                request.generator = request.generator or torch.Generator().manual_seed(request.seed)
-                tokens[k] = int(torch.multinomial(logprobs[k].exp(), 1, generator=request.generator))
-        chosen = logprobs[torch.arange(len(tokens)), torch.tensor(tokens)].tolist()
+        logprobs = distribution(allowed, [request.sampling for request in requests], self._met[rows])
+        greedy = torch.tensor([request.sampling.temperature == 0 for request in requests])
+        likeliest, other = logprobs.argmax(-1), drawn(logprobs, [one.dice.random() for one in requests])
+        tokens = torch.where(greedy, likeliest, other)
+        self._met[rows, tokens] = True
+        chosen = logprobs.gather(1, tokens[:, None])[:, 0]
         return [
-            r
-            for r, token, logprob in zip(requests, tokens, chosen, strict=True)
-            if self._add(r, token, logprob)
+            request
+            for request, token, logprob in zip(requests, tokens.tolist(), chosen.tolist(), strict=True)
+            if self._add(request, token, logprob)
         ]
 
     def _add(self, request: Request, token: int, logprob: float) -> bool:
@@ -227,7 +256,6 @@ class Engine:
         if request.cancelled:
             return False
         request.tokens.append(token)
-        self._met[request.row, token] = True
         request.logprobs.append(logprob)
         if request.on_text:
             _tell(request, self._text(request.tokens))
@@ -246,6 +274,14 @@ class Engine:
     def _text(self, tokens: Sequence[int]) -> str:
         said = [token for token in tokens if token != self.end]
         return self.tokenizer.decode(said, skip_special_tokens=False)
+
+
+def _key(image: ImagePart) -> ViewKey:
+    return image.ref.sha256, image.view_width, image.view_height
+
+
+def _grid(image: ImagePart) -> Grid:
+    return 1, image.view_height // PATCH, image.view_width // PATCH
 
 
 def _tell(request: Request, text: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,9 @@ from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Usage
 from deepeyes.models.base import Completion, OnText
 
-from .engine import Engine, Grid, Request
+from .engine import Engine, Request
 from .network import Network
-from .pixels import patchify
-from .size import CELL, MERGE
+from .size import CELL
 
 WEIGHTS = Path(__file__).parent / "weights"
 _AGAIN = "save the model and its processor into it again"
@@ -97,7 +97,7 @@ class NanoModel:
         self.name = name
         self.vision = vision
         self.engine = engine
-        self._free = list(range(rows))
+        self._free = list(range(rows))  # a heap: rows that lie side by side are attended to at once
         self._room = asyncio.Semaphore(rows)
 
     def conversation(self, sampling: Sampling = Sampling()) -> "NanoConversation":
@@ -109,11 +109,11 @@ class NanoModel:
     async def take_row(self) -> int:
         """A free row, waiting for one if all conversations are busy."""
         await self._room.acquire()
-        return self._free.pop()
+        return heappop(self._free)
 
     def give_row(self, row: int) -> None:
         """Give a row back."""
-        self._free.append(row)
+        heappush(self._free, row)
         self._room.release()
 
     async def aclose(self) -> None:
@@ -151,16 +151,15 @@ class NanoConversation:
             )
         if self._row is None:
             self._row = await self._model.take_row()
-        patched = [patchify(image.pixels) for image in pictures if image.pixels]
-        grids: list[Grid] = [grid for _, grid in patched]
-        if ids.count(engine.image_token) != sum(rows * columns // MERGE**2 for _, rows, columns in grids):
+        images = [image for image in pictures if image.pixels]
+        cells = sum(image.view_width * image.view_height for image in images) // CELL**2
+        if ids.count(engine.image_token) != cells:
             raise AssertionError("the picture tokens do not match the pictures")
         fed = ids[1:] if self._turn else ids  # the first is the last token of the reply before
         request = Request(
             row=self._row,
             ids=ids,
-            pixels=[pixels for pixels, _ in patched],
-            grids=grids,
+            images=images,
             max_tokens=max_tokens,
             sampling=self._sampling,
             seed=hash((self._sampling.seed, self._turn)),

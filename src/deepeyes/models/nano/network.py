@@ -9,7 +9,7 @@ that is not known is refused, and `hf:` runs it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -98,6 +98,11 @@ class Network:
     def __init__(self, shape: Shape, weights: Weights) -> None:
         self.shape = shape
         self._weights = {name: weight.float() for name, weight in weights.items()}
+        for layer in range(shape.layers):  # what reads the same vectors is one product
+            self._join(f"model.layers.{layer}.self_attn", "qkv_proj", [f"{part}_proj" for part in "qkv"])
+            self._join(f"model.layers.{layer}.mlp", "gate_up_proj", ["gate_proj", "up_proj"])
+        for block in range(shape.vision_depth):
+            self._join(f"visual.blocks.{block}.mlp", "gate_up_proj", ["gate_proj", "up_proj"])
         self._frequencies = _frequencies(shape.rope_base, shape.head)
         self._vision_frequencies = _frequencies(
             shape.vision_rope_base, shape.vision_hidden // shape.vision_heads // 2
@@ -122,7 +127,8 @@ class Network:
     def cache(self, rows: int, length: int) -> SlotCache:
         """An empty cache for so many conversations of so many tokens."""
         shape = self.shape
-        return SlotCache(shape.layers, rows, shape.kv_heads, length, shape.head)
+        sharing = shape.heads // shape.kv_heads
+        return SlotCache(shape.layers, rows, shape.kv_heads, length, shape.head, sharing)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Tokens (b, q) as vectors (b, q, hidden)."""
@@ -132,16 +138,16 @@ class Network:
         """Vectors (n, hidden) as scores (n, vocabulary)."""
         return F.linear(hidden, self._weights["model.embed_tokens.weight"])
 
-    def think(self, embedded: Tensor, places: Tensor, mask: Tensor, cache: SlotCache) -> Tensor:
-        """The decoder: vectors (b, q, hidden) at three-part positions (3, b, q), attending through `mask` (b,
-        1, q, k) to what `cache` holds of them and of all before; the vectors after the last layer.
+    def think(self, embedded: Tensor, places: Tensor, cache: SlotCache) -> Tensor:
+        """The decoder: vectors (b, q, hidden) at three-part positions (3, b, q), for which `cache` has begun;
+        each attends to itself and to all before it in its row. The vectors after the last layer.
         """
         turn = self._rotation(places)
         hidden = embedded
         for layer in range(self.shape.layers):
             name = f"model.layers.{layer}"
             normed = self._norm(hidden, f"{name}.input_layernorm", self.shape.eps)
-            hidden = hidden + self._attend(normed, layer, turn, mask, cache)
+            hidden = hidden + self._attend(normed, layer, turn, cache)
             normed = self._norm(hidden, f"{name}.post_attention_layernorm", self.shape.eps)
             hidden = hidden + self._feed(normed, f"{name}.mlp")
         return self._norm(hidden, "model.norm", self.shape.eps)
@@ -173,34 +179,43 @@ class Network:
     def _linear(self, x: Tensor, name: str) -> Tensor:
         return F.linear(x, self._weights[f"{name}.weight"], self._weights.get(f"{name}.bias"))
 
+    def _join(self, where: str, name: str, parts: Sequence[str]) -> None:
+        """Linear maps of the same vectors as one."""
+        for kind in ("weight", "bias"):
+            found = [self._weights.pop(f"{where}.{part}.{kind}", None) for part in parts]
+            joined = [one for one in found if one is not None]
+            if joined:
+                self._weights[f"{where}.{name}.{kind}"] = torch.cat(joined)
+
     def _norm(self, x: Tensor, name: str, eps: float) -> Tensor:
-        scale = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps)
-        return self._weights[f"{name}.weight"] * (x * scale)
+        return F.rms_norm(x, x.shape[-1:], self._weights[f"{name}.weight"], eps)
 
     def _feed(self, x: Tensor, name: str) -> Tensor:
-        gate = F.silu(self._linear(x, f"{name}.gate_proj"))
-        return self._linear(gate * self._linear(x, f"{name}.up_proj"), f"{name}.down_proj")
+        gate, up = self._linear(x, f"{name}.gate_up_proj").chunk(2, -1)
+        return self._linear(F.silu(gate) * up, f"{name}.down_proj")
 
-    def _attend(
-        self, x: Tensor, layer: int, turn: tuple[Tensor, Tensor], mask: Tensor, cache: SlotCache
-    ) -> Tensor:
-        """Of the decoder: several heads of queries share one of keys and values."""
+    def _attend(self, x: Tensor, layer: int, turn: tuple[Tensor, Tensor], cache: SlotCache) -> Tensor:
+        """Of the decoder: several heads of queries share one of keys and values, so they are taken as queries
+        of that head, and nothing is copied.
+        """
         shape, name = self.shape, f"model.layers.{layer}.self_attn"
         batch, length, _ = x.shape
-        queries, keys, values = (
-            self._linear(x, f"{name}.{part}_proj").view(batch, length, -1, shape.head).transpose(1, 2)
-            for part in "qkv"
-        )
-        keys, values = cache.update(_rotated(keys, turn), values, layer)
-        queries = _rotated(queries, turn)
-        sharing = shape.heads // shape.kv_heads
-        if length == 1:  # those that share a key are taken as queries of one head: nothing is copied
-            queries = queries.reshape(batch, shape.kv_heads, sharing, shape.head)
-        else:
-            keys, values = (part.repeat_interleave(sharing, 1) for part in (keys, values))
-        found = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=shape.head**-0.5)
-        found = found.reshape(batch, shape.heads, length, shape.head).transpose(1, 2)
-        return self._linear(found.reshape(batch, length, -1), f"{name}.o_proj")
+        parts = self._linear(x, f"{name}.qkv_proj").view(batch, length, -1, shape.head).transpose(1, 2)
+        turned, values = parts.split([shape.heads + shape.kv_heads, shape.kv_heads], 1)
+        queries, keys = _rotated(turned, turn).split([shape.heads, shape.kv_heads], 1)
+        cache.write(layer, keys, values)
+        shared = queries.reshape(batch, shape.kv_heads, -1, shape.head)
+        found = [
+            F.scaled_dot_product_attention(
+                shared[span.batch],
+                *cache.read(layer, span),
+                attn_mask=span.mask,
+                scale=shape.head**-0.5,
+            )
+            for span in cache.spans
+        ]
+        heads = torch.cat(found).reshape(batch, shape.heads, length, shape.head).transpose(1, 2)
+        return self._linear(heads.reshape(batch, length, -1), f"{name}.o_proj")
 
     def _attend_within(self, x: Tensor, name: str, turn: tuple[Tensor, Tensor], lengths: list[int]) -> Tensor:
         """Of the tower: every patch to all of its own image, of which each has so many."""

@@ -26,14 +26,23 @@ def distribution(logits: torch.Tensor, settings: Sequence[Sampling], met: torch.
         logits = torch.where(met, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
     scores = logits / _column(one.temperature or 1.0 for one in settings)
     for row, one in enumerate(settings):
-        if one.temperature > 0:
+        if one.temperature > 0 and _truncates(one):
             scores[row] = truncated(scores[None, row], one)[0]
     return torch.log_softmax(scores, -1)
 
 
+def drawn(logprobs: torch.Tensor, points: Sequence[float]) -> torch.Tensor:
+    """One token a row (rows,) of a distribution (rows, vocabulary): that in whose share of the interval from
+    0 to 1 the row's point lies. A token without a share is never drawn.
+    """
+    ends = logprobs.double().exp().cumsum(-1)
+    wanted = torch.tensor(points, dtype=torch.float64)[:, None] * ends[:, -1:]
+    return torch.searchsorted(ends, wanted, right=True)[:, 0]
+
+
 def truncated(scores: torch.Tensor, one: Sampling) -> torch.Tensor:
     """`scores` (1, vocabulary) with minus infinity for unlikely tokens; the likeliest always stays."""
-    if not (one.top_k or one.top_p < 1 or one.min_p):
+    if not _truncates(one):
         return scores  # Transformers is not loaded for nothing
     from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
@@ -44,6 +53,10 @@ def truncated(scores: torch.Tensor, one: Sampling) -> torch.Tensor:
     if one.min_p:
         scores = MinPLogitsWarper(one.min_p)(_NO_IDS, scores)
     return scores
+
+
+def _truncates(one: Sampling) -> bool:
+    return bool(one.top_k or one.top_p < 1 or one.min_p)
 
 
 def _column(values: Iterable[float]) -> torch.Tensor:

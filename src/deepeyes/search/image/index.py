@@ -26,6 +26,7 @@ from deepeyes.search.image.fit import fit_of, likeness, refine
 from deepeyes.search.image.hash import distances, perceptual_hashes
 from deepeyes.search.image.layout import TEMPLATE, Query, layout_scores
 from deepeyes.search.image.store import Stored, read_index, write_index
+from deepeyes.search.memo import Memo
 
 _LARGE = 640
 """Queries are brought down to less than twice this many pixels a side before anything else."""
@@ -52,6 +53,7 @@ class ImageIndex:
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
         self._by_digest: dict[str, list[int]] = {}
+        self._found = Memo[tuple[Hit, ...]]()
         for number, digest in enumerate(stored.digests):
             self._by_digest.setdefault(digest, []).append(number)
 
@@ -92,7 +94,12 @@ class ImageIndex:
             raise InputError("the picture to search has no pixels", "give one of at least 1 x 1")
         if not len(self):
             return ()
-        return tuple(self._hit(number, score) for number, score in self._ranking(image)[:k])
+        with boundary(InputError, "reading the picture to search", "give a whole one", expected=Exception):
+            key = (image_ref(to_rgb(image)).sha256, image.size, k)
+        return self._found.get(key, lambda: self._best(image, k))
+
+    def _best(self, image: Image.Image, k: int) -> tuple[Hit, ...]:
+        return tuple(self._hit(number, score) for number, score in self._ranking(image, k))
 
     def _hit(self, number: int, score: float) -> Hit:
         record = self._stored.records[number]
@@ -106,8 +113,8 @@ class ImageIndex:
             image=record.thumbnail(),
         )
 
-    def _ranking(self, image: Image.Image) -> _Ranking:
-        """All images, best first, with scores that never rise."""
+    def _ranking(self, image: Image.Image, k: int) -> _Ranking:
+        """The best `k` images, best first, with scores that never rise."""
         small = _brought_down(image)
         query = Query.of(small, image.size)
         scores, chosen = layout_scores(self._stored.gallery, query)
@@ -115,10 +122,11 @@ class ImageIndex:
         same = self._same(image, small)
         first = same or self._fitted(query, order, scores, chosen)
         taken = {number for number, _ in first}
-        rest = [(int(number), float(scores[0, number])) for number in order if int(number) not in taken]
+        near = order[: k + len(taken)]
+        rest = [(int(number), float(scores[0, number])) for number in near if int(number) not in taken]
         plain = small_image(small, TEMPLATE).std(axis=(0, 1)).max() < _PLAIN
         ceiling, out = (_UNPROVEN if plain and not same else 1.0), list[tuple[int, float]]()
-        for place, (number, score) in enumerate([*first, *rest]):
+        for place, (number, score) in enumerate([*first, *rest][:k]):
             if place >= len(first):  # a like layout alone: nobody looked whether colours and details fit
                 ceiling = min(ceiling, _UNFITTED)
             ceiling = min(ceiling, max(score, 0.0))

@@ -24,6 +24,7 @@ from deepeyes.core.errors import StorageError, boundary
 from deepeyes.core.extras import install
 from deepeyes.core.text import tidy
 from deepeyes.search.base import MAX_QUERY_CHARS, Document, Hit, SearchUnavailable
+from deepeyes.search.memo import Memo
 from deepeyes.search.text.build import REMEDY, Manifest, build_engine, read_manifest, url_key
 from deepeyes.search.text.fusion import Scores, best, fused, lexical_scores, unexplained
 from deepeyes.search.text.lexical import Lexical, Matches, has_tantivy, open_lexical
@@ -48,6 +49,7 @@ class TextIndex:
     ) -> None:
         self._chars = chars
         self._lock = threading.Lock()
+        self._found = Memo[tuple[Hit, ...]]()
         self._scratch: TemporaryDirectory[str] | None = None
         self.manifest = manifest
         self.name = f"index:{manifest.content}"
@@ -110,6 +112,9 @@ class TextIndex:
         wanted = query_words(query)
         if not wanted or not k:
             return ()
+        return self._found.get((query, k), lambda: self._best(query, k, wanted))
+
+    def _best(self, query: str, k: int, wanted: tuple[str, ...]) -> tuple[Hit, ...]:
         matches = self._lexical.search(query, DEPTH)
         similar = self._similarities(query, matches)
         if similar is None:

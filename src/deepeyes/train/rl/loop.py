@@ -20,7 +20,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,10 @@ from deepeyes.grading.grader import open_grader
 from deepeyes.harness.setup import open_agent
 from deepeyes.train.batch import Collator
 from deepeyes.train.loading import load_model, load_processor, source, write_processor
+from deepeyes.train.rl.ahead import Ahead, ages
 from deepeyes.train.rl.alarms import alarms
 from deepeyes.train.rl.checkpoints import CHECKPOINTS, newest, save, tell, trim
-from deepeyes.train.rl.engines.base import Engine, open_engine
+from deepeyes.train.rl.engines.base import open_engine
 from deepeyes.train.rl.episodes import EPISODES, keep_groups
 from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe
@@ -83,27 +84,28 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
 async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, Any]:
     began, plan = time.monotonic(), recipe.optim
     torch.manual_seed(plan.seed)
-    async with _open(recipe, out) as run:
+    async with _open(recipe, out) as run, aclosing(run.ahead):
         start = run.restore(out)
         trim(out, start)
+        run.ahead.start(start)
         for step in range(start, plan.steps):
-            # Play with the newest weights; every step has its own images.
-            images = ImageStore(None, parent=run.questions)
-            run.engine.learn(run.learner.model, step)
-            played = await run.player.step(step, plan.seed, run.stream, images)
+            # Play with the newest weights, or those of up to `rollouts.stale` steps ago.
+            images, played = await run.ahead.step(step)
 
             # Learn from the groups that teach something.
             since = time.perf_counter()
             learned: dict[str, Any] = {}
             if played.chosen:
-                learned = run.learner.learn(played.chosen, images)
+                learned = await asyncio.to_thread(run.learner.learn, played.chosen, images)
                 run.averaged.update_parameters(run.learner.model)
+            run.ahead.learned(step + 1)
             numbers = {
                 "step": step,
                 **numbers_of(played),
+                "policy_age": ages(played.traces, step),
                 **learned,
                 "seconds_learning": round(time.perf_counter() - since, 2),
-                "sources": run.stream.state()["mixed"],
+                "sources": played.stream["mixed"],
             }
 
             # Measure, tell, and leave what a killed run goes on from.
@@ -116,7 +118,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
             if on_step is not None:
                 on_step(numbers)
             if (step + 1) % recipe.pace.save_every == 0 or step + 1 == plan.steps:
-                run.save(out, step + 1)
+                run.save(out, step + 1, played.stream)
         best = run.best()
         best.config.use_cache = True
         best.save_pretrained(out)
@@ -132,13 +134,9 @@ class Run:
     """Everything that is open while a run goes on."""
 
     recipe: RlRecipe
-    engine: Engine
-    player: Player
+    ahead: Ahead
     learner: Learner
     averaged: AveragedModel
-    stream: TaskStream
-    questions: ImageStore
-    """Images of the questions in files, for all steps."""
 
     def best(self) -> Any:
         """The model that is measured and left: averaged weights, if the recipe averages."""
@@ -152,9 +150,8 @@ class Run:
             return {}
         fixed = TaskStream(self.recipe.tasks.fixed(families, watch.split))
         tasks = fixed.each(watch.n, images)
-        self.engine.learn(self.best(), -1)
         dropped = Counter[str]()
-        groups = await self.player.play(tasks, self.recipe.tasks.seed, images, dropped, watch.samples)
+        groups = await self.ahead.aside(self.best(), tasks, fixed.plan.seed, images, dropped, watch.samples)
         numbers = behaviour([trace for group in groups for trace in group.traces])
         return {
             **{f"held_out/{name}": value for name, value in numbers.items()},
@@ -171,18 +168,18 @@ class Run:
         self.averaged.load_state_dict(state["averaged"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self.learner.schedule.load_state_dict(state["schedule"])
-        self.stream.restore(told["stream"])
+        self.ahead.stream.restore(told["stream"])
         return int(told["step"])
 
-    def save(self, out: Path, step: int) -> None:
-        """Leave a checkpoint that begins with `step`."""
+    def save(self, out: Path, step: int, stream: dict[str, Any]) -> None:
+        """Leave a checkpoint that begins with `step` and that state of the stream."""
         state = {
             "model": self.learner.model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
             "schedule": self.learner.schedule.state_dict(),
         }
-        save(out, step, state, {"stream": self.stream.state()}, self.recipe.pace.keep)
+        save(out, step, state, {"stream": stream}, self.recipe.pace.keep)
 
 
 @asynccontextmanager
@@ -201,7 +198,7 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
         num_warmup_steps=plan.warmup,
         num_training_steps=plan.steps * plan.updates,
     )
-    folder, questions = Path(source(recipe.model.path)), ImageStore(out / IMAGES)
+    folder = Path(source(recipe.model.path))
     engine = open_engine(rollouts, folder, model, processor, out)
     opening = open_agent(
         engine.model,
@@ -212,10 +209,10 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
     )
     try:
         async with opening as agent, open_grader(recipe.grading, cache=out / JUDGED) as grade:
+            player = Player(agent, grade, rollouts, recipe.reward)
             yield Run(
                 recipe,
-                engine,
-                Player(agent, grade, rollouts, recipe.reward),
+                Ahead(engine, player, model, open_stream(recipe.tasks, ImageStore(out / IMAGES)), plan),
                 Learner(
                     model,
                     optimizer,
@@ -226,8 +223,6 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
                     recipe.watch.signal,
                 ),
                 AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.average)),
-                open_stream(recipe.tasks, questions),
-                questions,
             )
     finally:
         await engine.model.aclose()

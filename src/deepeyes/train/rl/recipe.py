@@ -96,6 +96,10 @@ class RolloutsConfig(Config):
     """Addresses of the servers that `vllm` and `sglang` ask, like http://127.0.0.1:8000."""
     concurrency: int = Field(default=64, ge=1)
     """Episodes in flight."""
+    stale: int = Field(default=0, ge=0)
+    """Steps that may be played ahead, while the learner learns, with the weights that there are by then; at 0
+    a step is played with the newest, and a run can be repeated.
+    """
     tools: Literal["task", "all"] = "task"
     """Offer Python and what a task says that it needs, or all that is open."""
     search: tuple[str, ...] = ()
@@ -217,6 +221,16 @@ class RlRecipe(Config):
                 "a repetition penalty makes log-probabilities hang on the whole conversation",
                 "set rollouts.sampling.repetition_penalty to 1",
             )
+        if self.rollouts.stale and self.rollouts.engine in ("auto", "transformers"):
+            raise ConfigError(
+                "episodes are only played ahead by an engine with weights of its own",
+                "set rollouts.engine to nano, or rollouts.stale to 0",
+            )
+        if self.rollouts.stale and self.optim.correction == "none":
+            raise ConfigError(
+                "what is played ahead was sampled from older weights, and nothing corrects for that",
+                "set optim.correction to truncate",
+            )
         if self.reward.long_from and self.reward.long_to <= self.reward.long_from:
             raise ConfigError("reward.long_to is not above reward.long_from", "raise it")
         served = self.rollouts.engine in SERVED
@@ -236,5 +250,9 @@ class RlRecipe(Config):
             raise ConfigError("the flat loop has no adapters", 'set backend.name = "trl", or lora.rank = 0')
         if self.backend.name == "trl" and self.optim.average:
             raise ConfigError("TRL averages no weights", 'set backend.name = "flat", or optim.average = 0')
+        if self.rollouts.stale and (self.backend.name == "trl" or self.rollouts.engine in SERVED):
+            raise ConfigError(
+                "only the flat loop with the engine nano plays steps ahead", "set rollouts.stale = 0"
+            )
         if self.lora.dropout:
             raise ConfigError("with lora.dropout what learns is not what sampled", "set lora.dropout = 0")

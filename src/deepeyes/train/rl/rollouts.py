@@ -63,6 +63,8 @@ class Played:
     dropped: Counter[str] = field(default_factory=Counter[str])
     """Episodes that do not count, by reason."""
     seconds: float = 0.0
+    stream: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The state of the stream of tasks after it."""
 
     @property
     def traces(self) -> list[Trace]:
@@ -94,7 +96,7 @@ class Player:
             self._check(played)
             teaching = [group for group in groups if group.mixed or self._all(group)]
             played.chosen += teaching[: self.plan.groups - len(played.chosen)]
-        played.seconds = time.perf_counter() - began
+        played.seconds, played.stream = time.perf_counter() - began, stream.state()
         return played
 
     async def play(

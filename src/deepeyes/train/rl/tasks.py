@@ -31,7 +31,8 @@ def open_stream(plan: TasksConfig, images: ImageStore) -> TaskStream:
     Raises `InputError` for a file that cannot be asked.
     """
     asked = {name: QuestionsPlan(source=name).checked() for name in plan.files}
-    return TaskStream(plan, {name: list(questions.tasks(images)) for name, questions in asked.items()})
+    files = {name: list(questions.tasks(images)) for name, questions in asked.items()}
+    return TaskStream(plan, files, images=images)
 
 
 @dataclass
@@ -44,6 +45,8 @@ class TaskStream:
     """Source to how many of its tasks were asked."""
     mixed: dict[str, float] = field(default_factory=dict[str, float])
     """Source to the running share of its groups that taught something."""
+    images: ImageStore = field(default_factory=ImageStore)
+    """Of the questions in files."""
 
     def __post_init__(self) -> None:
         empty = [name for name in self.plan.files if not self.files.get(name)]
