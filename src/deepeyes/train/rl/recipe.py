@@ -279,5 +279,9 @@ class RlRecipe(Config):
             raise ConfigError("the flat loop has no adapters", 'set backend.name = "trl", or lora.rank = 0')
         if self.backend.name == "trl" and self.optim.average:
             raise ConfigError("TRL averages no weights", 'set backend.name = "flat", or optim.average = 0')
+        if self.rollouts.stale and (self.backend.name == "trl" or self.rollouts.engine in SERVED):
+            raise ConfigError(
+                "only the flat loop with the engine nano plays steps ahead", "set rollouts.stale = 0"
+            )
         if self.lora.dropout:
             raise ConfigError("with lora.dropout what learns is not what sampled", "set lora.dropout = 0")

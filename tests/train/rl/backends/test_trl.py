@@ -199,6 +199,10 @@ def test_episodes_that_cannot_be_shared_out_are_refused() -> None:
         (("backend.name=flat", "lora.rank=4"), "the flat loop has no adapters"),
         (("optim.average=0.5",), "TRL averages no weights"),
         (("lora.dropout=0.1",), "set lora.dropout = 0"),
+        (
+            ("rollouts.stale=1", "rollouts.engine=nano", "optim.correction=truncate"),
+            "only the flat loop with the engine nano plays steps ahead",
+        ),
         (("rollouts.engine=vllm",), "names 0 servers"),
         (('rollouts.servers=["http://x"]',), "rollouts.engine is auto"),
     ],
