@@ -75,7 +75,7 @@ def test_no_answer_is_wrong_also_without_a_verdict() -> None:
         (episode(verdict=None), "no verdict"),
         (
             episode(stop_reason=StopReason.infrastructure_error, notes=("SearchUnavailable: 429",)),
-            "infrastructure: 429",
+            "infrastructure (search): 429",
         ),
         (episode(stop_reason=StopReason.interrupted), "infrastructure"),
     ],

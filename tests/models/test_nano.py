@@ -285,3 +285,40 @@ def test_tokens_are_drawn_as_often_as_the_distribution_says() -> None:
     assert torch.bincount(drawn(logprobs, points), minlength=5).tolist() == [0, 250, 0, 750, 0]
     edges = drawn(logprobs[:2], [0.0, 1 - 2**-53])
     assert edges.tolist() == [1, 3], "never a token without a share, nor beyond the last"
+
+
+def test_the_cold_start_has_a_name_that_stays() -> None:
+    from deepeyes.models.nano.model import NAMES, embedded
+    from deepeyes.models.registry import check_model
+
+    assert embedded("nano-sft").name == "cold" and embedded("nano") in {
+        embedded("nano-sft"),
+        *_shipped("nano-rl"),
+    }
+    for name in NAMES:
+        check_model(name)
+
+
+def _shipped(name: str) -> set[Path]:
+    from deepeyes.models.nano.model import NAMES, WEIGHTS
+
+    folder = WEIGHTS / NAMES[name]
+    return {folder} if (folder / "model.safetensors").exists() else set()
+
+
+def test_what_is_not_shipped_says_how_to_make_it_and_ships_by_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepeyes.models.nano import model as nano
+    from deepeyes.models.registry import resolve_model
+    from deepeyes.train.loading import source
+
+    whole = nano.WEIGHTS
+    monkeypatch.setattr(nano, "WEIGHTS", tmp_path)
+    for asked in (lambda: resolve_model("nano-rl"), lambda: source("nano-rl")):
+        with pytest.raises(
+            ModelError, match=r"nano-rl has no weights.*deepeyes train rl nano --out DIR.*nano:DIR"
+        ):
+            asked()
+    (tmp_path / "rl").symlink_to(whole / "cold")
+    assert resolve_model("nano-rl").name == "nano-rl" and source("nano-rl") == str(tmp_path / "rl")

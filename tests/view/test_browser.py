@@ -381,3 +381,29 @@ def test_a_server_that_is_gone_is_said(browser: Chromium, tmp_path: Path) -> Non
         browser.wait(f"{SHOWN} === 'What is a?'")
     browser.key("j")
     browser.wait("document.getElementById('pane').textContent.includes('is deepeyes view still running?')")
+
+
+def test_a_group_is_shown_side_by_side_and_its_tokens_say_what_is_learned(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    from view.test_trained import curve, step, tried
+
+    curve(tmp_path, 3)
+    task = Task(id="sign", question="What is it?", answer="red")
+    step(tmp_path, 0, [tried(task, number, reward) for number, reward in enumerate((1.0, 0.2, 0.2))])
+    opened(browser, tmp_path, "#sign%230")
+    browser.wait(f"{SHOWN} === 'What is it?'")
+    browser.value("document.querySelector('details.tokens').open = true")
+    kinds = "[...document.querySelectorAll('.tokens p:last-child span')].map((one) => one.className)"
+    browser.wait(f"{kinds}.length === 3")
+    assert browser.value(kinds) == ["u1 up", "u2 up", "u5 unlearned"]
+    assert browser.value("document.querySelectorAll('.tokens .fedline .fed').length") == 3
+    browser.value("document.querySelector('.group a[href=\"#sign%231\"]').click()")
+    browser.wait("document.querySelector('.group .here th').textContent.includes('1')")
+    browser.value("document.querySelector('[data-do=beside]').click()")
+    browser.wait("document.querySelectorAll('.many > article').length === 3")
+    advantages = "[...document.querySelectorAll('.many .earned b:last-child')].map((one) => one.textContent)"
+    assert browser.value(advantages)[0].startswith("+")
+    browser.value("document.querySelector('.back.always').click()")
+    browser.wait("document.querySelectorAll('#pane article').length === 1")
+    assert browser.errors == [] and len(browser.requests) <= 1

@@ -30,7 +30,8 @@ def test_every_property_that_is_filtered_by_is_there() -> None:
     assert facets == {
         "entry": ("episodes",), "run": ("r",), "benchmark": ("world",), "model": ("m",), "family": ("f",),
         "kind": ("k",), "tag": ("a", "b"), "split": ("test",), "tool": ("python", "search"),
-        "trouble": ("error", "malformed"), "stop": ("answered",), "sample": ("3",), "check": ("leak",),
+        "trouble": ("error", "malformed"), "stop": ("answered",), "sample": ("3",), "step": (),
+        "learned": (), "check": ("leak",),
     }  # fmt: skip
 
 

@@ -26,7 +26,10 @@ _FORMATS = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff",
 
 Model = Annotated[
     str,
-    typer.Option(help="nano, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or scripted:FILE."),
+    typer.Option(
+        help="nano, nano-sft, nano-rl, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or "
+        "scripted:FILE."
+    ),
 ]
 Tools = Annotated[
     Literal["on", "off"], typer.Option(metavar="on|off", help="Whether the model may run Python.")
@@ -76,7 +79,7 @@ def loaded(names: list[str], allow_url: bool) -> list[LoadedImage]:
 
 def caution(model: str, names: Sequence[str]) -> bool:
     """Tell who asks the embedded model about an image from elsewhere what it is. Whether that was told."""
-    outside = model in ("nano", "nano-base") and not all(map(is_example, names))
+    outside = model in ("nano", "nano-sft", "nano-rl", "nano-base") and not all(map(is_example, names))
     if outside:
         note(
             f"{model} is a test model of 2 M parameters that knows the signs, charts and shapes of the "

@@ -29,6 +29,7 @@ EXTRAS = {
     "sandbox": ("scipy",),
     "eval": ("scipy", "statsmodels"),
     "inspect": ("inspect-ai",),
+    "report": ("trackio", "wandb"),
 }
 
 

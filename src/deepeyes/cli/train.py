@@ -133,15 +133,37 @@ def rl(
     resume: bool = typer.Option(
         True, "--resume/--fresh", help="Go on where a run in this folder stopped, or begin again."
     ),
+    accelerate: Path | None = typer.Option(
+        None, help="An accelerate configuration, for backend.name = trl: several GPUs or machines."
+    ),
 ) -> None:
     """Reinforcement learning on whole episodes: groups of tries, rewards, and updates by them."""
     with (
         waiting("loading what training needs"),
         boundary(InputError, "training", needs("train"), expected=ImportError),
     ):
-        from deepeyes.train.rl.loop import FINISHED, train
         from deepeyes.train.rl.recipe import RlRecipe
-    plan = RlRecipe.load(found(recipe, "rl"), override).checked()
+    recipe = found(recipe, "rl")
+    plan = RlRecipe.load(recipe, override).checked()
+    if accelerate is not None:
+        if plan.backend.name != "trl":
+            raise InputError("the flat loop runs on one device", 'set backend.name = "trl"')
+        file = found(accelerate, "sft/accelerate")
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
+        words = ["--module", "deepeyes", "train", "rl", str(recipe), "--out", str(out)]
+        sets = [word for one in override for word in ("--set", one)]
+        _call([*launch, *words, *sets, "--resume" if resume else "--fresh"], out)
+        return
+    with (
+        waiting("loading what training needs"),
+        boundary(InputError, "training", needs("train"), expected=ImportError),
+    ):
+        from deepeyes.train.rl.loop import FINISHED
+
+        if plan.backend.name == "trl":
+            from deepeyes.train.rl.backends.trl import train
+        else:
+            from deepeyes.train.rl.loop import train
     finished = resume and (out / FINISHED).exists()
     note(f"training {plan.model.path} in {out}")
     try:
@@ -150,9 +172,67 @@ def rl(
         raise Interrupted("interrupted", f"the same command goes on from {out}") from None
     if finished:
         print(f"the run in {out} was finished before; --fresh begins again")
-    measured = done["held_out_accuracy"]
-    held_out = "" if measured is None else f", {measured:.1%} right on the fixed set"
-    print(f"{done['steps']} steps{held_out}; ask it with --model hf:{out}; look at {out / 'episodes'}")
+    measured, held_out = done["held_out_accuracy"], ""
+    if measured is not None:
+        low, high = done["held_out_interval"]
+        held_out = (
+            f", {measured:.1%} [{low:.1%}, {high:.1%}] of {done['held_out_episodes']} right on the fixed set"
+        )
+    print(
+        f"{done['steps']} steps{held_out}; ask it with --model hf:{out}; look at it with deepeyes view {out}"
+    )
+
+
+@app.command()
+def curves(
+    runs: list[Path] = typer.Argument(metavar="RUN...", help="Folders of runs of train rl."),
+    out: Path | None = typer.Option(None, help="The image; curves.png in the first run by default."),
+    title: str = typer.Option("", help="Above the panels."),
+    smooth: int = typer.Option(
+        9, min=1, help="Steps that a smooth line is a mean over, its numbers paler behind it; 1 for none."
+    ),
+) -> None:
+    """Draw the curves of runs of reinforcement learning into one image, and say what goes wrong in them."""
+    from deepeyes.train.curves import CURVES
+    from deepeyes.train.curves import curves as read
+    from deepeyes.train.rl.alarms import alarms
+    from deepeyes.train.rl.plots import PLOT, plot
+
+    lines = {run: [line for line in read(run) if "reward" in line] for run in runs}
+    empty = [run for run in runs if not lines[run]]
+    if empty:
+        raise InputError(
+            f"there is no step of reinforcement learning in {empty[0] / CURVES}",
+            "give folders that deepeyes train rl wrote",
+        )
+    names = [run.resolve().name for run in runs]
+    labels = {
+        run: name if names.count(name) == 1 else str(run) for run, name in zip(runs, names, strict=True)
+    }
+    path = out or runs[0] / PLOT
+    plot({labels[run]: told for run, told in lines.items()}, path, title, smooth)
+    for run, told in lines.items():
+        print(f"{labels[run]}: {_so_far_learned(told)}")
+        for alarm in alarms(told):
+            print(f"  {alarm.told}")
+    print(path)
+
+
+def _so_far_learned(lines: list[dict[str, Any]]) -> str:
+    """A run in a line: first and last steps beside each other."""
+    few = max(1, min(5, len(lines) // 2))
+    names = {"reward": "reward", "calls": "calls", "reply_tokens": "tokens", "held_out/accuracy": "fixed set"}
+    told: list[str] = []
+    for key, name in names.items():
+        values = [line[key] for line in lines if line.get(key) is not None]
+        if key.startswith("held_out") and values:
+            last = next(line for line in reversed(lines) if line.get(key) is not None)
+            low, high = last.get(f"{key}_low", 0.0), last.get(f"{key}_high", 1.0)
+            told.append(f"{name} {values[0]:.1%} to {values[-1]:.1%} [{low:.1%}, {high:.1%}]")
+        elif values:
+            first, end = values[:few], values[-few:]
+            told.append(f"{name} {sum(first) / len(first):.3g} to {sum(end) / len(end):.3g}")
+    return f"{len(lines)} steps, " + ", ".join(told)
 
 
 def _tell_step(numbers: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ class Trace(BaseModel):
     answer: Text | None = None
     verdict: Verdict | None = None
     rewards: dict[str, float] = Field(default_factory=dict[str, float])
-    """What it earned in reinforcement learning: by part, and `total`."""
+    """What it earned in reinforcement learning: by part, `total`, and the `advantage` of what was learned."""
     banned: tuple[int, ...] = ()
     """Token ids that could not be drawn in any reply, whatever `sampling` says: `logprobs` were taken under
     the distribution without them.

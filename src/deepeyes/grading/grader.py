@@ -28,7 +28,7 @@ from deepeyes.grading.judge.prompt import PROMPT_VERSION, Exhibit
 from deepeyes.grading.rules import grade
 from deepeyes.grading.scorers.registry import SCORERS, scorer_named
 from deepeyes.models.base import ChatModel
-from deepeyes.models.registry import check_model, resolve_model
+from deepeyes.models.registry import check_keys, check_model, resolve_model
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,6 +86,10 @@ class Grading(Config):
         """Raises `ModelError` for a judge that no model can be, without loading any."""
         for judge in self.judges:
             check_model(judge)
+
+    def check_keys(self) -> None:
+        """Raises `ModelError` for a judge whose key is not there, without loading any."""
+        check_keys(self.judges)
 
     def rule(self) -> Callable[[Task, str | None], Verdict]:
         """What decides before any judge: our own rules, or the published one that is named."""

@@ -9,6 +9,7 @@ why, and is never a zero; every part that a recipe asks for is told, also where 
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,15 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, Turn
 from deepeyes.dialects.neutralise import neutralise
 
+INFRASTRUCTURE = "infrastructure"
+"""How the reasons begin for which an episode does not count because something of ours failed."""
+_CAUSES = {
+    "sandbox": ("SandboxUnavailable", "SessionLost", "Refused", "ZygoteDied"),
+    "search": ("SearchUnavailable", "SpendingCap"),
+    "model": ("ServerError",),
+}
+"""What of ours failed, by the errors that it is told with."""
+_GRADING = "the answer could not be graded"
 _CUT = frozenset((StopReason.max_turns, StopReason.max_tokens, StopReason.context_full, StopReason.timeout))
 
 
@@ -66,8 +76,10 @@ class Rewarded:
 
 def reward_of(trace: Trace, settings: Reward) -> Rewarded:
     """What a graded episode earns."""
-    if not trace.stop_reason.is_result:
-        return Rewarded(None, dropped=f"infrastructure: {trace.failure}")
+    cause = cause_of(trace)
+    if cause:
+        what = trace.failure or "the Python session was lost"
+        return Rewarded(None, dropped=f"{INFRASTRUCTURE} ({cause}): {what}")
     if settings.overlong == "drop" and is_cut_off(trace):
         return Rewarded(None, dropped=f"cut off: {trace.stop_reason.value}")
     score = 0.0 if trace.answer is None else None if trace.verdict is None else trace.verdict.score
@@ -90,7 +102,26 @@ def reward_of(trace: Trace, settings: Reward) -> Rewarded:
         "length": settings.long_from or settings.overlong == "punish",
     }
     told = {name: value + 0.0 for name, value in parts.items() if asked[name]}
-    return Rewarded(sum(told.values()), told)
+    total = sum(told.values())
+    if not math.isfinite(total):
+        return Rewarded(None, dropped="the reward is not a finite number")
+    return Rewarded(total, told)
+
+
+def cause_of(trace: Trace) -> str:
+    """What of ours failed in an episode: sandbox, search, model, grading or other; empty where nothing did.
+
+    A Python session that was lost is the sandbox's doing: code that goes wrong is an error, a crash or a
+    timeout, after which the session goes on.
+    """
+    if not trace.stop_reason.is_result:
+        said = trace.notes[-1] if trace.notes else ""
+        if said.startswith(_GRADING):
+            return "grading"
+        name = said.partition(":")[0]
+        return next((cause for cause, names in _CAUSES.items() if name in names), "other")
+    lost = any(turn.observation.status == "session_lost" for turn in trace.tool_turns if turn.observation)
+    return "sandbox" if lost else ""
 
 
 def is_cut_off(trace: Trace) -> bool:

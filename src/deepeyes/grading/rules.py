@@ -33,6 +33,7 @@ _ANOTHER = re.compile(r"\b(?:and|or|but)\b[^.]{0,40}?(?:\b[A-J]\b|\d)")
 _SHORT = 60
 _MOST_STATEMENTS = 12
 _NO_ANSWER, _REFUSED = "no answer", "refused"
+_RIGHTLY_REFUSED = "says, as it should, that one cannot tell"
 _NOTHING, _CANNOT_TELL, _SEVERAL, _TAKEN_BACK = (
     "states no answer that can be compared",
     "a rule cannot tell whether it means the same",
@@ -43,12 +44,17 @@ _LONGEST_GIVEN = 200
 
 
 def grade(task: Task, answer: str | None) -> Verdict:
-    """What a rule can say of `answer`: the score is 1, 0, or None where it cannot know.
+    """What a rule can say of `answer`: the score is 1, 0, or None where it cannot know. Where a closed
+    form's reference says that one cannot tell, so may the answer, in any words.
 
     Raises `InputError` for a task without a reference answer: there is nothing to compare with.
     """
     verdict = _graded(task, answer)
-    return verdict.model_copy(update={"abstained": True}) if answer and is_refusal(answer) else verdict
+    if not answer or not is_refusal(answer):
+        return verdict
+    if verdict.score != 1 and task.answer_form.closed and is_refusal(task.answer):
+        verdict = _without(reference_of(task), 1.0, _RIGHTLY_REFUSED, answer)
+    return verdict.model_copy(update={"abstained": True})
 
 
 def _graded(task: Task, answer: str | None) -> Verdict:

@@ -98,6 +98,10 @@ class Provider(Config):
         other = f" ({OPENAI_KEY} goes to {_OPENAI_HOST} only)" if os.environ.get(OPENAI_KEY) else ""
         return f"set {COMMON_KEY} to a key it accepts, or name its own with #key_env=VARIABLE{other}"
 
+    def check_key(self) -> None:
+        """Raises `ModelError` where its key should be in a variable that is not set."""
+        self._key()
+
     def _key(self) -> tuple[str, str]:
         """The variable, and the key in it; empty if this server gets none."""
         if self.key_env:

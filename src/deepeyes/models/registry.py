@@ -54,6 +54,8 @@ class Kind:
 
 KINDS = {
     "nano": Kind("nano:FOLDER", "deepeyes.models.nano.model:open_nano", alone=True, extra="nano"),
+    "nano-sft": Kind("nano-sft", "deepeyes.models.nano.model:open_sft", alone=True, extra="nano"),
+    "nano-rl": Kind("nano-rl", "deepeyes.models.nano.model:open_rl", alone=True, extra="nano"),
     "nano-base": Kind("nano-base", "deepeyes.models.nano.model:open_base", alone=True, extra="nano"),
     "hf": Kind("hf:PATH_OR_ID", "deepeyes.models.transformers:TransformersModel.load", _HF, extra="nano"),
     "openai": Kind("openai:MODEL@BASE_URL", "deepeyes.models.openai:OpenAIModel.at", _SERVER, sees=True),
@@ -93,6 +95,14 @@ def check_models(specs: Iterable[str]) -> None:
         check_model(spec)
         servers += [one for one in _read(spec)[2].values() if isinstance(one, Provider)]
     providers.check_common_key(servers)
+
+
+def check_keys(specs: Iterable[str]) -> None:
+    """Raises `ModelError` for a model whose server needs a key that is not there; nothing is loaded."""
+    for spec in specs:
+        for one in _read(spec)[2].values():
+            if isinstance(one, Provider):
+                one.check_key()
 
 
 def forms() -> str:

@@ -8,8 +8,10 @@ cut into patches once.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -17,11 +19,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from deepeyes.core.errors import InputError
+from deepeyes.core.errors import InputError, ModelError
 from deepeyes.core.images import ImageStore
 from deepeyes.models.nano.pixels import patchify
 from deepeyes.train.tokens import ImageChunk, Record
 
+_OTHER_TOKENIZER = "give a folder in which both are of one model"
 Grid = tuple[int, int, int]
 Patches = tuple[Tensor, Grid]
 """Patches (patches, dim) of a view and its grid (frames, rows, columns) in patches."""
@@ -57,11 +60,25 @@ class Collator:
 
     def __post_init__(self) -> None:
         tokenizer = self.processor.tokenizer
+        rows = self.model.get_input_embeddings().num_embeddings
+        if len(tokenizer) > rows:
+            raise ModelError(
+                f"the tokenizer has {len(tokenizer)} tokens and the model {rows}", _OTHER_TOKENIZER
+            )
         self.image_token = int(tokenizer.convert_tokens_to_ids(self.processor.image_token))
+        own = getattr(self.model.config, "image_token_id", self.image_token)
+        if own != self.image_token:
+            raise ModelError(
+                f"an image is token {self.image_token} to the tokenizer and {own} to the model",
+                _OTHER_TOKENIZER,
+            )
         pad = tokenizer.pad_token_id
-        self._pad = int(tokenizer.eos_token_id if pad is None else pad)
-        self._typed = "mm_token_type_ids" in inspect.signature(type(self.model).forward).parameters
+        self.pad = int(tokenizer.eos_token_id if pad is None else pad)
+        self.typed = "mm_token_type_ids" in inspect.signature(type(self.model).forward).parameters
         self._cut = _patcher(self.processor.image_processor)
+        words = json.dumps(sorted(tokenizer.get_vocab().items()))
+        self.vocabulary = sha256(words.encode()).hexdigest()
+        """Equal for tokenizers in which every token has the same number."""
 
     def forget(self) -> None:
         """Free the patches that were kept: the next batches show other images."""
@@ -69,14 +86,14 @@ class Collator:
 
     def __call__(self, records: Sequence[Record], images: ImageStore) -> Batch:
         """One batch; `images` holds what the records show. Raises `InputError` for one that is missing."""
-        ids = self._padded([record.ids(self.image_token) for record in records], self._pad)
+        ids = self._padded([record.ids(self.image_token) for record in records], self.pad)
         lengths = torch.tensor([len(record) for record in records])
         inputs = {
             "input_ids": ids,
             "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
         }
         places = ids == self.image_token
-        if self._typed:
+        if self.typed:
             inputs["mm_token_type_ids"] = places.int()
         shown = [self._patched(image, images) for record in records for image in record.images]
         cells = 0
@@ -101,9 +118,7 @@ class Collator:
     def _patched(self, image: ImageChunk, images: ImageStore) -> Patches:
         key = (image.ref.sha256, image.width, image.height)
         if key not in self._patches:
-            full, size = images.get(image.ref), (image.width, image.height)
-            view = full if full.size == size else full.resize(size, Image.Resampling.BICUBIC)
-            self._patches[key] = self._cut(view)
+            self._patches[key] = self._cut(image.view(images))
         return self._patches[key]
 
 

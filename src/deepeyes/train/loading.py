@@ -16,7 +16,7 @@ from transformers.utils import logging
 from deepeyes.core.errors import ConfigError, ModelError, boundary
 from deepeyes.models.hub import located
 from deepeyes.models.nano.build import save_processor
-from deepeyes.models.nano.model import NAMES, WEIGHTS
+from deepeyes.models.nano.model import NAMES, embedded
 from deepeyes.models.nano.size import PATCH
 from deepeyes.models.transformers import do_without_torchvision
 from deepeyes.train.sft.recipe import ModelConfig
@@ -27,7 +27,7 @@ _REMEDY = "give nano, a folder, or a Hub id of an image-text-to-text model"
 
 def source(path: str) -> str:
     """What the Auto classes load for a recipe's `model.path`. Raises `ModelError`."""
-    return str(WEIGHTS / NAMES[path]) if path in NAMES else located(path)
+    return str(embedded(path)) if path in NAMES else located(path)
 
 
 def load_processor(settings: ModelConfig) -> Any:
@@ -72,3 +72,12 @@ def write_processor(processor: Any, out: Path) -> None:
         save_processor(processor, out)
     else:
         processor.save_pretrained(out)
+
+
+def write_merged(settings: ModelConfig, adapter: Path, out: Path, dtype: torch.dtype) -> None:
+    """The model of a recipe with the adapters of a folder merged in."""
+    from peft import PeftModel
+
+    base: Any = AutoModelForImageTextToText.from_pretrained(source(settings.path), dtype=dtype)
+    merged: Any = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+    merged.save_pretrained(out)

@@ -6,7 +6,8 @@ only when there is nothing at all to look at is that an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from deepeyes.core.trace import IMAGES_FOLDER, TRACES_FILE
 from deepeyes.data.item import TraceRef, Trial
 from deepeyes.data.run.folder import RunFolder
 from deepeyes.eval.runs import Run, find_runs
+from deepeyes.train.rl.episodes import run_of
 from deepeyes.view.curated import PROMPTS_FILE, Curation, curation_at, exported_trials, is_curation
 from deepeyes.view.reading import TraceFile
+from deepeyes.view.trained import Trained
 
 
 @dataclass
@@ -35,6 +38,8 @@ class Source:
     """In a curation, where its traces are found by."""
     exported: dict[str, Trial] = field(default_factory=dict[str, Trial])
     """What an export says about them, by their ids."""
+    step: int | None = None
+    """Of a run of reinforcement learning, at which they were played."""
 
     def trial(self, id: str) -> Trial | None:
         """What a curation found out about an episode."""
@@ -47,6 +52,7 @@ class Source:
 class Collected:
     sources: list[Source] = field(default_factory=list[Source])
     curations: list[Curation] = field(default_factory=list[Curation])
+    trained: list[Trained] = field(default_factory=list[Trained])
     problems: list[str] = field(default_factory=list[str])
 
 
@@ -77,7 +83,10 @@ def collect(paths: Sequence[Path]) -> Collected:
     several = len({one for one in (*curations, *map(_curation, files)) if one}) > 1
     known = {folder: Curation(folder, folder.name) for folder in curations}
     found.curations = list(known.values())
-    runs = _runs(files, found.problems)
+    steps = {file.parent: step for file in files if (step := run_of(file.parent)) is not None}
+    labels = _trained_labels(dict.fromkeys(path for path, _ in steps.values()))
+    found.trained = [Trained(path, label) for path, label in labels.items()]
+    runs = _runs([file for file in files if file.parent not in steps], found.problems)
     for file in files:
         folder = file.parent
         images = ImageStore(folder / IMAGES_FOLDER)
@@ -87,6 +96,9 @@ def collect(paths: Sequence[Path]) -> Collected:
             label = f"{curation.name}/{store}" if several else store
             images, part = ImageStore(RunFolder(curation).images), int(folder.name.partition("-")[2] or 0)
             found.sources.append(Source(label, TraceFile(file), images, "", known.get(curation), store, part))
+        elif folder in steps:
+            path, step = steps[folder]
+            found.sources.append(Source(labels[path], TraceFile(file), images, step=step))
         elif folder in runs:
             run, told = runs[folder], exported_trials(folder, found.problems)
             found.sources.append(Source(run.label, TraceFile(file), images, run.benchmark, exported=told))
@@ -97,6 +109,12 @@ def collect(paths: Sequence[Path]) -> Collected:
 
 def _curation(file: Path) -> Path | None:
     return curation_at(file.parent)
+
+
+def _trained_labels(paths: Collection[Path]) -> dict[Path, str]:
+    """Each by its folder's name, or by its path where several have that."""
+    names = Counter(path.name for path in paths)
+    return {path: path.name if names[path.name] == 1 else str(path) for path in paths}
 
 
 def _runs(files: Iterable[Path], problems: list[str]) -> dict[Path, Run]:

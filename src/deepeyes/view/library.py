@@ -18,6 +18,7 @@ from typing import Any
 from deepeyes.core.errors import InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.data.item import Item
+from deepeyes.train.rl.episodes import ADVANTAGE
 from deepeyes.view.collect import Source, collect
 from deepeyes.view.curated import Curation
 from deepeyes.view.episode import card
@@ -27,6 +28,7 @@ from deepeyes.view.render import article, heading, item_article
 from deepeyes.view.rows import VERDICTS, Row, columns, found, row_of, row_of_item
 from deepeyes.view.summary import summarise
 from deepeyes.view.tokens import Tokenizers
+from deepeyes.view.trained import Sibling, Trained, pushed, signed, worth_of
 
 Tell = Callable[[int], None]
 """Called with the number of episodes that were read so far."""
@@ -53,6 +55,7 @@ class Library:
     """The folders that were named, or those of the files."""
     sources: list[Source]
     curations: list[Curation]
+    trained: list[Trained]
     tokenizers: Tokenizers = field(default_factory=Tokenizers)
     problems: list[str] = field(default_factory=list[str])
     """What could not be read when it was opened."""
@@ -62,6 +65,8 @@ class Library:
     _read: dict[int, dict[str, Entry]] = field(default_factory=dict[int, dict[str, Entry]])
     """By source, its episodes by id: the last that was written counts."""
     _places: dict[str, int] = field(default_factory=dict[str, int])
+    _groups: dict[tuple[int, str], list[str]] = field(default_factory=dict[tuple[int, str], list[str]])
+    """By source and task, the keys of its episodes."""
     _index: str = ""
     """As it was told last."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -81,7 +86,7 @@ class Library:
         there = collect(paths)
         name = title or ", ".join(dict.fromkeys(_name(path) for path in paths))
         homes = [path if path.is_dir() else path.parent for path in paths]
-        library = cls(name, homes, there.sources, there.curations, tokenizers, there.problems)
+        library = cls(name, homes, there.sources, there.curations, there.trained, tokenizers, there.problems)
         library.refresh(tell)
         return library
 
@@ -89,7 +94,7 @@ class Library:
         """Take in what was written since; whether there was anything."""
         with self._lock:
             before = self.all_problems
-            changed = bool([curation for curation in self.curations if curation.read()])
+            changed = bool([one for one in (*self.curations, *self.trained) if one.read()])
             count = 0
             for place, source in enumerate(self.sources):
                 known = self._read.setdefault(place, {})
@@ -100,7 +105,9 @@ class Library:
                         continue
                     offset, trace = line
                     trial = source.trial(trace.id)
-                    row = row_of(trace, run=source.label, benchmark=source.benchmark, trial=trial)
+                    row = row_of(
+                        trace, run=source.label, benchmark=source.benchmark, trial=trial, step=source.step
+                    )
                     known[trace.id] = Entry(row, place, offset)
                     count += 1
                     if count % 500 == 0:
@@ -116,7 +123,7 @@ class Library:
             for item in curation.items
         ]
         self.entries += [entry for known in self._read.values() for entry in known.values()]
-        self._places = {}
+        self._places, self._groups = {}, {}
         many = _repeated(entry.row.id for entry in self.entries)
         for place, entry in enumerate(self.entries):
             # `several` runs hold the same id: the run's name tells them apart.
@@ -125,6 +132,8 @@ class Library:
             while key in self._places:
                 key += "~"
             self._places[key] = place
+            if entry.item is None:
+                self._groups.setdefault((entry.place, _task(entry.row)), []).append(key)
         self.keys = list(self._places)
 
     def _label(self, entry: Entry) -> str:
@@ -137,7 +146,8 @@ class Library:
         with what could not be read.
         """
         with self._lock:
-            head = heading(self.title, self._summaries(), self.curations, [*self.all_problems, *notes])
+            problems = [*self.all_problems, *notes]
+            head = heading(self.title, self._summaries(), self.curations, self.trained, problems)
             listed = columns([entry.row for entry in self.entries], self.keys, words=words)
             return _json({"title": self.title, "head": head, "verdicts": VERDICTS, **listed})
 
@@ -169,12 +179,16 @@ class Library:
         trace = source.file.trace(entry.offset)
         trial = source.trial(trace.id)
         shown = card(trace, album, trial.masked_turns if trial else ())
-        label = source.label if len(self.sources) > 1 else ""
+        label = source.label if len({one.label for one in self.sources}) > 1 else ""
         pieces = [
             self.tokenizers.pieces(trace.model, turn.token_ids) if turn.token_ids else None
             for turn in trace.turns
         ]
-        return _json({"html": article(shown, label, trial), "pieces": pieces})
+        told: dict[str, Any] = {"pieces": pieces}
+        worth = worth_of(trace, source.step, self._group(entry) if trace.rewards else ())
+        if worth is not None:
+            told["fed"] = [self.tokenizers.fed(trace.model, turn.prompt_ids or ()) for turn in trace.turns]
+        return _json({"html": article(shown, label, trial, worth), **told})
 
     def raw(self, key: str) -> str:
         """One entry's line of its file, as indented JSON. Raises `InputError`."""
@@ -205,7 +219,7 @@ class Library:
     def all_problems(self) -> list[str]:
         """What could not be read."""
         told = [*self.problems, *(text for source in self.sources for text in source.file.problems)]
-        return [*told, *(text for one in self.curations for text in one.problems)]
+        return [*told, *(text for one in (*self.curations, *self.trained) for text in one.problems)]
 
     def _summaries(self) -> list[Any]:
         by_run: dict[str, list[Row]] = defaultdict(list)
@@ -215,6 +229,26 @@ class Library:
         labels = dict.fromkeys(source.label for source in self.sources)
         return [summarise(label, by_run[label]) for label in labels]
 
+    def _group(self, entry: Entry) -> list[Sibling]:
+        """All episodes that were kept of its task at its step, in the order of their samples."""
+        keys = self._groups[entry.place, _task(entry.row)]
+        rows = {key: self.entries[self._places[key]].row for key in keys}
+        return [
+            Sibling(
+                key,
+                row.pair.rpartition("#")[2],
+                row.verdict,
+                f"{row.rewards.get('total', 0.0):.2f}",
+                signed(row.rewards.get(ADVANTAGE)),
+                pushed(row.rewards),
+                row.turns,
+                row.tokens,
+                row.answer,
+                row.id == entry.row.id,
+            )
+            for key, row in sorted(rows.items(), key=lambda one: int(one[1].pair.rpartition("#")[2]))
+        ]
+
     def _item(self, entry: Entry, item: Item, album: Album) -> str:
         curation = self.curations[entry.place]
         found = {
@@ -222,7 +256,7 @@ class Library:
             for key, known in zip(self.keys, self.entries, strict=True)
             if known.item is None
             and (source := self.sources[known.place]).curation is curation
-            and known.row.pair.rpartition("#")[0] == item.id
+            and _task(known.row) == item.id
         }
         return item_article(item, album, dict(sorted(found.items())))
 
@@ -237,6 +271,10 @@ class Library:
 def _repeated(ids: Iterable[str]) -> set[str]:
     seen: set[str] = set()
     return {id for id in ids if id in seen or seen.add(id)}
+
+
+def _task(row: Row) -> str:
+    return row.pair.rpartition("#")[0]
 
 
 def _name(path: Path) -> str:

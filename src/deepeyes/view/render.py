@@ -22,15 +22,16 @@ from deepeyes.view.curated import Curation
 from deepeyes.view.episode import EpisodeCard
 from deepeyes.view.images import Album
 from deepeyes.view.summary import Summary
+from deepeyes.view.trained import Trained, Worth
 from deepeyes.view.visible import visible
 
 SCRIPTS = ("source.js", "filter.js", "list.js", "entry.js", "tokens.js", "app.js")
 """In the order in which they are joined to one script."""
 
 
-def article(card: EpisodeCard, run: str = "", trial: Trial | None = None) -> str:
+def article(card: EpisodeCard, run: str = "", trial: Trial | None = None, worth: Worth | None = None) -> str:
     """An episode; `run` is said where there are several."""
-    return _template("episode.html.j2").render(card=card, trace=card.trace, run=run, trial=trial)
+    return _template("episode.html.j2").render(card=card, trace=card.trace, run=run, trial=trial, worth=worth)
 
 
 def item_article(item: Item, album: Album, links: Mapping[tuple[str, int, str], str]) -> str:
@@ -40,10 +41,16 @@ def item_article(item: Item, album: Album, links: Mapping[tuple[str, int, str], 
 
 
 def heading(
-    title: str, runs: Sequence[Summary], curations: Sequence[Curation], problems: Sequence[str]
+    title: str,
+    runs: Sequence[Summary],
+    curations: Sequence[Curation],
+    trained: Sequence[Trained],
+    problems: Sequence[str],
 ) -> str:
     """What stands above the list."""
-    return _template("head.html.j2").render(title=title, runs=runs, curations=curations, problems=problems)
+    return _template("head.html.j2").render(
+        title=title, runs=runs, curations=curations, trained=trained, problems=problems
+    )
 
 
 def shell(title: str, blobs: Mapping[str, str] | None = None) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deepeyes.core.trace import Trace
 from deepeyes.data.item import Item, Trial
+from deepeyes.train.rl.episodes import ADVANTAGE
 from deepeyes.view.episode import call_text, verdict_of
+from deepeyes.view.trained import pushed, signed
 from deepeyes.view.visible import visible, visible_line
 
 FACETS = {
@@ -29,6 +31,8 @@ FACETS = {
     "trouble": "trouble",
     "stop": "stop reason",
     "sample": "sample",
+    "step": "step of training",
+    "learned": "learning pushes it",
     "check": "failed check",
     "stage": "left out by",
     "reason": "left out because",
@@ -68,10 +72,14 @@ class Row:
     """All that a search looks through, in lower case."""
     views: frozenset[tuple[str, int, int]]
     """Its images (hash, width, height) at the sizes the model saw: so much a page with all of them holds."""
+    rewards: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What it earned where it was played to be learned from."""
 
 
-def row_of(trace: Trace, *, run: str, benchmark: str = "", trial: Trial | None = None) -> Row:
-    """The row of an episode; `trial` is what curation found out about it."""
+def row_of(
+    trace: Trace, *, run: str, benchmark: str = "", trial: Trial | None = None, step: int | None = None
+) -> Row:
+    """The row of an episode; `trial` is what curation found out about it, `step` when it was learned from."""
     task = trace.task
     seen = [turn.observation for turn in trace.turns if turn.observation]
     trouble = dict.fromkeys(one.status for one in seen if one.status != "ok")
@@ -90,6 +98,8 @@ def row_of(trace: Trace, *, run: str, benchmark: str = "", trial: Trial | None =
         "stop": (trace.stop_reason.value.replace("_", " "),),
         "sample": (str(trace.sample),),
         "check": (trial.failed_checks or ("none",)) if trial else (),
+        "step": () if step is None else (str(step),),
+        "learned": (pushed(trace.rewards),) if trace.rewards else (),
     }
     return Row(
         trace.id,
@@ -103,6 +113,7 @@ def row_of(trace: Trace, *, run: str, benchmark: str = "", trial: Trial | None =
         _visible(facets),
         _searched(_texts(trace)),
         frozenset((p.ref.sha256, p.view_width, p.view_height) for p in trace.image_parts()),
+        trace.rewards,
     )
 
 
@@ -160,6 +171,7 @@ def columns(rows: Sequence[Row], keys: Sequence[str], *, words: bool) -> dict[st
         "seconds": [row.seconds for row in rows],
         "tokens": [row.tokens for row in rows],
         "turns": [row.turns for row in rows],
+        "earned": [_earned(row) for row in rows] if any(row.rewards for row in rows) else None,
         "facets": facets,
         "words": [row.words for row in rows] if words else None,
     }
@@ -169,6 +181,14 @@ def found(rows: Iterable[Row], query: str) -> list[int]:
     """The places of the rows that hold every word of `query`, in any letter case."""
     wanted = query.lower().split()
     return [place for place, row in enumerate(rows) if all(word in row.words for word in wanted)]
+
+
+def _earned(row: Row) -> str:
+    """Reward and advantage in a few characters."""
+    if not row.rewards:
+        return ""
+    gain = signed(row.rewards.get(ADVANTAGE))
+    return f"reward {row.rewards.get('total', 0.0):.2f}" + (f" ({gain})" if gain else "")
 
 
 def _texts(trace: Trace) -> Iterable[str]:

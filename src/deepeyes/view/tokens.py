@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from deepeyes.core.errors import InputError, boundary
 
 _FILE = "tokenizer.json"
+_RUN = 4
 _EMBEDDED = "weights/base"
 """Every embedded model has the same tokenizer."""
 
@@ -38,6 +40,15 @@ class Tokenizers:
             return None
         return [tokenizer.decode([token], skip_special_tokens=False) for token in ids]
 
+    def fed(self, model: str, ids: Sequence[int]) -> list[str]:
+        """Tokens that were fed, in few words: a run of one token, as an image is, once with its length."""
+        pieces = self.pieces(model, ids) or [str(token) for token in ids]
+        found: list[str] = []
+        for piece, run in groupby(pieces):
+            count = len(list(run))
+            found += [piece] * count if count < _RUN else [f"{piece}×{count}"]
+        return found
+
     def _of(self, model: str) -> Any:
         name = "" if self.given is not None else model
         if name not in self._known:
@@ -50,7 +61,7 @@ def _found(model: str) -> Any:
     kind, _, place = model.partition(":")
     if place and (Path(place) / _FILE).is_file():
         folder = Path(place)
-    elif kind in ("nano", "nano-base"):
+    elif kind == "nano" or kind.startswith("nano-"):
         with as_file(files("deepeyes.models.nano") / _EMBEDDED) as found:
             folder = found
     else:

@@ -224,9 +224,7 @@ def _light(rng: random.Random, patch: Image.Image) -> None:
 def _shadow(
     rng: random.Random, image: Image.Image, patch: Image.Image, at: tuple[int, int], em: float
 ) -> None:
-    alpha = (
-        patch.getchannel("A").point(lambda value: value // 2).filter(ImageFilter.BoxBlur(max(1, em * 0.08)))
-    )
+    alpha = patch.getchannel("A").point(_HALF).filter(ImageFilter.BoxBlur(max(1, em * 0.08)))
     off = round(em * rng.uniform(0.05, 0.2))
     image.paste((0, 0, 0), (at[0] + off, at[1] + off), alpha)
 

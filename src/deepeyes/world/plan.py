@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .example import Example, Reply, ViewSize
 from .scene import Thing
-from .teacher import answer, cut_out, look_mended, place, survey, to_cells
+from .teacher import answer, cut_at_once, cut_out, look_mended, place, survey, to_cells
 
 COMPUTE = "I compute."
 DONE = "That is the result."
@@ -22,6 +22,8 @@ FIND = "I search the picture."
 ASK = "I look it up."
 VAGUE = "That is not about it. I name it."
 SCENE = "That is not it. I look closer."
+NOT_IT = "That is not it."
+OTHERWISE = "That does not say it. I ask in other words."
 WRONG_TRIES = 0.25
 """Share of the searches that begin with a wrong try: the whole scene, or a query that names nothing."""
 
@@ -57,10 +59,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Cut:
-    """Cut `thing`, and nothing but it, out of the picture into the variable `name`."""
+    """Cut `thing`, and nothing but it, out of the picture into the variable `name`; at once where it is so
+    `large` that its edges can be told from afar.
+    """
 
     thing: Thing
     name: str
+    large: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,19 +87,25 @@ class Compute:
 
 @dataclass(frozen=True)
 class Find:
-    """Search for a picture; the best hit `shows` what it is."""
+    """Search for a picture; the best hit `shows` what it is, unless the search is one that `misses`: then
+    that is said of it.
+    """
 
     image: str
     shows: str
+    misses: str = ""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Search pages; the best ones `shows` the fact. `vague` is the query that forgets to name the thing."""
+    """Search pages; the best ones `shows` the fact, unless the search is one that `misses`: then that is said
+    of it. `vague` is the query that forgets to name the thing, where that may go wrong.
+    """
 
     query: str
     shows: str
-    vague: str
+    vague: str = ""
+    misses: str = ""
 
 
 Step = Point | Tally | Look | Cut | Read | Compute | Find | Ask
@@ -133,7 +144,8 @@ def _turns(
     if isinstance(step, Look):
         return look_mended(rng, step.thing, size, cells, thought=said, shown=shown, beside=step.beside)
     if isinstance(step, Cut):
-        return cut_out(rng, step.thing, size, cells, step.name, said)
+        cut = cut_at_once if step.large else cut_out
+        return cut(rng, step.thing, size, cells, step.name, said)
     if isinstance(step, Read):
         if step.large:
             return []
@@ -146,15 +158,20 @@ def _turns(
         return [Reply(f"<think>{said} {COMPUTE}</think>\n<code>\n```python\n{code}\n```\n</code>")]
     if isinstance(step, Find):
         return [Reply(call(f"{said} {FIND}".strip(), "image_search", image=step.image))]
-    return [Reply(call(said if said == VAGUE else f"{said} {ASK}", "search", query=step.query))]
+    thought = said if said in (VAGUE, OTHERWISE) else f"{said} {ASK}".strip()
+    return [Reply(call(thought, "search", query=step.query))]
 
 
 def _slips(rng: random.Random, example: Example) -> int | None:
     """Number of the step before which a wrong try is made, if there is one."""
     if not example.steps or rng.random() >= WRONG_TRIES:
         return None
-    places = [number for number, step in enumerate(example.steps) if isinstance(step, Ask | Cut)]
+    places = [number for number, step in enumerate(example.steps) if _may_slip(step)]
     return rng.choice(places) if places else None
+
+
+def _may_slip(step: Step) -> bool:
+    return bool(step.vague) if isinstance(step, Ask) else isinstance(step, Cut) and not step.large
 
 
 def _wrong_try(step: Step, said: str) -> Reply:
@@ -181,6 +198,8 @@ def seen(step: Step, size: tuple[int, int], cells: ViewSize) -> str:
         return f"It says {', '.join(most)} and {last}." if most else f"It says {last}."
     if isinstance(step, Compute | Cut) or not step.shows:
         return ""
+    if isinstance(step, Find | Ask) and step.misses:
+        return step.misses
     return f"It is {step.shows}." if isinstance(step, Find) else f"It says {step.shows}."
 
 

@@ -128,7 +128,7 @@ def text_of(text: str, box: Box) -> Thing:
 
 def _names(rng: random.Random, split: str) -> list[str]:
     if rng.random() < 0.5:
-        names: list[str] = rng.choice(SETS).split()
+        names = list[str](rng.choice(SETS).split())
         count = rng.randint(2, min(7, len(names)))
         first = rng.randint(0, len(names) - count)
         return names[first : first + count]

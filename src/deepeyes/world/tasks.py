@@ -8,7 +8,7 @@ from deepeyes.core.answers import AnswerForm, AnswerKind
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 
-from .families import Example, make_example
+from .families import Example, make_example, most_of
 from .families.sign import EMS
 
 _WORDS = frozenset({"says", "text", "relation", "colour", "attribute", "higher", "highest", *EMS})
@@ -18,7 +18,9 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 def to_task(example: Example, store: ImageStore) -> Task:
     """The example as a task, its picture put into `store`; `truth["box"]` is the thing asked about, in its
-    pixels; `meta` names the real things it is about and the tools without which it cannot be solved.
+    pixels; `meta` names the real things it is about and the tools without which it cannot be solved. What is
+    asked about one real thing is grouped by it: a model that knows the thing, or takes it for another, does
+    so in all of them.
     """
     truth = {"box": [round(side, 1) for side in example.target.box]} if example.target else {}
     about = {"entities": list(example.entities), "tools": list(example.tools)}
@@ -33,6 +35,7 @@ def to_task(example: Example, store: ImageStore) -> Task:
         split=example.split,
         kind=example.kind,
         truth=truth,
+        group=example.entities[0] if len(example.entities) == 1 else "",
         meta={name: value for name, value in about.items() if value},
         source="world",
     )
@@ -47,10 +50,12 @@ def _form(example: Example) -> AnswerForm:
 
 
 def shares(families: list[str], count: int) -> Iterator[tuple[str, int]]:
-    """(family, index) of `count` examples in all, an equal share of each family in the order given."""
+    """(family, index) of `count` examples in all, an equal share of each family in the order given; of a
+    family that is a list, no more than it has.
+    """
     for place, family in enumerate(families):
         share = count // len(families) + (place < count % len(families))
-        yield from ((family, index) for index in range(share))
+        yield from ((family, index) for index in range(most_of(family, share)))
 
 
 def world_tasks(families: list[str], split: str, seed: int, count: int, store: ImageStore) -> Iterator[Task]:

@@ -107,6 +107,29 @@ def cut_out(
     return [opening, Reply(cut)]
 
 
+def cut_at_once(
+    rng: random.Random,
+    target: Thing,
+    size: tuple[int, int],
+    cells: ViewSize,
+    name: str,
+    thought: str = "",
+) -> list[Reply]:
+    """A turn that cuts `target` out of image_1 along its edges, into the variable `name`."""
+    grid = cells(*size)
+    corners = [to_cells(corner, size, grid) for corner in (target.box[:2], target.box[2:])]
+    left, top, right, bottom = (
+        decimal(p, n) for p, n in zip((*corners[0], *corners[1]), grid * 2, strict=True)
+    )
+    said = f"{thought} {CUT_OUT}".strip()
+    cut = (
+        f"<think>{said}</think>\n<code>\n```python\n"
+        f"u, v = image_1.width / {grid[0]}, image_1.height / {grid[1]}\n"
+        f"{name} = image_1.crop(({left} * u, {top} * v, {right} * u, {bottom} * v))\n{name}\n```\n</code>"
+    )
+    return [Reply(cut)]
+
+
 def _within(
     place: tuple[float, float],
     at: tuple[float, float],

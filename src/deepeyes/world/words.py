@@ -15,8 +15,10 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 READ = "0123456789" + LETTERS + ACCENTED + MARKS
 """All that can be told apart on a sign, case aside."""
 
-LONGEST = 12
-"""Most characters of a line."""
+SHORTEST, LONGEST = 2, 12
+"""Fewest and most characters that a line may be limited to. Of one character there are too few strings for
+every split to have some.
+"""
 WORD, CODE, MADE_UP = 0.42, 0.24, 0.2
 """Shares of the strings that are words, codes and made-up words; the rest are words strung at random from
 letters, so that nothing can be guessed from what usually stands together.
@@ -40,7 +42,13 @@ def split_of(text: str) -> str:
 
 
 def draw_line(rng: random.Random, split: str, longest: int = LONGEST, *, ordinary: bool = False) -> str:
-    """One line of text of `split`, at most `longest` characters; an `ordinary` one is a word or a code."""
+    """One line of text of `split`, at most `longest` characters (`SHORTEST` or more); an `ordinary` one is a
+    word or a code.
+    """
+    if longest < SHORTEST:
+        raise ValueError(
+            f"no split is sure to have a line of {longest} characters: ask for {SHORTEST} or more"
+        )
     while True:
         text = _cased(rng, _drawn(rng, WORD + CODE if ordinary else 1.0))
         if 0 < len(text) <= longest and split_of(text) == split:

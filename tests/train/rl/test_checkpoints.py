@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from stopping import stopped
 
+from deepeyes.train.curves import CURVES, curves
 from deepeyes.train.rl.checkpoints import CHECKPOINTS, newest, save, tell, trim
-from deepeyes.train.sft.curves import CURVES, curves
 
 
 def left(out: Path, step: int, keep: int = 2) -> None:

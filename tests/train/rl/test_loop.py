@@ -8,9 +8,9 @@ import pytest
 
 from deepeyes.core.errors import ConfigError
 from deepeyes.core.trace import read_traces
+from deepeyes.train.curves import curves
 from deepeyes.train.rl.loop import train
 from deepeyes.train.rl.recipe import RlRecipe
-from deepeyes.train.sft.curves import curves
 
 SMALL = (
     "model.path=nano",

@@ -1,6 +1,7 @@
 """The stream of tasks: repeatable, in its shares, and one that follows what teaches."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from deepeyes.core.errors import ConfigError, InputError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.train.rl.recipe import RlRecipe, TasksConfig
-from deepeyes.train.rl.tasks import TaskStream
+from deepeyes.train.rl.tasks import TaskStream, open_stream
 
 FILE = [Task(id=f"q{number}", question="What?", answer="a") for number in range(3)]
 
@@ -56,6 +57,105 @@ def test_what_was_mixed_is_learned_of_its_own_source() -> None:
     for _ in range(40):
         one.learn((task, True) for task in tasks)
     assert one.mixed == {"a": pytest.approx(1.0, abs=0.01)}
+
+
+def asked(one: TaskStream, source: str, steps: int = 30, count: int = 20) -> float:
+    """The share of the questions that are of `source` (a family, or one of its kinds)."""
+    tasks = [task for step in range(steps) for task in one.draw(step, count, ImageStore())]
+    return sum(source in (task.family, task.kind) for task in tasks) / len(tasks)
+
+
+def files_of_kinds(**kinds: str) -> TaskStream:
+    """Sources of tasks of the kinds named, "a/b" for two, without a picture, for speed."""
+    files = {
+        name: [
+            Task(id=f"{name}{n}", question="?", answer="a", family=name, kind=kind)
+            for n in range(20)
+            for kind in text.split("/")
+        ]
+        for name, text in kinds.items()
+    }
+    return TaskStream(TasksConfig(files=dict.fromkeys(files, 1.0), by_signal=1.0), files)
+
+
+def test_a_family_that_teaches_nothing_fades_and_comes_back_when_it_teaches_again() -> None:
+    one = files_of_kinds(solved="x", hopeless="y", mixed="z")
+    for step in range(60):  # always right and always wrong are the same: no group is mixed
+        one.learn((task, task.family == "mixed") for task in one.draw(step, 12, ImageStore()))
+    state = one.state()
+    assert asked(one, "solved") < 0.1 and asked(one, "hopeless") < 0.1
+    assert asked(one, "solved") + asked(one, "hopeless") > 0, "which is looked at now and then"
+    one.restore(state)
+    for step in range(60, 120):
+        one.learn((task, task.family != "hopeless") for task in one.draw(step, 12, ImageStore()))
+    assert asked(one, "solved") > 0.3 and asked(one, "hopeless") < 0.1
+
+
+def test_kinds_within_a_family_follow_what_teaches_too() -> None:
+    one = files_of_kinds(chain="one tool/two tools", other="x")
+    assert 0.15 < asked(one, "one tool") < 0.35
+    for step in range(60):
+        one.learn((task, task.kind != "one tool") for task in one.draw(step, 12, ImageStore()))
+    assert asked(one, "one tool") < 0.1 < 0.3 < asked(one, "two tools")
+    assert set(one.mixed) == {"chain", "other", "chain: one tool", "chain: two tools", "other: x"}
+    for step in range(60):
+        one.learn((task, task.kind == "one tool") for task in one.draw(step, 12, ImageStore()))
+    assert asked(one, "one tool") > asked(one, "two tools"), "it came back"
+
+
+def test_kinds_of_the_world_follow_what_teaches() -> None:
+    one = TaskStream(TasksConfig(world={"shape": 1.0}, by_signal=1.0))
+    one.mixed = {"shape: count": 0.9, "shape: colour": 0.0, "shape: shape": 0.0}
+    kinds = Counter(task.kind for task in one.draw(0, 40, ImageStore()))
+    plain = Counter(task.kind for task in TaskStream(one.plan).draw(0, 40, ImageStore()))
+    assert kinds["count"] > 1.3 * plain["count"]
+
+
+def test_without_by_signal_kinds_are_asked_as_they_come() -> None:
+    plan = TasksConfig(world={"shape": 1.0})
+    one = TaskStream(plan, mixed={"shape: count": 0.9, "shape: colour": 0.0})
+    names = [task.id for task in one.draw(0, 5, ImageStore())]
+    assert names == [task.id for task in TaskStream(plan).draw(0, 5, ImageStore())]
+
+
+def curated(folder: Path, *, answer: str = "a") -> Path:
+    """A folder as `deepeyes data export --format traces` leaves it: a task hardly and one half solved."""
+    (folder / "train").mkdir(parents=True)
+    tasks = [
+        Task(
+            id=f"q{right}",
+            question="What?",
+            answer=answer,
+            kind=f"k{right}",
+            meta={"passed": {"with_tools": {"right": right, "asked": 8}}},
+        )
+        for right in (1, 4)
+    ]
+    lines = "".join(f"{task.model_dump_json()}\n" for task in tasks)
+    (folder / "train" / "prompts.jsonl").write_text(lines, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("inside", ["", "export/traces"])
+def test_curated_prompts_are_asked_by_how_hard_they_were(tmp_path: Path, inside: str) -> None:
+    curated(tmp_path / inside)
+    one = open_stream(TasksConfig(files={str(tmp_path): 1.0}, by_signal=1.0), ImageStore())
+    assert one.mixed[f"{tmp_path}: k4"] == 1.0 and one.mixed[f"{tmp_path}: k1"] == pytest.approx(7 / 16)
+    assert asked(one, "k4") > asked(one, "k1") > 0.1
+
+
+def test_a_question_without_an_answer_is_an_error_before_anything_is_played(tmp_path: Path) -> None:
+    curated(tmp_path, answer="")
+    with pytest.raises(InputError, match="no reference") as caught:
+        open_stream(TasksConfig(files={str(tmp_path): 1.0}), ImageStore())
+    assert caught.value.remedy
+
+
+def test_what_a_file_asks_counts_for_the_file_though_the_world_has_its_family() -> None:
+    file = [Task(id="t", question="?", answer="a", family="tiny")]
+    one = TaskStream(TasksConfig(world={"tiny": 1.0}, files={"f": 1.0}), {"f": file})
+    one.learn([(one._next("f", ImageStore()), True)])
+    assert set(one.mixed) == {"f"}
 
 
 def test_a_file_without_questions_is_an_error() -> None:

@@ -26,9 +26,13 @@ from .network import Network
 from .size import CELL
 
 WEIGHTS = Path(__file__).parent / "weights"
+_BUILD = "build them with `make nano`"
 _AGAIN = "save the model and its processor into it again"
-NAMES = {"nano": "cold", "nano-base": "base"}
-"""Model name -> folder of its weights: the best so far, and the model before any tool traces."""
+NAMES = {"nano": "cold", "nano-sft": "cold", "nano-rl": "rl", "nano-base": "base"}
+"""Model name -> folder of its weights: the best by the test, the cold start on tool traces, what
+reinforcement learning made of it, and the model before any tool traces. A model ships by its folder being
+there.
+"""
 
 
 def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32) -> "NanoModel":
@@ -37,18 +41,24 @@ def load_nano(name: str = "nano", *, folder: Path | None = None, rows: int = 32)
     Raises:
         ModelError: no such name, or no weights in the folder.
     """
-    remedy = "build them with `make nano`"
-    if folder is not None:
-        remedy = f"check the path, or {remedy}"
-    elif name in NAMES:
-        folder = WEIGHTS / NAMES[name]
-    else:
-        raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
-    if not (folder / "model.safetensors").exists():
-        raise ModelError(f"{name} has no weights in {folder}", remedy)
+    folder = embedded(name) if folder is None else _with_weights(name, folder, f"check the path, or {_BUILD}")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     network = Network.load(folder)
     return NanoModel(name, Engine(network, _tokenizer(folder), rows=rows), _vision(folder), rows)
+
+
+def embedded(name: str) -> Path:
+    """Where the weights of an embedded model are. Raises `ModelError` for no such name, or none there."""
+    if name not in NAMES:
+        raise ModelError(f"there is no embedded model {name!r}", f"use one of {', '.join(NAMES)}")
+    trained = "train one with `deepeyes train rl nano --out DIR` and name it nano:DIR"
+    return _with_weights(name, WEIGHTS / NAMES[name], trained if name == "nano-rl" else _BUILD)
+
+
+def _with_weights(name: str, folder: Path, remedy: str) -> Path:
+    if not (folder / "model.safetensors").exists():
+        raise ModelError(f"{name} has no weights in {folder}", remedy)
+    return folder
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
@@ -80,6 +90,16 @@ def open_nano(folder: str = "", **options: Any) -> "NanoModel":
     if not folder:
         return load_nano("nano", **options)
     return load_nano(f"nano:{folder}", **{"folder": Path(folder), **options})
+
+
+def open_sft(**options: Any) -> "NanoModel":
+    """What `nano-sft` names (see `load_nano`)."""
+    return load_nano("nano-sft", **options)
+
+
+def open_rl(**options: Any) -> "NanoModel":
+    """What `nano-rl` names (see `load_nano`)."""
+    return load_nano("nano-rl", **options)
 
 
 def open_base(**options: Any) -> "NanoModel":

@@ -28,7 +28,7 @@ from deepeyes.world.outlines import OUTLINES
 from deepeyes.world.palette import COLOURS, EVERY_COLOUR
 from deepeyes.world.placards import add_placard
 from deepeyes.world.scene import ASPECTS, Scene, Thing, add_sign, empty_scene, soften
-from deepeyes.world.words import LONGEST, READ, draw_line
+from deepeyes.world.words import LONGEST, READ, SHORTEST, draw_line
 
 from .batch import IGNORE
 
@@ -156,7 +156,7 @@ def fill_with_words(rng: random.Random, split: str, scene: Scene, scale: float) 
         x, bottom = rng.uniform(0, em), y + 0.5 * em
         for _ in range(8):
             room = int((scene.image.width - x) / (0.55 * em))
-            if room < 1:
+            if room < SHORTEST:
                 break
             lines = tuple(
                 draw_line(rng, split, min(room, LONGEST))

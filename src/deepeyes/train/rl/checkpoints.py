@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
+from deepeyes.core.errors import ConfigError
 from deepeyes.core.files import append_line, remove_folder, replaced_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
-from deepeyes.train.sft.curves import CURVES, curves
+from deepeyes.train.curves import CURVES, curves
 
 CHECKPOINTS = "checkpoints"
 _NAME = re.compile(r"step-(\d+)")
@@ -32,12 +33,19 @@ def save(out: Path, step: int, state: Mapping[str, Any], told: Mapping[str, Any]
         remove_folder(old)
 
 
-def newest(out: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """(state, told) of the last checkpoint, or None."""
+def newest(out: Path, vocabulary: str = "") -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """(state, told) of the last checkpoint, or None. Raises `ConfigError` for one of a model whose tokens are
+    not those of `vocabulary` (see `Collator`).
+    """
     found = _all(out)
     if not found:
         return None
     told = read_json_file(found[-1] / "told.json", _AGAIN)
+    if told.get("vocabulary", vocabulary) != vocabulary:
+        raise ConfigError(
+            f"{found[-1]} is of a model with another tokenizer than the one that model.path names now",
+            "put the former model back there, or give --fresh to begin again",
+        )
     return torch.load(found[-1] / "state.pt", weights_only=True, map_location="cpu"), told
 
 

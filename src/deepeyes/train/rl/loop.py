@@ -36,6 +36,7 @@ from deepeyes.core.json_files import read_json_file
 from deepeyes.grading.grader import open_grader
 from deepeyes.harness.setup import open_agent
 from deepeyes.train.batch import Collator
+from deepeyes.train.curves import curves
 from deepeyes.train.loading import load_model, load_processor, source, write_processor
 from deepeyes.train.rl.ahead import Ahead, ages
 from deepeyes.train.rl.alarms import alarms
@@ -44,11 +45,11 @@ from deepeyes.train.rl.engines.base import open_engine
 from deepeyes.train.rl.episodes import EPISODES, keep_groups
 from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe
+from deepeyes.train.rl.reporters import Reports, forget_reports, reporting
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.update import Learner
-from deepeyes.train.rl.watch import behaviour, numbers_of
-from deepeyes.train.sft.curves import curves
+from deepeyes.train.rl.watch import held_out, numbers_of, summary
 
 RECIPE, FINISHED, JUDGED, IMAGES = "recipe.toml", "finished.json", "judged.sqlite", "images"
 Tell = Callable[[dict[str, Any]], None]
@@ -63,13 +64,14 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
         StorageError: another process is at work in `out`.
         InfrastructureError: too many episodes of a step were lost to failures of ours.
     """
-    recipe.checked()
+    recipe.checked().grading.check_keys()
     with hold(out):
         if fresh:
             (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
             (out / RECIPE).unlink(missing_ok=True)
             remove_folder(out / CHECKPOINTS)
             remove_folder(out / EPISODES)
+            forget_reports(out)
         claim(
             out / RECIPE,
             recipe,
@@ -78,10 +80,11 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
         )
         if (out / FINISHED).exists():
             return read_json_file(out / FINISHED, "delete it and run again")
-        return asyncio.run(_run(recipe, out, on_step))
+        with reporting(recipe, out) as reports:
+            return asyncio.run(_run(recipe, out, reports, on_step))
 
 
-async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, Any]:
+async def _run(recipe: RlRecipe, out: Path, reports: Reports, on_step: Tell | None) -> dict[str, Any]:
     began, plan = time.monotonic(), recipe.optim
     torch.manual_seed(plan.seed)
     async with _open(recipe, out) as run, aclosing(run.ahead):
@@ -109,12 +112,12 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
             }
 
             # Measure, tell, and leave what a killed run goes on from.
-            keep_groups(out, step, played, images, recipe.watch.keep)
+            keep_groups(out, step, played, images, recipe.watch.keep, plan.scale)
             if recipe.watch.every and ((step + 1) % recipe.watch.every == 0 or step + 1 == plan.steps):
                 numbers |= await run.measure()
-            told = [*curves(out), numbers]
-            numbers["alarms"] = [f"{one.name} since step {one.since}: {one.what}" for one in alarms(told)]
+            numbers["alarms"] = [alarm.told for alarm in alarms([*curves(out), numbers])]
             tell(out, numbers)
+            numbers["alarms"] += reports.tell(curves(out))
             if on_step is not None:
                 on_step(numbers)
             if (step + 1) % recipe.pace.save_every == 0 or step + 1 == plan.steps:
@@ -124,7 +127,7 @@ async def _run(recipe: RlRecipe, out: Path, on_step: Tell | None) -> dict[str, A
         best.save_pretrained(out)
         write_processor(run.learner.collator.processor, out)
     plot({recipe.title or out.name: curves(out)}, out / PLOT, recipe.title)
-    finished = _summary(recipe, out, time.monotonic() - began)
+    finished = summary(recipe.title, curves(out), time.monotonic() - began)
     write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
     return finished
 
@@ -144,7 +147,7 @@ class Run:
 
     async def measure(self) -> dict[str, Any]:
         """The fixed held-out set at temperature 1, by names that begin with `held_out/`."""
-        watch, images = self.recipe.watch, ImageStore()
+        began, watch, images = time.perf_counter(), self.recipe.watch, ImageStore()
         families = watch.world or tuple(self.recipe.tasks.world)
         if not families:
             return {}
@@ -152,15 +155,12 @@ class Run:
         tasks = fixed.each(watch.n, images)
         dropped = Counter[str]()
         groups = await self.ahead.aside(self.best(), tasks, fixed.plan.seed, images, dropped, watch.samples)
-        numbers = behaviour([trace for group in groups for trace in group.traces])
-        return {
-            **{f"held_out/{name}": value for name, value in numbers.items()},
-            "held_out/lost": dropped.total(),
-        }
+        seconds = round(time.perf_counter() - began, 2)
+        return {**held_out(groups, dropped), "seconds_watching": seconds}
 
     def restore(self, out: Path) -> int:
         """Go on from the last checkpoint; the step to begin with."""
-        found = newest(out)
+        found = newest(out, self.learner.collator.vocabulary)
         if found is None:
             return 0
         state, told = found
@@ -179,7 +179,8 @@ class Run:
             "optimizer": self.learner.optimizer.state_dict(),
             "schedule": self.learner.schedule.state_dict(),
         }
-        save(out, step, state, {"stream": stream}, self.recipe.pace.keep)
+        told = {"stream": stream, "vocabulary": self.learner.collator.vocabulary}
+        save(out, step, state, told, self.recipe.pace.keep)
 
 
 @asynccontextmanager
@@ -199,7 +200,7 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
         num_training_steps=plan.steps * plan.updates,
     )
     folder = Path(source(recipe.model.path))
-    engine = open_engine(rollouts.engine, folder, model, processor, rollouts.concurrency)
+    engine = open_engine(rollouts, folder, model, processor, out)
     opening = open_agent(
         engine.model,
         search=rollouts.search,
@@ -229,16 +230,3 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
 
 
 _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
-
-
-def _summary(recipe: RlRecipe, out: Path, seconds: float) -> dict[str, Any]:
-    lines = curves(out)
-    measured = [line for line in lines if "held_out/accuracy" in line]
-    return {
-        "title": recipe.title,
-        "steps": len(lines),
-        "reward": lines[-1]["reward"] if lines else None,
-        "held_out_accuracy": measured[-1]["held_out/accuracy"] if measured else None,
-        "alarms": lines[-1]["alarms"] if lines else [],
-        "seconds": round(seconds, 1),
-    }

@@ -1,19 +1,21 @@
 """A recipe for reinforcement learning: what is asked, how it is played, what earns reward, how it is learned.
 
-What always holds: what is in `[pace]` and `[watch]` does not change what is learned, so a run may go on with
-other values there; a folder refuses to go on with any other change. `checked` finds what can be found before
-anything heavy is loaded.
+What always holds: what is in `[pace]`, `[watch]` and `[report]` does not change what is learned, so a run may
+go on with other values there; a folder refuses to go on with any other change. `checked` finds what can be
+found before anything heavy is loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.core.errors import ConfigError
+from deepeyes.core.extras import needs
 from deepeyes.core.limits import Limits
 from deepeyes.core.sampling import Sampling, with_sampling
 from deepeyes.grading.grader import Grading
@@ -21,12 +23,15 @@ from deepeyes.grading.reward import Reward
 from deepeyes.train.rl.advantages import Scale
 from deepeyes.train.rl.correction import Correction
 from deepeyes.train.rl.losses.registry import LossName
-from deepeyes.train.sft.recipe import ModelConfig
+from deepeyes.train.sft.recipe import AdapterConfig, ModelConfig
 from deepeyes.world.families import FAMILIES
 from deepeyes.world.strings import SPLITS
 
+EngineName = Literal["auto", "nano", "transformers", "vllm", "sglang"]
+SERVED = ("vllm", "sglang")
+"""Engines that are servers of their own."""
 MixedIn = Literal["reward", "accuracy"]
-NOT_LEARNED = ("title", "pace", "watch")
+NOT_LEARNED = ("title", "pace", "watch", "report")
 """Sections that may change while a run goes on."""
 
 
@@ -88,7 +93,9 @@ class RolloutsConfig(Config):
     """
     most: float = Field(default=4.0, ge=1)
     """Play at most so many times `groups` for a step; what is mixed by then is learned from."""
-    engine: Literal["auto", "nano", "transformers"] = "auto"
+    engine: EngineName = "auto"
+    servers: tuple[str, ...] = ()
+    """Addresses of the servers that `vllm` and `sglang` ask, like http://127.0.0.1:8000."""
     concurrency: int = Field(default=64, ge=1)
     """Episodes in flight."""
     stale: int = Field(default=0, ge=0)
@@ -108,7 +115,7 @@ class RolloutsConfig(Config):
     def _warm(cls, values: Any) -> Any:
         return with_sampling(values, default=Sampling(temperature=1.0))
 
-    @field_validator("search", mode="before")
+    @field_validator("search", "servers", mode="before")
     @classmethod
     def _one_search(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -159,11 +166,55 @@ class WatchConfig(Config):
     """Measure the cosine of half-batches' gradients, which takes the memory of one more gradient."""
 
 
+class ReportConfig(Config):
+    """Who is told the numbers of each step, beside the run's own files."""
+
+    to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
+    """`tensorboard` writes into the run's folder, `trackio` where it keeps its projects, `wandb` to its
+    server, or into the run's folder where there is no key.
+    """
+    project: str = Field(default="deepeyes", min_length=1)
+    """For Trackio and Weights & Biases."""
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    def check(self) -> None:
+        """Raises `ConfigError` for one whose library is missing."""
+        for name in self.to:
+            if find_spec(name) is None:
+                extra = "train" if name == "tensorboard" else "report"
+                raise ConfigError(
+                    f"report.to names {name}, which is not installed", f"{needs(extra)}, or leave it out"
+                )
+
+
+class BackendConfig(Config):
+    """Who optimizes: our own loop on one device, or TRL, with adapters and on many devices."""
+
+    name: Literal["flat", "trl"] = "flat"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`trl` only; `auto` is bf16 on a GPU and fp32 without one. The flat loop computes in fp32."""
+
+
+class RlAdapterConfig(AdapterConfig):
+    """Low-rank adapters, `trl` only."""
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Has to be 0: with dropout the weights that learn are not those that sampled."""
+
+
 class PaceConfig(Config):
     """Speed and memory."""
 
     tokens: int = Field(default=16_384, ge=1)
-    """Most tokens, padding included, of one forward pass."""
+    """Most tokens, padding included, of one forward pass of the flat loop."""
+    per_device: int = Field(default=1, ge=1)
+    """Episodes of one forward pass of TRL on each device; the rest of a step's is accumulated."""
+    gradient_checkpointing: bool = True
+    """`trl` only."""
     save_every: int = Field(default=5, ge=1)
     keep: int = Field(default=2, ge=1)
 
@@ -178,8 +229,11 @@ class RlRecipe(Config):
     reward: Reward = Reward()
     grading: Grading = Grading()
     optim: OptimConfig = OptimConfig()
+    backend: BackendConfig = BackendConfig()
+    lora: RlAdapterConfig = RlAdapterConfig()
     pace: PaceConfig = PaceConfig()
     watch: WatchConfig = WatchConfig()
+    report: ReportConfig = ReportConfig()
 
     def checked(self) -> Self:
         """Itself; raises `ConfigError` for what cannot work."""
@@ -207,5 +261,23 @@ class RlRecipe(Config):
             )
         if self.reward.long_from and self.reward.long_to <= self.reward.long_from:
             raise ConfigError("reward.long_to is not above reward.long_from", "raise it")
+        served = self.rollouts.engine in SERVED
+        if served != bool(self.rollouts.servers):
+            raise ConfigError(
+                f"rollouts.engine is {self.rollouts.engine} and rollouts.servers names "
+                f"{len(self.rollouts.servers)} servers",
+                f"name servers for the engines {' and '.join(SERVED)}, and for them alone",
+            )
+        self._check_backend()
         self.grading.check_models()
+        self.report.check()
         return self
+
+    def _check_backend(self) -> None:
+        """Raises `ConfigError` for what the backend of the recipe does not do."""
+        if self.backend.name == "flat" and self.lora.rank:
+            raise ConfigError("the flat loop has no adapters", 'set backend.name = "trl", or lora.rank = 0')
+        if self.backend.name == "trl" and self.optim.average:
+            raise ConfigError("TRL averages no weights", 'set backend.name = "flat", or optim.average = 0')
+        if self.lora.dropout:
+            raise ConfigError("with lora.dropout what learns is not what sampled", "set lora.dropout = 0")

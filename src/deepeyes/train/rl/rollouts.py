@@ -22,7 +22,7 @@ from deepeyes.core.errors import InfrastructureError
 from deepeyes.core.images import ImageStore
 from deepeyes.core.task import Task
 from deepeyes.core.trace import Trace
-from deepeyes.grading.reward import Reward, Rewarded, reward_of
+from deepeyes.grading.reward import INFRASTRUCTURE, Reward, Rewarded, reward_of
 from deepeyes.train.rl.advantages import is_mixed
 from deepeyes.train.rl.recipe import MixedIn, RolloutsConfig
 from deepeyes.train.rl.tasks import TaskStream
@@ -157,12 +157,10 @@ class Player:
         return min(math.ceil(missing / share), limit - len(played.groups))
 
     def _check(self, played: Played) -> None:
-        lost = sum(number for why, number in played.dropped.items() if why.startswith("infrastructure"))
-        everything = sum(len(group.traces) for group in played.groups) + played.dropped.total()
+        ours = Counter({why: n for why, n in played.dropped.items() if why.startswith(INFRASTRUCTURE)})
+        lost, everything = ours.total(), len(played.traces) + played.dropped.total()
         if lost > _LOST * everything:
-            (why, number), *_ = Counter(
-                {why: n for why, n in played.dropped.items() if why.startswith("infrastructure")}
-            ).most_common(1)
+            (why, number), *_ = ours.most_common(1)
             raise InfrastructureError(
                 f"{lost} of {everything} episodes of a step were lost ({number} times {why})",
                 "mend that; the same command goes on from the last checkpoint",

@@ -14,8 +14,9 @@ from typing import Any
 from transformers import TrainerCallback
 
 from deepeyes.core.files import append_line, write_atomic
+from deepeyes.train.curves import CURVES, curves
 
-CURVES, PLOT, MARK = "curves.jsonl", "loss.png", "complete"
+PLOT, MARK = "loss.png", "complete"
 
 
 class MetricsCallback(TrainerCallback):
@@ -46,15 +47,6 @@ def newest_checkpoint(folder: Path) -> Path | None:
     marked = [path.parent for path in folder.glob(f"checkpoint-*/{MARK}")]
     numbered = [path for path in marked if re.fullmatch(r"checkpoint-\d+", path.name)]
     return max(numbered, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def curves(out: Path) -> list[dict[str, Any]]:
-    """All whole lines of `curves.jsonl`."""
-    path = out / CURVES
-    if not path.exists():
-        return []
-    lines = path.read_text("utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line.endswith("}")]
 
 
 def plot(out: Path, title: str) -> Path:

@@ -215,8 +215,9 @@ function fill(line, number) {
   about.append(make("b", said));
   if (list.turns[place]) {
     const turns = list.turns[place] === 1 ? "1 turn" : `${list.turns[place]} turns`;
-    const facts = unit.length > 1 ? [] : [turns, `${list.tokens[place]} tokens`, `${list.seconds[place]} s`];
-    about.append(make("span", facts.join(" · ")));
+    const earned = list.earned?.[place];
+    const facts = earned ? [turns, earned] : [turns, `${list.tokens[place]} tokens`, `${list.seconds[place]} s`];
+    about.append(make("span", unit.length > 1 ? "" : facts.join(" · ")));
   }
   line.append(marks, make("span", list.question[place] || list.key[place], "question"), about);
 }
@@ -260,6 +261,28 @@ async function show(unit, focus) {
   (narrow.matches ? document.scrollingElement : pane).scrollTop = 0;
   if (focus) pane.querySelector("h2")?.focus({ preventScroll: true });
 }
+
+// All episodes of a group beside each other, from the links of its table.
+async function beside(article) {
+  const mine = (opening += 1);
+  const keys = [...article.querySelectorAll(".group a")].map((link) => decodeURIComponent(link.hash.slice(1)));
+  const back = make("button", "‹ Back to the episode", "back always");
+  back.type = "button";
+  back.addEventListener("click", () => pane.replaceChildren(...before));
+  const before = [...pane.children];
+  const box = make("div", "", "sides many");
+  const sides = keys.map((key) => articleOf(state.list.key.indexOf(key)).catch((problem) => make("p", problem.message, "empty")));
+  box.append(...(await Promise.all(sides)));
+  if (mine !== opening) return;
+  pane.replaceChildren(back, box);
+  pane.scrollTop = 0;
+  back.focus();
+}
+
+pane.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-do=beside]");
+  if (button) beside(button.closest("article"));
+});
 
 function leave() {
   if (document.body.classList.contains("reading")) {

@@ -43,18 +43,18 @@ async function articleOf(place) {
     });
   }
   for (const details of article.querySelectorAll("details.tokens")) {
-    details.addEventListener("toggle", () => tokens(details, place, told.pieces), { once: true });
+    details.addEventListener("toggle", () => tokens(details, place, told), { once: true });
   }
   const copy = article.querySelector("[data-do=copy]");
   copy.addEventListener("click", () => copyJson(copy, place));
   return article;
 }
 
-async function tokens(details, place, pieces) {
+async function tokens(details, place, { pieces, fed }) {
   try {
     const number = Number(details.dataset.turn);
-    const turn = JSON.parse(await source.raw(place)).turns[number];
-    details.append(...tokensOf(turn, pieces[number]));
+    const { turns, rewards } = JSON.parse(await source.raw(place));
+    details.append(...tokensOf(turns[number], pieces[number], fed?.[number], Number(rewards?.advantage ?? 0)));
   } catch (problem) {
     details.append(make("p", problem.message, "aside bad"));
   }

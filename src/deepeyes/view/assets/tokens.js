@@ -14,7 +14,8 @@ function make(name, text, className = "") {
 }
 
 // The numbers of JSON may be text: "-Infinity" is what a token has that could not have been drawn.
-function tokensOf(turn, pieces) {
+// `fed` is what was put to the model before, in few words; `gain` is the advantage of what was learned.
+function tokensOf(turn, pieces, fed = [], gain = 0) {
   const ids = turn.token_ids ?? [];
   const chances = turn.logprobs?.map((value) => Math.exp(Number(value)));
   const mask = turn.loss_mask;
@@ -25,14 +26,19 @@ function tokensOf(turn, pieces) {
     const text = pieces?.[place] ?? (place in ids ? String(ids[place]) : "·");
     const token = make("span", visible(text), chance === undefined ? "" : `u${shadeOf(chance)}`);
     const learned = !mask || mask[place];
+    const push = !learned || !gain ? "" : gain > 0 ? "up" : "down";
     if (!learned) token.classList.add("unlearned");
+    else if (push) token.classList.add(push);
     const told = chance === undefined ? [] : [`probability ${chance < 0.001 ? chance.toExponential(1) : chance.toFixed(3)}`];
     if (place in ids) told.push(`token ${ids[place]}`);
-    if (mask) told.push(learned ? "learned" : "not learned");
+    if (mask) told.push(learned ? `learned${push ? `, made ${push === "up" ? "more" : "less"} likely` : ""}` : "not learned");
     token.title = told.join(", ");
     box.append(token);
   }
-  return [make("p", summaryOf(turn, length, chances, mask), "aside"), ...(chances ? [legend()] : []), box];
+  const before = make("p", "", pieces ? "words fedline" : "numbers fedline");
+  before.append(...fed.map((piece) => make("span", visible(piece), "fed")));
+  const told = make("p", summaryOf(turn, length, chances, mask), "aside");
+  return [told, ...(chances ? [legend(gain)] : []), ...(fed.length ? [before] : []), box];
 }
 
 function summaryOf(turn, length, chances, mask) {
@@ -46,10 +52,11 @@ function summaryOf(turn, length, chances, mask) {
   return said.join("; ");
 }
 
-function legend() {
+function legend(gain) {
   const row = make("p", "likely ", "legend");
   for (let step = 0; step <= STEPS.length; step += 1) row.append(make("span", step ? `<${STEPS[step - 1]}` : "≥0.99", `u${step}`));
   row.append(make("span", "not learned", "unlearned"));
+  if (gain) row.append(make("span", gain > 0 ? "made more likely" : "made less likely", gain > 0 ? "up" : "down"), make("span", "fed, only read", "fed"));
   return row;
 }
 

@@ -28,6 +28,7 @@ __all__ = [
     "family_named",
     "make_example",
     "make_examples",
+    "most_of",
     "of_kind",
     "searched",
     "splits_of",
@@ -42,6 +43,8 @@ FAMILIES = {
     "geometry": "deepeyes.world.families.geometry:GEOMETRY",
     "search": "deepeyes.world.families.search:SEARCH",
     "integration": "deepeyes.world.families.integration:INTEGRATION",
+    "retry": "deepeyes.world.families.retry:RETRY",
+    "chain": "deepeyes.world.families.chain:CHAIN",
     "word": "deepeyes.world.families.word:WORD",
     "sign": "deepeyes.world.families.sign:SIGN",
     "shape": "deepeyes.world.families.shape:SHAPE",
@@ -81,9 +84,13 @@ def make_example(family: str, split: str, seed: int, index: int) -> Example:
 
 def make_examples(family: str, split: str, seed: int, count: int) -> Iterator[Example]:
     """The first `count` examples, drawn one at a time as they are asked for; all where there are fewer."""
+    return (make_example(family, split, seed, index) for index in range(most_of(family, count)))
+
+
+def most_of(family: str, count: int) -> int:
+    """How many examples `family` has where `count` are asked for."""
     listed = family_named(family).listed
-    count = count if listed is None else min(count, len(listed()))
-    return (make_example(family, split, seed, index) for index in range(count))
+    return count if listed is None else min(count, len(listed()))
 
 
 def splits_of(family: str) -> tuple[str, ...]:

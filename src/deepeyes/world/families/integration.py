@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Family
-from deepeyes.world.plan import Ask, Cut, Find, compute, play
+from deepeyes.world.plan import Ask, Compute, Cut, Find, compute, play
 from deepeyes.world.real import Real, picture_of
 from deepeyes.world.scene import Scene, Thing, empty_scene, free_place, soften
 
@@ -119,25 +119,32 @@ def draw(rng: random.Random, split: str) -> Drawn:
     """A scene with a small picture and some signs, and a question about what the picture shows."""
     while True:
         thing = draw_thing(rng, split, SHARES)
-        sums = [each for each in SUMS if each.kind == thing.kind and _fits(thing, each)]
+        sums = sums_of(thing)
         if not sums:
             continue
         scene = empty_scene(rng, split, long_side=LONG_SIDE)
-        target = _paste(rng, scene, thing)
+        target = paste_thing(rng, scene, thing)
         if target is not None:
             break
     draw_tiny_signs(rng, split, scene, rng.randint(0, 3))
     asked = rng.choice(sums)
-    numbers = [thing.written(fact) for fact in asked.facts]
     question = phrases.ask(rng, WORDINGS, fact=asked.asked, it=NOUNS[thing.kind])
-    answer = str(asked.value(*(_number(text) for text in numbers)))
-    steps = (
-        Cut(target, "crop"),
-        Find("crop", thing.name),
-        Ask(f"{asked.query} {thing.name}", " and ".join(numbers), asked.query),
-        compute(numbers, asked.expression),
-    )
+    answer, found = look_up_and_compute(thing, asked)
+    steps = (Cut(target, "crop"), Find("crop", thing.name), *found)
     return Drawn(soften(rng, scene), thing.kind, question, answer, target, (), steps, (thing.id,))
+
+
+def sums_of(thing: Real) -> list[Sum]:
+    """What can be computed from the facts of a thing."""
+    return [each for each in SUMS if each.kind == thing.kind and _fits(thing, each)]
+
+
+def look_up_and_compute(thing: Real, asked: Sum) -> tuple[str, tuple[Ask, Compute]]:
+    """The answer, and the steps to it from the thing's name."""
+    numbers = [thing.written(fact) for fact in asked.facts]
+    answer = str(asked.value(*(_number(text) for text in numbers)))
+    ask = Ask(f"{asked.query} {thing.name}", " and ".join(numbers), asked.query)
+    return answer, (ask, compute(numbers, asked.expression))
 
 
 def _fits(thing: Real, asked: Sum) -> bool:
@@ -156,7 +163,8 @@ def _number(text: str) -> float:
     return float(text) if "." in text else int(text)
 
 
-def _paste(rng: random.Random, scene: Scene, thing: Real) -> Thing | None:
+def paste_thing(rng: random.Random, scene: Scene, thing: Real) -> Thing | None:
+    """A small copy of the thing's picture in a free place; None where there is none."""
     picture = picture_of(thing)
     scale = min(ROOM[0] * scene.unit / picture.width, ROOM[1] * scene.unit / picture.height)
     scale *= rng.uniform(0.88, 1)

@@ -8,6 +8,7 @@ searches told what the world's teacher says can be seen from the trace alone.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepeyes.core.images import VisionSpec
@@ -79,18 +80,32 @@ WORLD_CHECKS: Checks = {"unsupported": is_unsupported}
 
 def is_supported(example: Example, trace: Trace) -> bool:
     """Whether the searches told what the teacher says they did: the thing's name in the title of the most
-    alike image, the facts in the pages found. A model cannot learn to say what nothing told it.
+    alike image, the facts in the pages found, and neither where a search is said to miss. A model cannot
+    learn to say what nothing told it.
     """
-    found = {turn.observation.tool: turn.observation for turn in trace.tool_turns if turn.observation}
+    seen = [turn.observation for turn in trace.tool_turns if turn.observation]
     for step in example.steps:
-        if isinstance(step, Find) and step.shows not in _best(found.get("image_search")):
+        if isinstance(step, Find):
+            found = _made(seen, "image_search", step.image, bool(step.misses))
+            told = step.shows in _best(found)
+        elif isinstance(step, Ask):
+            found = _made(seen, "search", step.query, bool(step.misses))
+            pages, shown = _pages(found).replace(",", ""), step.shows.replace(",", "")
+            told = shown in pages or all(part in pages for part in shown.split(" and "))
+        else:
+            continue
+        if told == bool(step.misses):
             return False
-        if isinstance(step, Ask):
-            pages = _pages(found.get("search")).replace(",", "")
-            shown = step.shows.replace(",", "")
-            if shown not in pages and not all(part in pages for part in shown.split(" and ")):
-                return False
     return True
+
+
+def _made(seen: Sequence[Observation], tool: str, asked: str, only: bool) -> Observation | None:
+    """The search for `asked`; or else, unless it must be that `only`, the last one with this tool (traces
+    written before searches were kept do not say what was searched for).
+    """
+    its = [one for one in seen if one.tool == tool]
+    same = [one for one in its if asked in (one.query, one.searched_image)]
+    return same[-1] if same else its[-1] if its and not only else None
 
 
 def _best(seen: Observation | None) -> str:
