@@ -6,8 +6,8 @@ Everything is measured in one run on the same cores, the sides in turn, with the
 engine:
 - `trl_ratio`: our rollouts a minute over those of TRL's own environment path (`rollouts_trl.py` says what is
   the same), training excluded on both sides (target: at least 2.5);
-- `logprob_max_diff`: how far the log-probabilities that those episodes recorded are from the trainer's (target: at
-  most 1e-4); `episodes_per_min_per_core`: by processor seconds of this process, sandboxes apart;
+- `logprob_max_diff`: how far the log-probabilities that those episodes recorded are from the trainer's
+  (target: at most 1e-4); `episodes_per_min_per_core`: by processor seconds of this process, sandboxes apart;
 - `slow_tool_ratio`: 32 episodes of three calls, each of which takes two seconds more; ours over lock-step as
   TRL does it: all replies, then one call after the other (target: at least 3). `slow_tool_ratio_parallel` is
   over a kinder lock-step whose calls of one round run at once. `idle_share`: of our time, when no reply was

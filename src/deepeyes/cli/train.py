@@ -133,15 +133,37 @@ def rl(
     resume: bool = typer.Option(
         True, "--resume/--fresh", help="Go on where a run in this folder stopped, or begin again."
     ),
+    accelerate: Path | None = typer.Option(
+        None, help="An accelerate configuration, for backend.name = trl: several GPUs or machines."
+    ),
 ) -> None:
     """Reinforcement learning on whole episodes: groups of tries, rewards, and updates by them."""
     with (
         waiting("loading what training needs"),
         boundary(InputError, "training", needs("train"), expected=ImportError),
     ):
-        from deepeyes.train.rl.loop import FINISHED, train
         from deepeyes.train.rl.recipe import RlRecipe
-    plan = RlRecipe.load(found(recipe, "rl"), override).checked()
+    recipe = found(recipe, "rl")
+    plan = RlRecipe.load(recipe, override).checked()
+    if accelerate is not None:
+        if plan.backend.name != "trl":
+            raise InputError("the flat loop runs on one device", 'set backend.name = "trl"')
+        file = found(accelerate, "sft/accelerate")
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
+        words = ["--module", "deepeyes", "train", "rl", str(recipe), "--out", str(out)]
+        sets = [word for one in override for word in ("--set", one)]
+        _call([*launch, *words, *sets, "--resume" if resume else "--fresh"], out)
+        return
+    with (
+        waiting("loading what training needs"),
+        boundary(InputError, "training", needs("train"), expected=ImportError),
+    ):
+        from deepeyes.train.rl.loop import FINISHED
+
+        if plan.backend.name == "trl":
+            from deepeyes.train.rl.backends.trl import train
+        else:
+            from deepeyes.train.rl.loop import train
     finished = resume and (out / FINISHED).exists()
     note(f"training {plan.model.path} in {out}")
     try:

@@ -73,8 +73,8 @@ class Collator:
                 _OTHER_TOKENIZER,
             )
         pad = tokenizer.pad_token_id
-        self._pad = int(tokenizer.eos_token_id if pad is None else pad)
-        self._typed = "mm_token_type_ids" in inspect.signature(type(self.model).forward).parameters
+        self.pad = int(tokenizer.eos_token_id if pad is None else pad)
+        self.typed = "mm_token_type_ids" in inspect.signature(type(self.model).forward).parameters
         self._cut = _patcher(self.processor.image_processor)
         words = json.dumps(sorted(tokenizer.get_vocab().items()))
         self.vocabulary = sha256(words.encode()).hexdigest()
@@ -86,14 +86,14 @@ class Collator:
 
     def __call__(self, records: Sequence[Record], images: ImageStore) -> Batch:
         """One batch; `images` holds what the records show. Raises `InputError` for one that is missing."""
-        ids = self._padded([record.ids(self.image_token) for record in records], self._pad)
+        ids = self._padded([record.ids(self.image_token) for record in records], self.pad)
         lengths = torch.tensor([len(record) for record in records])
         inputs = {
             "input_ids": ids,
             "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
         }
         places = ids == self.image_token
-        if self._typed:
+        if self.typed:
             inputs["mm_token_type_ids"] = places.int()
         shown = [self._patched(image, images) for record in records for image in record.images]
         cells = 0
@@ -118,9 +118,7 @@ class Collator:
     def _patched(self, image: ImageChunk, images: ImageStore) -> Patches:
         key = (image.ref.sha256, image.width, image.height)
         if key not in self._patches:
-            full, size = images.get(image.ref), (image.width, image.height)
-            view = full if full.size == size else full.resize(size, Image.Resampling.BICUBIC)
-            self._patches[key] = self._cut(view)
+            self._patches[key] = self._cut(image.view(images))
         return self._patches[key]
 
 

@@ -72,3 +72,12 @@ def write_processor(processor: Any, out: Path) -> None:
         save_processor(processor, out)
     else:
         processor.save_pretrained(out)
+
+
+def write_merged(settings: ModelConfig, adapter: Path, out: Path, dtype: torch.dtype) -> None:
+    """The model of a recipe with the adapters of a folder merged in."""
+    from peft import PeftModel
+
+    base: Any = AutoModelForImageTextToText.from_pretrained(source(settings.path), dtype=dtype)
+    merged: Any = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+    merged.save_pretrained(out)

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from PIL import Image
+
 from deepeyes.core.errors import InputError
-from deepeyes.core.images import ImageRef
+from deepeyes.core.images import ImageRef, ImageStore
 from deepeyes.core.messages import ImagePart
 from deepeyes.core.sampling import Sampling
 from deepeyes.core.trace import Trace, Turn
@@ -45,6 +47,11 @@ class ImageChunk:
 
     def __len__(self) -> int:
         return self.tokens
+
+    def view(self, images: ImageStore) -> Image.Image:
+        """Its pixels at that size. Raises `InputError` if `images` lacks it."""
+        full, size = images.get(self.ref), (self.width, self.height)
+        return full if full.size == size else full.resize(size, Image.Resampling.BICUBIC)
 
 
 Chunk = TextChunk | ImageChunk

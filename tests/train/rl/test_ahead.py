@@ -60,7 +60,8 @@ async def run(stale: int, steps: int = 5, first: int = 0) -> tuple[list[tuple[in
         _, played = await ahead.step(step)
         seen.append(tuple(played.stream.values()))
         player.log.append(f"learn {step}")
-        await asyncio.sleep(0.03)  # a thread learns; meanwhile its weights are nobody's
+        nn.init.constant_(model.weight, 999)  # a thread learns; meanwhile its weights are nobody's
+        await asyncio.sleep(0.03)
         nn.init.constant_(model.weight, step + 1)
         await asyncio.sleep(0.03)
         player.log.append(f"learned {step}")

@@ -200,7 +200,7 @@ async def _open(recipe: RlRecipe, out: Path) -> AsyncGenerator[Run]:
         num_training_steps=plan.steps * plan.updates,
     )
     folder = Path(source(recipe.model.path))
-    engine = open_engine(rollouts.engine, folder, model, processor, rollouts.concurrency)
+    engine = open_engine(rollouts, folder, model, processor, out)
     opening = open_agent(
         engine.model,
         search=rollouts.search,

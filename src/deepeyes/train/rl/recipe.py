@@ -23,10 +23,13 @@ from deepeyes.grading.reward import Reward
 from deepeyes.train.rl.advantages import Scale
 from deepeyes.train.rl.correction import Correction
 from deepeyes.train.rl.losses.registry import LossName
-from deepeyes.train.sft.recipe import ModelConfig
+from deepeyes.train.sft.recipe import AdapterConfig, ModelConfig
 from deepeyes.world.families import FAMILIES
 from deepeyes.world.strings import SPLITS
 
+EngineName = Literal["auto", "nano", "transformers", "vllm", "sglang"]
+SERVED = ("vllm", "sglang")
+"""Engines that are servers of their own."""
 MixedIn = Literal["reward", "accuracy"]
 NOT_LEARNED = ("title", "pace", "watch", "report")
 """Sections that may change while a run goes on."""
@@ -90,7 +93,9 @@ class RolloutsConfig(Config):
     """
     most: float = Field(default=4.0, ge=1)
     """Play at most so many times `groups` for a step; what is mixed by then is learned from."""
-    engine: Literal["auto", "nano", "transformers"] = "auto"
+    engine: EngineName = "auto"
+    servers: tuple[str, ...] = ()
+    """Addresses of the servers that `vllm` and `sglang` ask, like http://127.0.0.1:8000."""
     concurrency: int = Field(default=64, ge=1)
     """Episodes in flight."""
     stale: int = Field(default=0, ge=0)
@@ -110,7 +115,7 @@ class RolloutsConfig(Config):
     def _warm(cls, values: Any) -> Any:
         return with_sampling(values, default=Sampling(temperature=1.0))
 
-    @field_validator("search", mode="before")
+    @field_validator("search", "servers", mode="before")
     @classmethod
     def _one_search(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -186,11 +191,30 @@ class ReportConfig(Config):
                 )
 
 
+class BackendConfig(Config):
+    """Who optimizes: our own loop on one device, or TRL, with adapters and on many devices."""
+
+    name: Literal["flat", "trl"] = "flat"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`trl` only; `auto` is bf16 on a GPU and fp32 without one. The flat loop computes in fp32."""
+
+
+class RlAdapterConfig(AdapterConfig):
+    """Low-rank adapters, `trl` only."""
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Has to be 0: with dropout the weights that learn are not those that sampled."""
+
+
 class PaceConfig(Config):
     """Speed and memory."""
 
     tokens: int = Field(default=16_384, ge=1)
-    """Most tokens, padding included, of one forward pass."""
+    """Most tokens, padding included, of one forward pass of the flat loop."""
+    per_device: int = Field(default=1, ge=1)
+    """Episodes of one forward pass of TRL on each device; the rest of a step's is accumulated."""
+    gradient_checkpointing: bool = True
+    """`trl` only."""
     save_every: int = Field(default=5, ge=1)
     keep: int = Field(default=2, ge=1)
 
@@ -205,6 +229,8 @@ class RlRecipe(Config):
     reward: Reward = Reward()
     grading: Grading = Grading()
     optim: OptimConfig = OptimConfig()
+    backend: BackendConfig = BackendConfig()
+    lora: RlAdapterConfig = RlAdapterConfig()
     pace: PaceConfig = PaceConfig()
     watch: WatchConfig = WatchConfig()
     report: ReportConfig = ReportConfig()
@@ -235,6 +261,27 @@ class RlRecipe(Config):
             )
         if self.reward.long_from and self.reward.long_to <= self.reward.long_from:
             raise ConfigError("reward.long_to is not above reward.long_from", "raise it")
+        served = self.rollouts.engine in SERVED
+        if served != bool(self.rollouts.servers):
+            raise ConfigError(
+                f"rollouts.engine is {self.rollouts.engine} and rollouts.servers names "
+                f"{len(self.rollouts.servers)} servers",
+                f"name servers for the engines {' and '.join(SERVED)}, and for them alone",
+            )
+        self._check_backend()
         self.grading.check_models()
         self.report.check()
         return self
+
+    def _check_backend(self) -> None:
+        """Raises `ConfigError` for what the backend of the recipe does not do."""
+        if self.backend.name == "flat" and self.lora.rank:
+            raise ConfigError("the flat loop has no adapters", 'set backend.name = "trl", or lora.rank = 0')
+        if self.backend.name == "trl" and self.optim.average:
+            raise ConfigError("TRL averages no weights", 'set backend.name = "flat", or optim.average = 0')
+        if self.rollouts.stale and (self.backend.name == "trl" or self.rollouts.engine in SERVED):
+            raise ConfigError(
+                "only the flat loop with the engine nano plays steps ahead", "set rollouts.stale = 0"
+            )
+        if self.lora.dropout:
+            raise ConfigError("with lora.dropout what learns is not what sampled", "set lora.dropout = 0")

@@ -29,7 +29,7 @@ from deepeyes.core.files import remove_folder, write_atomic
 from deepeyes.core.json_files import read_json_file
 from deepeyes.train.curves import curves
 from deepeyes.train.evaluation import run_evaluation
-from deepeyes.train.loading import load_model, load_processor, source, write_processor
+from deepeyes.train.loading import load_model, load_processor, write_merged, write_processor
 from deepeyes.train.sft.collate import Collator
 from deepeyes.train.sft.curves import newest_checkpoint, plot
 from deepeyes.train.sft.dataset import EncodedDataset, files_of, mark_of, open_dataset, write_rejects
@@ -160,7 +160,7 @@ def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> 
     if recipe.lora.rank:
         trainer.save_model(str(out / "adapter"))
         if trainer.is_world_process_zero() and recipe.lora.merge:
-            _merge(recipe, out, half)
+            write_merged(recipe.model, out / "adapter", out, torch.bfloat16 if half else torch.float32)
     else:
         state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         model = trainer.accelerator.unwrap_model(trainer.model)
@@ -173,16 +173,6 @@ def _write_model(recipe: SftRecipe, trainer: Any, processor: Any, out: Path) -> 
             model.save_pretrained(out, state_dict=state)
     if trainer.is_world_process_zero() and not recipe.adapters_alone:
         write_processor(processor, out)
-
-
-def _merge(recipe: SftRecipe, out: Path, half: bool) -> None:
-    from peft import PeftModel
-    from transformers import AutoModelForImageTextToText
-
-    kind = torch.bfloat16 if half else torch.float32
-    base: Any = AutoModelForImageTextToText.from_pretrained(source(recipe.model.path), dtype=kind)
-    merged: Any = PeftModel.from_pretrained(base, out / "adapter").merge_and_unload()
-    merged.save_pretrained(out)
 
 
 def _summary(

@@ -18,7 +18,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from deepeyes.core.errors import ConfigError, boundary
 from deepeyes.train.sft.curves import MetricsCallback
-from deepeyes.train.sft.recipe import SftRecipe
+from deepeyes.train.sft.recipe import AdapterConfig, SftRecipe
 
 
 def weights_dtype(recipe: SftRecipe) -> torch.dtype:
@@ -29,11 +29,16 @@ def weights_dtype(recipe: SftRecipe) -> torch.dtype:
 
 def half_precision(recipe: SftRecipe) -> bool:
     """Whether the run computes in bf16. Raises `ConfigError` where the device cannot."""
-    if recipe.learn.precision == "auto":
+    return is_half(recipe.learn.precision)
+
+
+def is_half(precision: str) -> bool:
+    """Whether a `precision` of a recipe is bf16 here. Raises `ConfigError` where the device cannot."""
+    if precision == "auto":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    if recipe.learn.precision == "bf16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
-        raise ConfigError("this GPU has no bf16", "give learn.precision=fp32")
-    return recipe.learn.precision == "bf16"
+    if precision == "bf16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        raise ConfigError("this GPU has no bf16", "give the precision fp32")
+    return precision == "bf16"
 
 
 def settings(recipe: SftRecipe, out: Path, processes: int, *, evaluates: bool) -> SFTConfig:
@@ -80,9 +85,8 @@ def settings(recipe: SftRecipe, out: Path, processes: int, *, evaluates: bool) -
     )
 
 
-def adapters(recipe: SftRecipe, model: Any) -> LoraConfig | None:
-    """The adapters, if the recipe wants any. Raises `ConfigError` if they would be nowhere."""
-    lora = recipe.lora
+def adapters(lora: AdapterConfig, model: Any) -> LoraConfig | None:
+    """The adapters, if a recipe wants any. Raises `ConfigError` if they would be nowhere."""
     if not lora.rank:
         return None
     with boundary(
@@ -103,8 +107,8 @@ def adapters(recipe: SftRecipe, model: Any) -> LoraConfig | None:
     )
 
 
-class Trainer(SFTTrainer):
-    """TRL's, without writing a card for the Hub into every checkpoint, and able to go on from one.
+class GoesOn:
+    """A trainer of TRL without writing a card for the Hub into every checkpoint, and able to go on from one.
 
     A checkpoint has the names of the published weights, which differ from the module's; Transformers' own
     resuming knows only the latter, warns and goes on with the weights of the start.
@@ -112,16 +116,21 @@ class Trainer(SFTTrainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """The weights of a checkpoint, all of them."""
-        sharded = self.is_deepspeed_enabled or self.is_fsdp_enabled
-        if sharded or isinstance(self.model, PeftModel):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        trainer: Any = self
+        sharded = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
+        if sharded or isinstance(trainer.model, PeftModel):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # pyright: ignore[reportAttributeAccessIssue]
             return
-        here: Any = self.model
+        here: Any = trainer.model
         saved: Any = type(here).from_pretrained(resume_from_checkpoint, dtype=here.dtype)
         here.load_state_dict(saved.state_dict())
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """The run's folder has the recipe and the data's card."""
+
+
+class Trainer(GoesOn, SFTTrainer):
+    """TRL's supervised trainer."""
 
 
 def make_trainer(
@@ -137,6 +146,6 @@ def make_trainer(
         train_dataset=train,
         eval_dataset=validation,
         processing_class=processor,
-        peft_config=adapters(recipe, model),
+        peft_config=adapters(recipe.lora, model),
         callbacks=[MetricsCallback(out)],
     )

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from deepeyes.core.errors import ConfigError, ModelError
 from deepeyes.models.base import ChatModel
+from deepeyes.train.rl.recipe import RolloutsConfig
 
 
 class Engine(Protocol):
@@ -22,17 +23,22 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(kind: str, folder: Path, learner: Any, processor: Any, rows: int) -> Engine:
-    """The engine of that kind for the checkpoint in `folder`, from which `learner` was loaded, with room for
-    `rows` conversations at once.
+def open_engine(plan: RolloutsConfig, folder: Path, learner: Any, processor: Any, out: Path) -> Engine:
+    """The engine that `plan` names for the checkpoint in `folder`, from which `learner` was loaded; one that
+    is a server is handed new weights in a folder below `out`.
 
     Raises `ConfigError` where it cannot run that checkpoint.
     """
+    kind = plan.engine
+    if kind == "vllm" or kind == "sglang":
+        from deepeyes.train.rl.engines.served import ServedEngine
+
+        return ServedEngine(kind, plan.servers, str(folder), processor, out / "served")
     if kind in ("auto", "nano"):
         from deepeyes.train.rl.engines.nano import NanoEngine
 
         try:
-            return NanoEngine(folder, rows)
+            return NanoEngine(folder, plan.concurrency)
         except ModelError as error:
             if kind == "nano":
                 raise ConfigError(

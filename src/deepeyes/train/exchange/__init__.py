@@ -1,0 +1,1 @@
+"""A `Record` in the words of other trainers: pure functions, one module each, that need none of them."""
