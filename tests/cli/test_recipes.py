@@ -26,7 +26,7 @@ def test_every_recipe_is_listed_with_what_it_does(cli, monkeypatch: pytest.Monke
         (["sft/nano"], ["sft/nano.toml"]),
         (["recipes/sft/nano.toml", "constraints.txt"], ["constraints.txt", "sft/nano.toml"]),
         (["sft/accelerate/"], ["sft/accelerate/fsdp2.yaml", "sft/accelerate/zero3.yaml"]),
-        (["nano", "nano/nano"], ["nano/nano.toml"]),
+        (["nano", "nano/nano"], [f"nano/{name}.toml" for name in ("nano", "next", "quick", "short")]),
     ],
 )
 def test_recipes_are_copied_under_their_names(cli, tmp_path: Path, names: list[str], files: list[str]):
