@@ -10,7 +10,7 @@ from deepeyes.data.recipe import CurationRecipe
 
 ROOT = Path(__file__).parents[2]
 
-NANO = sorted(f"nano/{file.name}" for file in (Path(__file__).parents[2] / "recipes/nano").iterdir())
+NANO = sorted(f"nano/{file.name}" for file in (ROOT / "recipes/nano").iterdir())
 
 
 def test_every_recipe_is_listed_with_what_it_does(cli, monkeypatch: pytest.MonkeyPatch):
