@@ -122,7 +122,7 @@ def test_a_session_that_was_killed_leaves_its_episode_out() -> None:
 def test_the_fixed_set_has_an_interval_over_questions_not_episodes() -> None:
     tasks = [Task(id=f"q{n}", question="?", answer="a", family="sign", group=f"e{n // 2}") for n in range(20)]
     groups = played(*[[episode(task, s, [], right=n < 12) for s in range(4)] for n, task in enumerate(tasks)])
-    numbers = held_out(groups.groups, Counter({"infrastructure (search): 429": 4}))
+    numbers = held_out(groups.traces, Counter({"infrastructure (search): 429": 4}))
     assert numbers["held_out/accuracy"] == 0.6
     assert numbers["held_out/questions"] == 20 and numbers["held_out/episodes"] == 80
     low, high = numbers["held_out/accuracy_low"], numbers["held_out/accuracy_high"]

@@ -155,8 +155,8 @@ class Run:
         tasks = fixed.each(watch.n, images)
         dropped = Counter[str]()
         groups = await self.ahead.aside(self.best(), tasks, fixed.plan.seed, images, dropped, watch.samples)
-        seconds = round(time.perf_counter() - began, 2)
-        return {**held_out(groups, dropped), "seconds_watching": seconds}
+        numbers = held_out([trace for group in groups for trace in group.traces], dropped)
+        return {**numbers, "seconds_watching": round(time.perf_counter() - began, 2)}
 
     def restore(self, out: Path) -> int:
         """Go on from the last checkpoint; the step to begin with."""

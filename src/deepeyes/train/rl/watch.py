@@ -78,11 +78,10 @@ def behaviour(traces: Sequence[Trace]) -> dict[str, Any]:
     return numbers
 
 
-def held_out(groups: Sequence[Group], dropped: Counter[str]) -> dict[str, Any]:
+def held_out(traces: Sequence[Trace], dropped: Mapping[str, int]) -> dict[str, Any]:
     """The same of the fixed set, by names that begin with `held_out/`, with the interval (95 %) of the share
     that is right, in which answers to one question, or about one thing, count as not independent.
     """
-    traces = [trace for group in groups for trace in group.traces]
     right = cluster_mean(
         [float(trace.is_right) for trace in traces], [trace.task.group or trace.task.id for trace in traces]
     )

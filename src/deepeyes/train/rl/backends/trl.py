@@ -48,7 +48,7 @@ from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe, TasksConfig
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
-from deepeyes.train.rl.watch import behaviour, numbers_of
+from deepeyes.train.rl.watch import held_out, numbers_of, summary
 from deepeyes.train.sft.curves import MARK, curves, newest_checkpoint
 from deepeyes.train.sft.trainer import adapters, is_half
 
@@ -244,7 +244,7 @@ class _Run:
         if not self.main:
             return
         told = [*curves(self.out), numbers]
-        numbers["alarms"] = [f"{one.name} since step {one.since}: {one.what}" for one in alarms(told)]
+        numbers["alarms"] = [alarm.told for alarm in alarms(told)]
         tell(self.out, numbers)
         if self.on_step is not None:
             self.on_step(numbers)
@@ -265,11 +265,8 @@ class _Run:
         groups = self.loop.wait(self.player.play(asked, tasks.seed, images, dropped, watch.samples))
         self.trainer.model.train()
         traces: list[Trace] = gather_object([light(trace) for group in groups for trace in group.traces])
-        lost: list[int] = gather_object([dropped.total()])
-        return {
-            **{f"held_out/{name}": value for name, value in behaviour(traces).items()},
-            "held_out/lost": sum(lost),
-        }
+        lost: list[Counter[str]] = gather_object([dropped])
+        return held_out(traces, sum(lost, Counter[str]()))
 
     def _write_model(self) -> None:
         """The weights that came out, adapters merged in; every process takes part."""
@@ -291,15 +288,7 @@ class _Run:
     def _finish(self, seconds: float) -> None:
         recipe, lines = self.recipe, curves(self.out)
         plot({recipe.title or self.out.name: lines}, self.out / PLOT, recipe.title)
-        measured = [line for line in lines if "held_out/accuracy" in line]
-        finished = {
-            "title": recipe.title,
-            "steps": len(lines),
-            "reward": lines[-1]["reward"] if lines else None,
-            "held_out_accuracy": measured[-1]["held_out/accuracy"] if measured else None,
-            "alarms": lines[-1]["alarms"] if lines else [],
-            "seconds": round(seconds, 1),
-        }
+        finished = summary(recipe.title, lines, seconds)
         write_atomic(self.out / FINISHED, json.dumps(finished, indent=2).encode())
 
 
