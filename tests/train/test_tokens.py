@@ -19,7 +19,7 @@ from deepeyes.models.transformers import do_without_torchvision
 from deepeyes.train.batch import Batch, Collator
 from deepeyes.train.logprobs import Mismatch, logprobs_of, mismatch
 from deepeyes.train.tokens import ImageChunk, Record, TextChunk, record_of
-from deepeyes.world.families import FAMILIES, family_named
+from deepeyes.world.families import FAMILIES, splits_of
 from deepeyes.world.tasks import world_tasks
 
 SAMPLINGS = {
@@ -71,8 +71,8 @@ def played(name: str) -> Played:
 
     async def play() -> Played:
         images = ImageStore()
-        drawn = [name for name in FAMILIES if family_named(name).listed is None]
-        tasks = list(world_tasks(drawn, "train", 11, 2 * len(drawn), images))
+        families = [family for family in FAMILIES if "train" in splits_of(family)]
+        tasks = list(world_tasks(families, "train", 11, 2 * len(families), images))
         async with open_agent("nano", search="world", sampling=SAMPLINGS[name]) as agent:
             traces = await agent.run(tasks, images=images, concurrency=8)
         token = learner().collator.image_token

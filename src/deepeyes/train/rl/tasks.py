@@ -40,8 +40,9 @@ def open_stream(plan: TasksConfig, images: ImageStore) -> TaskStream:
     be asked, such as one with a question that has no answer: nothing could be rewarded.
     """
     asked = {name: QuestionsPlan(source=_prompts(name)).checked() for name in plan.files}
-    files = {name: list(questions.tasks(images)) for name, questions in asked.items()}
-    return TaskStream(plan, files, images=images)
+    return TaskStream(
+        plan, {name: list(questions.tasks(images)) for name, questions in asked.items()}, images=images
+    )
 
 
 @dataclass
