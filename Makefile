@@ -3,7 +3,7 @@
 # make test   everything CI checks
 # make test-python   the wheel alone, in every Python that the package runs in and this machine has
 # make nano   build the embedded model's weights again from nothing (hours on two cores; resumes)
-# make nano-quick   the same story in small, to watch (90 minutes on two cores; resumes)
+# make nano-quick   the same story in small, to watch (meant for 90 minutes on two cores; resumes)
 #
 # One thread per process is the fastest on small machines; several processes share the work.
 export OMP_NUM_THREADS ?= 1

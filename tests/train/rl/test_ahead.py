@@ -118,9 +118,11 @@ def group(*policies: tuple[int | None, float]) -> Group:
 def test_episodes_beyond_the_bound_are_counted_and_not_learned_from() -> None:
     whole, thinned = group((4, 1.0), (5, 0.0)), group((2, 1.0), (4, 1.0), (4, 0.0))
     no_signal_left, unknown = group((2, 0.0), (4, 1.0), (4, 1.0)), group((None, 1.0), (None, 0.0))
-    played = Played([], [whole, thinned, no_signal_left, unknown])
+    by_accuracy = group((4, 1.0), (4, 0.5), (2, 0.0))
+    by_accuracy.mixed_in = "accuracy"
+    played = Played([], [whole, thinned, no_signal_left, unknown, by_accuracy])
     drop_old(played, 3)
-    assert played.dropped == {OLD: 2}
+    assert played.dropped == {OLD: 3}
     assert [group.rewards for group in played.chosen] == [[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]
     assert [len(group.traces) for group in played.chosen] == [2, 2, 2]
     assert ages([trace(2, 0.0), trace(4, 0.0), trace(None, 0.0)], 4) == 1.0

@@ -13,7 +13,7 @@ import asyncio
 import copy
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepeyes.core.images import ImageStore
@@ -104,7 +104,11 @@ def drop_old(played: Played, oldest: int) -> None:
         fresh = [place for place, trace in enumerate(group.traces) if not _is_old(trace, oldest)]
         if len(fresh) < len(group.traces):
             played.dropped[OLD] += len(group.traces) - len(fresh)
-        left = Group(group.task, [group.traces[at] for at in fresh], [group.rewarded[at] for at in fresh])
+        left = replace(
+            group,
+            traces=[group.traces[at] for at in fresh],
+            rewarded=[group.rewarded[at] for at in fresh],
+        )
         if left.mixed or len(fresh) == len(group.traces):
             kept.append(left)
     played.chosen = kept
