@@ -8,7 +8,7 @@ from PIL import Image
 
 from deepeyes.core.images import ImageStore, image_ref
 from deepeyes.core.png import png_bytes
-from deepeyes.world.families import FAMILIES, make_example
+from deepeyes.world.families import FAMILIES, make_example, splits_of
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 
@@ -27,7 +27,7 @@ def test_what_the_world_draws_comes_back_from_files_about_as_small_as_pillows(fa
     ours = theirs = 0
     store = ImageStore(tmp_path)
     for index in range(3):
-        image = make_example(family, "train", 0, index).scene.image
+        image = make_example(family, splits_of(family)[0], 0, index).scene.image
         assert image_ref(store.get(store.put(image))) == image_ref(image)
         by_pillow = io.BytesIO()
         image.save(by_pillow, "PNG", compress_level=1)

@@ -34,8 +34,9 @@ BASE = WEIGHTS / "base" / "model.safetensors"
 
 
 def small(**changes: Any) -> NanoRecipe:
-    """The shipped recipe, far too small to learn anything."""
+    """The shipped recipe up to its cold start, far too small to learn anything."""
     values = tomllib.loads(Path("recipes/nano/nano.toml").read_text())
+    del values["rl"], values["evaluation"]
     values["size"] |= {"hidden": 64, "layers": 1, "heads": 2, "kv_heads": 1, "ffn": 64}
     values["size"] |= {"vision_hidden": 32, "vision_depth": 1, "vision_heads": 1, "vision_ffn": 32}
     for stage in ("dense", "copy", "base", "cold"):
@@ -262,7 +263,8 @@ def test_the_vision_warm_up_is_measured_on_the_validation_split_alone(
 
     monkeypatch.setattr(stages, "draw_dense", noted)
     stage = Stage(monkeypatch)
-    stages.run_dense(small(), tmp_path)
+    assert small().dense is not None
+    stages.run_dense(small(), small().dense, tmp_path)
     first, again, other = (stage.draw(step, 2)[0]["labels"] for step in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert splits == ["train"] * 6
