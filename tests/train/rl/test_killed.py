@@ -61,6 +61,7 @@ def test_five_kills_change_nothing(tmp_path: Path) -> None:
     for step in range(6):
         kept, undisturbed = ([*read_traces(one / EPISODES / f"step-{step:06d}")] for one in (out, whole))
         assert [one.rewards for one in kept] == [one.rewards for one in undisturbed]
-    assert told(out)["reward"] == list(range(6))
+    steps = told(out)["reward"]  # killed between telling a step and noting that, it tells the same again
+    assert steps == sorted(steps) and set(steps) == set(range(6))
     left = [path.name for path in out.rglob(".*") if path.name.endswith((".part", ".old"))]
     assert left == [], "nothing half-written stays"
