@@ -1,9 +1,9 @@
 """Where a run's numbers go beside its own files: TensorBoard, Trackio, Weights & Biases.
 
 What always holds: the curve on disk is the truth, and a reporter is told every line of it that it was not
-told before, so that one which joins late, or a run that goes on, has each step in order, and once (the last one
-again, with the same numbers, where the run was killed between telling it and noting that); which lines those
-were is kept in `reported.json`; a reporter that fails is left and told of, and training goes on; no key
+told before, so that one which joins late, or a run that goes on, has each step in order, and once (the last
+one again, with the same numbers, where the run was killed between telling it and noting that); which lines
+those were is kept in `reported.json`; a reporter that fails is left and told of, and training goes on; no key
 is read, kept or passed on by us, and none of the libraries is imported unless it is asked for.
 """
 
