@@ -20,6 +20,7 @@ from deepeyes.core.trace import TraceWriter
 from deepeyes.harness.images import STDIN, is_address, load_images
 from deepeyes.harness.search import HELP
 from deepeyes.harness.setup import open_agent
+from deepeyes.models.registry import EMBEDDED
 from deepeyes.view.visible import visible
 
 _FORMATS = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif"))
@@ -79,7 +80,7 @@ def loaded(names: list[str], allow_url: bool) -> list[LoadedImage]:
 
 def caution(model: str, names: Sequence[str]) -> bool:
     """Tell who asks the embedded model about an image from elsewhere what it is. Whether that was told."""
-    outside = model in ("nano", "nano-sft", "nano-rl", "nano-base") and not all(map(is_example, names))
+    outside = model in EMBEDDED and not all(map(is_example, names))
     if outside:
         note(
             f"{model} is a test model of 2 M parameters that knows the signs, charts and shapes of the "

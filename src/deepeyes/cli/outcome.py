@@ -14,12 +14,10 @@ from deepeyes.core.limits import StopReason
 from deepeyes.core.trace import Trace, TraceWriter
 from deepeyes.core.verdict import Outcome, Verdict
 from deepeyes.grading.refusals import is_refusal
+from deepeyes.models.registry import EMBEDDED
 
 DIALECT, LIMIT = "--dialect {}", "--limit {}"
 """How the options are written."""
-
-
-NANO = "nano"
 LARGER = (
     "nano is small and was never taught most of what images show: ask a larger model, with"
     " --model hf:PATH_OR_ID or --model openai:MODEL@BASE_URL"
@@ -88,7 +86,7 @@ def complain(trace: Trace, writer: TraceWriter | None = None) -> None:
     if trace.stop_reason == StopReason.answered:
         if misfit:
             warn(misfit)
-        if trace.model.startswith(NANO) and trace.answer and is_refusal(trace.answer):
+        if trace.model.partition(":")[0] in EMBEDDED and trace.answer and is_refusal(trace.answer):
             warn(LARGER)
         if trace.verdict is not None and trace.verdict.is_wrong:
             raise WrongAnswer(describe(trace.verdict), look)

@@ -60,11 +60,8 @@ def sft(
     if evaluate:
         plan.check_evaluation()
     if accelerate is not None:
-        accelerate = found(accelerate, "sft/accelerate")
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate)]
-        words = ["--module", "deepeyes", "train", "sft", str(recipe), "--out", str(out), "--no-evaluate"]
-        sets = [word for one in override for word in ("--set", one)]
-        _call([*launch, *words, *sets, "--resume" if resume else "--fresh"], out)
+        words = ["sft", str(recipe), "--out", str(out), "--no-evaluate"]
+        _launch(accelerate, [*words, "--resume" if resume else "--fresh"], override, out)
     else:
         _train(plan, out, fresh=not resume)
     if evaluate and plan.evaluation.command:
@@ -114,6 +111,14 @@ def _so_far(out: Path) -> str:
     return f"{curves[-1].parent.name}, step {json.loads(lines[-1])['step']:,}" if lines else ""
 
 
+def _launch(accelerate: Path, words: list[str], override: list[str], out: Path) -> None:
+    """`deepeyes train` with these words and settings, on what an accelerate configuration describes."""
+    file = found(accelerate, "sft/accelerate")
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
+    sets = [word for one in override for word in ("--set", one)]
+    _call([*command, "--module", "deepeyes", "train", *words, *sets], out)
+
+
 def _call(command: list[str], out: Path) -> None:
     try:
         code = subprocess.call(command)
@@ -148,11 +153,8 @@ def rl(
     if accelerate is not None:
         if plan.backend.name != "trl":
             raise InputError("the flat loop runs on one device", 'set backend.name = "trl"')
-        file = found(accelerate, "sft/accelerate")
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
-        words = ["--module", "deepeyes", "train", "rl", str(recipe), "--out", str(out)]
-        sets = [word for one in override for word in ("--set", one)]
-        _call([*launch, *words, *sets, "--resume" if resume else "--fresh"], out)
+        words = ["rl", str(recipe), "--out", str(out), "--resume" if resume else "--fresh"]
+        _launch(accelerate, words, override, out)
         return
     with (
         waiting("loading what training needs"),

@@ -61,6 +61,8 @@ KINDS = {
     "openai": Kind("openai:MODEL@BASE_URL", "deepeyes.models.openai:OpenAIModel.at", _SERVER, sees=True),
     "scripted": Kind("scripted:FILE", "deepeyes.models.scripted:ScriptedModel.from_file", _WORDS, sees=True),
 }
+EMBEDDED = frozenset(name for name, kind in KINDS.items() if kind.alone)
+"""Names of the models that ship with this package."""
 
 
 def resolve_model(spec: str, **options: Any) -> ChatModel:

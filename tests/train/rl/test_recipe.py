@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 
 from deepeyes.core.trace import read_traces
 from deepeyes.models.nano.model import NAMES, WEIGHTS
+from deepeyes.train.curves import curves
 from deepeyes.train.rl.backends.trl import rows_of, train
 from deepeyes.train.rl.recipe import RlRecipe
-from deepeyes.train.sft.curves import curves
 
 RECIPES = Path("recipes/rl")
 LARGE = ["qwen2_5_vl_7b", "qwen2_5_vl_7b_lora_one_gpu"]

@@ -30,7 +30,7 @@ from deepeyes.core.images import VisionSpec
 from deepeyes.harness.search import WORLD
 from deepeyes.harness.setup import open_agent
 from deepeyes.models.nano.build import build_model, build_tokenizer
-from deepeyes.models.nano.model import NAMES, WEIGHTS
+from deepeyes.models.nano.model import NAMES, embedded
 from deepeyes.models.nano.size import CELL, NanoSize
 from deepeyes.models.scripted import ScriptedModel
 from deepeyes.world.families import searched
@@ -94,7 +94,7 @@ def make_base(recipe: NanoRecipe, out: Path) -> Path:
 
 def start_of(recipe: NanoRecipe) -> Path:
     """The folder of the recipe's start. Raises `ConfigError` where no model is in it."""
-    folder = WEIGHTS / NAMES[recipe.start] if recipe.start in NAMES else Path(recipe.start)
+    folder = embedded(recipe.start) if recipe.start in NAMES else Path(recipe.start)
     if not (folder / "model.safetensors").exists():
         names = ", ".join(NAMES)
         raise ConfigError(f"start: no model is in {folder}", f"give a checkpoint's folder or one of {names}")

@@ -52,6 +52,9 @@ from deepeyes.train.rl.update import Learner
 from deepeyes.train.rl.watch import held_out, numbers_of, summary
 
 RECIPE, FINISHED, JUDGED, IMAGES = "recipe.toml", "finished.json", "judged.sqlite", "images"
+ADAPTER = "adapter"
+"""Where the other backend leaves low-rank adapters."""
+REMEDY = "give another --out, or --fresh to begin again there"
 Tell = Callable[[dict[str, Any]], None]
 """Told a step's numbers."""
 
@@ -67,21 +70,21 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
     recipe.checked().grading.check_keys()
     with hold(out):
         if fresh:
-            (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
-            (out / RECIPE).unlink(missing_ok=True)
-            remove_folder(out / CHECKPOINTS)
-            remove_folder(out / EPISODES)
-            forget_reports(out)
-        claim(
-            out / RECIPE,
-            recipe,
-            free=NOT_LEARNED,
-            remedy="give another --out, or --fresh to begin again there",
-        )
+            begin_again(out)
+        claim(out / RECIPE, recipe, free=NOT_LEARNED, remedy=REMEDY)
         if (out / FINISHED).exists():
             return read_json_file(out / FINISHED, "delete it and run again")
         with reporting(recipe, out) as reports:
             return asyncio.run(_run(recipe, out, reports, on_step))
+
+
+def begin_again(out: Path) -> None:
+    """Forget the run in `out`, whichever backend it had."""
+    (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
+    (out / RECIPE).unlink(missing_ok=True)
+    for folder in (CHECKPOINTS, EPISODES, ADAPTER):
+        remove_folder(out / folder)
+    forget_reports(out)
 
 
 async def _run(recipe: RlRecipe, out: Path, reports: Reports, on_step: Tell | None) -> dict[str, Any]:
@@ -115,9 +118,10 @@ async def _run(recipe: RlRecipe, out: Path, reports: Reports, on_step: Tell | No
             keep_groups(out, step, played, images, recipe.watch.keep, plan.scale)
             if recipe.watch.every and ((step + 1) % recipe.watch.every == 0 or step + 1 == plan.steps):
                 numbers |= await run.measure()
-            numbers["alarms"] = [alarm.told for alarm in alarms([*curves(out), numbers])]
+            told = [*curves(out), numbers]
+            numbers["alarms"] = [alarm.told for alarm in alarms(told)]
             tell(out, numbers)
-            numbers["alarms"] += reports.tell(curves(out))
+            numbers["alarms"] += reports.tell(told)
             if on_step is not None:
                 on_step(numbers)
             if (step + 1) % recipe.pace.save_every == 0 or step + 1 == plan.steps:
@@ -126,8 +130,9 @@ async def _run(recipe: RlRecipe, out: Path, reports: Reports, on_step: Tell | No
         best.config.use_cache = True
         best.save_pretrained(out)
         write_processor(run.learner.collator.processor, out)
-    plot({recipe.title or out.name: curves(out)}, out / PLOT, recipe.title)
-    finished = summary(recipe.title, curves(out), time.monotonic() - began)
+    lines = curves(out)
+    plot({recipe.title or out.name: lines}, out / PLOT, recipe.title)
+    finished = summary(recipe.title, lines, time.monotonic() - began)
     write_atomic(out / FINISHED, json.dumps(finished, indent=2).encode())
     return finished
 

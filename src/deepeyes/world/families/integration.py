@@ -167,7 +167,12 @@ def paste_thing(rng: random.Random, scene: Scene, thing: Real) -> Thing | None:
     """A small copy of the thing's picture in a free place; None where there is none."""
     picture = picture_of(thing)
     scale = min(ROOM[0] * scene.unit / picture.width, ROOM[1] * scene.unit / picture.height)
-    scale *= rng.uniform(0.88, 1)
+    return paste_scaled(rng, scene, thing, scale * rng.uniform(0.88, 1))
+
+
+def paste_scaled(rng: random.Random, scene: Scene, thing: Real, scale: float) -> Thing | None:
+    """A copy of the thing's picture, `scale` times its size, in a free place; None where there is none."""
+    picture = picture_of(thing)
     copy = other_copy(rng, picture, round(max(picture.size) * scale))
     place = free_place(rng, scene, copy.width, copy.height, 0)
     if place is None:

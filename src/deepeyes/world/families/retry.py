@@ -15,9 +15,10 @@ from deepeyes.world import phrases
 from deepeyes.world.example import Drawn, Example, Family, Reply, ViewSize
 from deepeyes.world.plan import NOT_IT, OTHERWISE, Ask, Cut, Find, play
 from deepeyes.world.real import Real, picture_of
-from deepeyes.world.scene import Scene, Thing, empty_scene, free_place, soften
+from deepeyes.world.scene import Scene, Thing, empty_scene, soften
 
 from .integration import NOUNS as NOUNS_IN_SCENE
+from .integration import paste_scaled
 from .lookups import LOOKUPS, NOUNS, WORDINGS, draw_thing
 from .search import SIDE, other_copy
 
@@ -94,15 +95,7 @@ def _framed(rng: random.Random, scene: Scene, thing: Real) -> Thing | None:
     """The thing's picture at a size at which its edges can be told, and the whole scene is not like it."""
     picture, width, height = picture_of(thing), scene.image.width, scene.image.height
     scale = min(width / picture.width, height / picture.height) * rng.uniform(*FILLED)
-    copy = other_copy(rng, picture, round(max(picture.size) * scale))
-    place = free_place(rng, scene, copy.width, copy.height, 0)
-    if place is None:
-        return None
-    x, y = round(place[0]), round(place[1])
-    scene.image.paste(copy, (x, y))
-    target = Thing("picture", "", (x, y, x + copy.width, y + copy.height), text=thing.name)
-    scene.things.append(target)
-    return target
+    return paste_scaled(rng, scene, thing, scale)
 
 
 def _in_words(rng: random.Random, split: str) -> Drawn:

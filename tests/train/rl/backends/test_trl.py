@@ -22,11 +22,11 @@ from deepeyes.core.errors import ConfigError
 from deepeyes.core.trace import read_traces
 from deepeyes.models.nano.model import NAMES, WEIGHTS
 from deepeyes.models.transformers import do_without_torchvision
+from deepeyes.train.curves import curves
 from deepeyes.train.rl.backends.trl import rows_of, train
 from deepeyes.train.rl.backends.weights import merged
 from deepeyes.train.rl.engines.served import ServedEngine
 from deepeyes.train.rl.recipe import RlRecipe
-from deepeyes.train.sft.curves import curves
 
 START = WEIGHTS / NAMES["nano"]
 BEHIND = (

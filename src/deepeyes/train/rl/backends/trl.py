@@ -27,13 +27,14 @@ from transformers import PrinterCallback, TrainerCallback
 from deepeyes.core.blocking import BackgroundLoop
 from deepeyes.core.claim import claim, hold, refuse_other
 from deepeyes.core.errors import ConfigError, InfrastructureError, boundary
-from deepeyes.core.files import remove_folder, write_atomic
+from deepeyes.core.files import write_atomic
 from deepeyes.core.images import ImageStore
 from deepeyes.core.json_files import read_json_file
 from deepeyes.core.trace import Trace
 from deepeyes.grading.grader import open_grader
 from deepeyes.harness.setup import open_agent
 from deepeyes.train.batch import Collator
+from deepeyes.train.curves import curves
 from deepeyes.train.loading import load_model, load_processor, source, write_merged, write_processor
 from deepeyes.train.rl.alarms import alarms
 from deepeyes.train.rl.backends.together import light, together
@@ -42,14 +43,14 @@ from deepeyes.train.rl.backends.trl_trainer import EpisodeTrainer, Lesson, strea
 from deepeyes.train.rl.backends.weights import Merged
 from deepeyes.train.rl.checkpoints import CHECKPOINTS, tell, trim
 from deepeyes.train.rl.engines.base import open_engine
-from deepeyes.train.rl.episodes import EPISODES, keep_groups
-from deepeyes.train.rl.loop import FINISHED, IMAGES, JUDGED, RECIPE, Tell
+from deepeyes.train.rl.episodes import keep_groups
+from deepeyes.train.rl.loop import ADAPTER, FINISHED, IMAGES, JUDGED, RECIPE, REMEDY, Tell, begin_again
 from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe, TasksConfig
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.watch import held_out, numbers_of, summary
-from deepeyes.train.sft.curves import MARK, curves, newest_checkpoint
+from deepeyes.train.sft.curves import MARK, newest_checkpoint
 from deepeyes.train.sft.trainer import adapters, is_half
 
 _APART = 1_000_003
@@ -68,17 +69,13 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
     check_trl()
     state = PartialState(cpu=not torch.cuda.is_available())
     rows = rows_of(recipe, state.num_processes)
-    remedy = "give another --out, or --fresh to begin again there"
     with hold(out) if state.is_main_process else nullcontext():
         if fresh and state.is_main_process:
-            (out / FINISHED).unlink(missing_ok=True)  # first: it says that the rest is there
-            (out / RECIPE).unlink(missing_ok=True)
-            for folder in (CHECKPOINTS, EPISODES, "adapter"):
-                remove_folder(out / folder)
+            begin_again(out)
         state.wait_for_everyone()
-        refuse_other(out / RECIPE, recipe, free=NOT_LEARNED, remedy=remedy)
+        refuse_other(out / RECIPE, recipe, free=NOT_LEARNED, remedy=REMEDY)
         if state.is_main_process:
-            claim(out / RECIPE, recipe, free=NOT_LEARNED, remedy=remedy)
+            claim(out / RECIPE, recipe, free=NOT_LEARNED, remedy=REMEDY)
         if (out / FINISHED).exists():
             return read_json_file(out / FINISHED, "delete it and run again")
         return _Run(recipe, out, state, rows, on_step).go()
@@ -273,9 +270,9 @@ class _Run:
         recipe, out = self.recipe, self.out
         kind = torch.bfloat16 if self.half else torch.float32
         if recipe.lora.rank:
-            self.trainer.save_model(str(out / "adapter"))
+            self.trainer.save_model(str(out / ADAPTER))
             if self.main and recipe.lora.merge:
-                write_merged(recipe.model, out / "adapter", out, kind)
+                write_merged(recipe.model, out / ADAPTER, out, kind)
         else:
             weights = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
             model: Any = self.trainer.accelerator.unwrap_model(self.trainer.model)
