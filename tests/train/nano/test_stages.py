@@ -119,13 +119,34 @@ def test_a_start_that_cannot_be_begun_with_is_told(made: Path, tmp_path: Path) -
     with pytest.raises(ConfigError, match=r"no model is in .*nowhere"):
         run(cold_alone(tmp_path / "nowhere"), tmp_path / "out")
     with pytest.raises(ValueError, match="either a start, or the stages"):
-        small(start="nano-base")
-    with pytest.raises(ValueError, match="either a start, or the stages"):
         cold_alone("")
     labelled = cold_alone("nano-base")
     labelled = labelled.model_copy(update={"cold": labelled.cold.model_copy(update={"dense_weight": 0.1})})
     with pytest.raises(ConfigError, match="has no vision heads"):
         run(labelled, tmp_path / "labelled")
+
+
+def test_a_model_that_speaks_learns_to_see_more_in_its_own_words(made: Path, tmp_path: Path) -> None:
+    """The stage dense on a start: the tower changes, the language model and its words stay; heads come out of it
+    with which the cold start can keep the vision labels on.
+    """
+    size = tomllib.loads(Path("recipes/nano/short.toml").read_text())["size"]
+    dense, cold = (
+        {**small().model_dump(by_alias=True)[stage], "dense_weight": 0.1} for stage in ("base", "cold")
+    )
+    del dense["dense_weight"]
+    recipe = cold_alone("nano-base", size=size, dense=dense, cold=cold)
+    run(recipe, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["cold", "dense", "traces"]
+    shipped, seen = load_file(BASE), load_file(tmp_path / "dense" / "model.safetensors")
+    changed = {name for name in seen if not torch.equal(seen[name], shipped[name].float())}
+    assert changed and all(".visual." in name or name.startswith("visual.") for name in changed)
+    assert not torch.equal(
+        load_file(tmp_path / "cold" / "model.safetensors")["model.embed_tokens.weight"],
+        seen["model.embed_tokens.weight"],
+    ), "which the cold start does teach"
+    with pytest.raises(ConfigError, match="dense holds another run: made.json in it differs in start"):
+        run(cold_alone(made / "cold", size=size, dense=dense, cold=cold), tmp_path)
 
 
 def test_a_cold_start_from_other_weights_is_another_run(made: Path, tmp_path: Path) -> None:
@@ -264,7 +285,7 @@ def test_the_vision_warm_up_is_measured_on_the_validation_split_alone(
     monkeypatch.setattr(stages, "draw_dense", noted)
     stage = Stage(monkeypatch)
     assert small().dense is not None
-    stages.run_dense(small(), small().dense, tmp_path)
+    stages.run_dense(small(), small().dense, None, tmp_path)
     first, again, other = (stage.draw(step, 2)[0]["labels"] for step in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert splits == ["train"] * 6

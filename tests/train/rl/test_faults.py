@@ -186,11 +186,13 @@ async def test_a_judge_whose_key_is_refused_stops_the_step(judge: JudgeServer) -
         await judged(judge)
 
 
+@pytest.mark.parametrize("door", ["loop", "backends.trl"])
 def test_a_judge_without_its_key_is_an_error_before_anything_is_loaded(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    door: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from deepeyes.train.rl.loop import train
     from deepeyes.train.rl.recipe import RlRecipe
+
+    train = pytest.importorskip(f"deepeyes.train.rl.{door}").train
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINE_KEY", raising=False)

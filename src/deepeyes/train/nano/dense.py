@@ -11,11 +11,12 @@ cores. What always holds: an image and its labels are a function of the random s
 import math
 import random
 from functools import cached_property
+from itertools import accumulate
 from typing import cast
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, embedding_bag
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
 from deepeyes.models.nano.pixels import grid_of, patchify, to_view
@@ -302,11 +303,12 @@ class DenseWarmup(nn.Module):
         self.scale = nn.Parameter(torch.tensor(1.0))
 
     @cached_property
-    def words(self) -> dict[str, list[int]]:
-        """Token ids of the labels by kind. Raises `ValueError` where the tokenizer has none of its own for
-        one; what learns from no label may have such a tokenizer.
-        """
-        return {kind: [_one_token(self._tokenizer, word) for word in words] for kind, words in LABELS.items()}
+    def words(self) -> dict[str, list[list[int]]]:
+        """The tokens of the labels by kind: of most one, of what the tokenizer has no token for several."""
+        return {
+            kind: [self._tokenizer(word, add_special_tokens=False).input_ids for word in words]
+            for kind, words in LABELS.items()
+        }
 
     def forward(
         self, pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, labels: torch.Tensor
@@ -326,7 +328,9 @@ class DenseWarmup(nn.Module):
         metrics: dict[str, torch.Tensor] = {}
         for column, (kind, words) in enumerate(self.words.items()):
             vectors = self.maps[kind](features) if kind in self.maps else features
-            classes = torch.cat([self.nothing[kind], embedding[words]])
+            tokens = torch.tensor([token for word in words for token in word], device=embedding.device)
+            starts = torch.tensor([0, *accumulate(len(word) for word in words[:-1])], device=embedding.device)
+            classes = torch.cat([self.nothing[kind], embedding_bag(tokens, embedding, starts, mode="mean")])
             logits = self.scale * vectors @ classes.T
             target = labels[:, column]
             if not bool((target >= 0).any()):
@@ -343,10 +347,3 @@ class DenseWarmup(nn.Module):
 def word_vectors(model: Qwen2_5_VLForConditionalGeneration) -> torch.Tensor:
     """The model's word embeddings (vocabulary, hidden), which are its output layer too."""
     return cast("nn.Embedding", model.get_input_embeddings()).weight
-
-
-def _one_token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
-    ids = tokenizer(word, add_special_tokens=False).input_ids
-    if len(ids) != 1:
-        raise ValueError(f"{word!r} is {len(ids)} tokens: the tokenizer's corpus must make it one")
-    return ids[0]

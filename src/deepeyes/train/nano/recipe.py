@@ -88,8 +88,8 @@ class NanoRecipe(Config):
     seed: int
     size: NanoSize
     start: str = ""
-    """A folder, or the name of an embedded model, from which the cold start begins; with one, the recipe has
-    none of the first three stages.
+    """A folder, or the name of an embedded model, from which the first stage begins; with one, a recipe has as
+    many of the first three stages as it likes, or none.
     """
     dense: StageConfig | None = None
     copy_: JointStageConfig | None = Field(
@@ -109,15 +109,14 @@ class NanoRecipe(Config):
         return "cold" if self.rl is None else "rl"
 
     @property
-    def lessons(self) -> tuple[StageConfig, JointStageConfig, JointStageConfig] | None:
-        """The settings of the first three stages, if it has them."""
-        if self.dense is None or self.copy_ is None or self.base is None:
-            return None
-        return self.dense, self.copy_, self.base
+    def lessons(self) -> dict[str, StageConfig]:
+        """The settings of those of the first three stages that it has, by name and in order."""
+        named = {"dense": self.dense, "copy": self.copy_, "base": self.base}
+        return {stage: plan for stage, plan in named.items() if plan is not None}
 
     @model_validator(mode="after")
     def _begins(self) -> Self:
-        if bool(self.start) == (self.lessons is not None):
+        if not self.start and len(self.lessons) < 3:
             raise ValueError("it needs either a start, or the stages dense, copy and base")
         if self.rl is not None and self.rl.model.path != "cold":
             raise ValueError(f"rl.model.path is {self.rl.model.path!r}: begin with the stage cold")
@@ -133,5 +132,5 @@ class NanoRecipe(Config):
 
 def shareable(recipe: NanoRecipe, most: int) -> int:
     """The largest number of processes, up to `most`, that share the batches of all stages evenly."""
-    common = math.gcd(*(plan.batch for plan in (*(recipe.lessons or ()), recipe.cold)))
+    common = math.gcd(*(plan.batch for plan in (*recipe.lessons.values(), recipe.cold)))
     return max(number for number in range(1, max(1, most) + 1) if common % number == 0)

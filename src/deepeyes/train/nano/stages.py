@@ -1,5 +1,6 @@
 """The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> copy -> base ->
-traces -> cold start. A recipe with a start, such as the base model that ships, has the last two alone.
+traces -> cold start. A recipe with a start, such as the base model that ships, goes on from there, with those of
+the first three that it names.
 
 What always holds: a stage that has left its checkpoint is not run again; one that was killed goes on; what
 another recipe made is refused; nothing is learned from that a stage is measured on. All stages run under
@@ -78,18 +79,21 @@ def make_base(recipe: NanoRecipe, out: Path) -> Path:
     """The folder of the model that the cold start begins with: the recipe's start, or what the first three
     stages make.
     """
-    if recipe.lessons is None:
-        return start_of(recipe)
-    dense, copied, base = (out / stage for stage in ("dense", "copy", "base"))
-    done = [(folder / "model.safetensors").exists() for folder in (dense, copied, base)]
-    see, copy, speak = recipe.lessons
-    if not any(done):
-        run_dense(recipe, see, dense)
-    if not any(done[1:]):
-        run_lessons(recipe, "copy", copy, draw_copy, dense, copied)
-    if not done[2]:
-        run_lessons(recipe, "base", speak, draw_lesson, copied, base)
-    return base
+    names = list(recipe.lessons)
+    done = [name for name in names if (out / name / "model.safetensors").exists()]
+    ahead = (
+        names[names.index(done[-1]) + 1 :] if done else names
+    )  # whatever led to what is done is not asked for
+    before = out / done[-1] if done else start_of(recipe) if recipe.start else None
+    for name in ahead:
+        plan = recipe.lessons[name]
+        if isinstance(plan, JointStageConfig) and before:
+            run_lessons(recipe, name, plan, draw_copy if name == "copy" else draw_lesson, before, out / name)
+        else:
+            run_dense(recipe, plan, before, out / name)
+        before = out / name
+    assert before, "a recipe has a start or a first stage"
+    return before
 
 
 def start_of(recipe: NanoRecipe) -> Path:
@@ -107,12 +111,12 @@ def claim_stages(recipe: NanoRecipe, cold: ColdStartConfig, out: Path, last: Pat
     """
     made: dict[str, object] = {"seed": recipe.seed, "size": recipe.size.model_dump()}
     _claim(out / "traces", {**made, "shard": recipe.traces.shard})
-    for stage, plan in zip(("dense", "copy", "base"), recipe.lessons or (), strict=False):
-        made[stage] = plan.model_dump(exclude=set(PACES))
-        _claim(out / stage, made)
     if recipe.start:
         with (start_of(recipe) / "model.safetensors").open("rb") as weights:
             made["start"] = file_digest(weights, "sha256").hexdigest()
+    for stage, plan in recipe.lessons.items():
+        made[stage] = plan.model_dump(exclude=set(PACES))
+        _claim(out / stage, made)
     made |= {"traces": recipe.traces.model_dump(), "cold": cold.model_dump(exclude=set(PACES))}
     _claim(last, made)
 
@@ -126,12 +130,18 @@ def _claim(folder: Path, made: dict[str, object]) -> None:
     (claim if mine else refuse_other)(folder / "made.json", made, remedy=remedy)
 
 
-def run_dense(recipe: NanoRecipe, plan: StageConfig, out: Path) -> None:
-    """Stage 1: a fresh model whose vision tower knows what it sees."""
-    tokenizer = build_tokenizer(corpus(recipe.seed), recipe.size.vocabulary)
-    model = build_model(tokenizer, recipe.size, recipe.seed)
-    torch.nn.init.normal_(word_vectors(model), std=WORD_STD)
-    module = DenseWarmup(model, tokenizer)
+def run_dense(recipe: NanoRecipe, plan: StageConfig, start: Path | None, out: Path) -> None:
+    """Stage 1: a fresh model whose vision tower knows what it sees; or the start, whose tower learns to see more
+    in words that stay as they are, so that the language model goes on to understand it.
+    """
+    if start:
+        joint, tokenizer = load(start, dense_weight=0.0)
+        module = joint.dense
+        word_vectors(module.model).requires_grad_(False)
+    else:
+        tokenizer = build_tokenizer(corpus(recipe.seed), recipe.size.vocabulary)
+        module = DenseWarmup(build_model(tokenizer, recipe.size, recipe.seed), tokenizer)
+        torch.nn.init.normal_(word_vectors(module.model), std=WORD_STD)
 
     def batch(rng: random.Random, samples: int, split: str) -> Tensors:
         rows = [draw_dense(rng, recipe.size, split) for _ in range(samples)]
@@ -147,7 +157,7 @@ def run_dense(recipe: NanoRecipe, plan: StageConfig, out: Path) -> None:
     @torch.no_grad()
     def evaluate() -> dict[str, float]:
         held_out = batch(random.Random("dense/held-out"), DENSE_HELD_OUT, "validation")
-        loss, metrics = module(**{name: value.to(model.device) for name, value in held_out.items()})
+        loss, metrics = module(**{name: value.to(module.model.device) for name, value in held_out.items()})
         return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
     finish = partial(save, out, module, tokenizer, recipe.size)

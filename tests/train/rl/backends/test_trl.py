@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from train.rl.engines.fake_servers import FakeServer
 from train.rl.test_loop import SMALL, Killed, learned
+from train.rl.test_reporters import read_events
 from transformers import AutoModelForImageTextToText
 
 from deepeyes.core.errors import ConfigError
@@ -37,6 +38,7 @@ BEHIND = (
     "rollouts.sampling.temperature=1.3",
     "reward.long_from=1",
     "reward.long_to=500",
+    'report.to=["tensorboard"]',
 )
 """By its length, hardly any episode earns what another one does, so every group teaches."""
 
@@ -63,6 +65,7 @@ def test_a_run_leaves_what_the_flat_loop_leaves(whole: Path) -> None:
     traces = list(read_traces(whole / "episodes" / "step-000002"))
     assert len(traces) == 6 and all(turn.policy == 2 for trace in traces for turn in trace.turns)
     assert json.loads((whole / "finished.json").read_text())["steps"] == 3
+    assert [step for step, _ in read_events(whole)["reward"]] == [0, 1, 2]
     assert {"model.safetensors", "tokenizer.json", "curves.png"} <= {path.name for path in whole.iterdir()}
 
 
@@ -77,6 +80,7 @@ def test_a_killed_run_goes_on_to_the_same_curves(tmp_path: Path, whole: Path, mo
         train(recipe(), tmp_path, on_step=kill)
     train(recipe(), tmp_path)
     assert learned(tmp_path) == learned(whole)
+    assert [step for step, _ in read_events(tmp_path)["reward"]] == [0, 1, 2]
     one, other = (load_file(folder / "model.safetensors") for folder in (tmp_path, whole))
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 

@@ -47,6 +47,7 @@ from deepeyes.train.rl.episodes import keep_groups
 from deepeyes.train.rl.loop import ADAPTER, FINISHED, IMAGES, JUDGED, RECIPE, REMEDY, Tell, begin_again
 from deepeyes.train.rl.plots import PLOT, plot
 from deepeyes.train.rl.recipe import NOT_LEARNED, RlRecipe, TasksConfig
+from deepeyes.train.rl.reporters import Reports, reporting
 from deepeyes.train.rl.rollouts import Player
 from deepeyes.train.rl.tasks import TaskStream, open_stream
 from deepeyes.train.rl.watch import held_out, numbers_of, summary
@@ -65,7 +66,7 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
         StorageError: another process is at work in `out`.
         InfrastructureError: too many episodes of a step were lost to failures of ours.
     """
-    recipe.checked()
+    recipe.checked().grading.check_keys()
     check_trl()
     state = PartialState(cpu=not torch.cuda.is_available())
     rows = rows_of(recipe, state.num_processes)
@@ -78,7 +79,8 @@ def train(recipe: RlRecipe, out: Path, *, fresh: bool = False, on_step: Tell | N
             claim(out / RECIPE, recipe, free=NOT_LEARNED, remedy=REMEDY)
         if (out / FINISHED).exists():
             return read_json_file(out / FINISHED, "delete it and run again")
-        return _Run(recipe, out, state, rows, on_step).go()
+        with reporting(recipe, out) if state.is_main_process else nullcontext() as reports:
+            return _Run(recipe, out, state, rows, reports, on_step).go()
 
 
 def rows_of(recipe: RlRecipe, processes: int) -> int:
@@ -100,9 +102,15 @@ class _Run:
     """Everything that is open while a run goes on, on one process."""
 
     def __init__(
-        self, recipe: RlRecipe, out: Path, state: PartialState, rows: int, on_step: Tell | None
+        self,
+        recipe: RlRecipe,
+        out: Path,
+        state: PartialState,
+        rows: int,
+        reports: Reports | None,
+        on_step: Tell | None,
     ) -> None:
-        self.recipe, self.out, self.on_step = recipe, out, on_step
+        self.recipe, self.out, self.reports, self.on_step = recipe, out, reports, on_step
         self.rank, self.world, self.main = state.process_index, state.num_processes, state.is_main_process
         self.wait_for_everyone = state.wait_for_everyone
         self.processor = load_processor(recipe.model)
@@ -220,16 +228,13 @@ class _Run:
         seed = recipe.optim.seed + _APART * self.rank
         played = self.loop.wait(self.player.step(step, seed, self.stream, images))
         if self.main:
-            keep_groups(self.out, step, played, images, recipe.watch.keep)
+            keep_groups(self.out, step, played, images, recipe.watch.keep, recipe.optim.scale)
         everyone = together(played)
         self.numbers = {
             "step": step,
             **numbers_of(everyone),
             "sources": self.stream.state()["mixed"],
         }
-        for name, value in self.numbers.items():  # for TRL's own reporters
-            if isinstance(value, float):
-                self.trainer._metrics["train"][name].append(value)
         self._began = time.perf_counter()
         return Lesson(played.chosen, images)
 
@@ -238,11 +243,12 @@ class _Run:
         numbers = {**self.numbers, **learned}
         numbers["seconds_learning"] = round(time.perf_counter() - self._began, 2)
         numbers |= self._measure(step + 1)
-        if not self.main:
+        if self.reports is None:  # another process tells it
             return
         told = [*curves(self.out), numbers]
         numbers["alarms"] = [alarm.told for alarm in alarms(told)]
         tell(self.out, numbers)
+        numbers["alarms"] += self.reports.tell(told)
         if self.on_step is not None:
             self.on_step(numbers)
 
