@@ -127,8 +127,8 @@ def test_a_start_that_cannot_be_begun_with_is_told(made: Path, tmp_path: Path) -
 
 
 def test_a_model_that_speaks_learns_to_see_more_in_its_own_words(made: Path, tmp_path: Path) -> None:
-    """The stage dense on a start: the tower changes, the language model and its words stay; heads come out of it
-    with which the cold start can keep the vision labels on.
+    """The stage dense on a start: the tower changes, the language model and its words stay; heads come out
+    of it with which the cold start can keep the vision labels on.
     """
     size = tomllib.loads(Path("recipes/nano/short.toml").read_text())["size"]
     dense, cold = (
@@ -145,7 +145,7 @@ def test_a_model_that_speaks_learns_to_see_more_in_its_own_words(made: Path, tmp
         load_file(tmp_path / "cold" / "model.safetensors")["model.embed_tokens.weight"],
         seen["model.embed_tokens.weight"],
     ), "which the cold start does teach"
-    with pytest.raises(ConfigError, match="dense holds another run: made.json in it differs in start"):
+    with pytest.raises(ConfigError, match=r"dense holds another run: made.json in it differs in start"):
         run(cold_alone(made / "cold", size=size, dense=dense, cold=cold), tmp_path)
 
 

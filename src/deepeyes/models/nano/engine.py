@@ -8,12 +8,13 @@ both.
 """
 
 import asyncio
+import functools
 import queue
 import random
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -36,6 +37,8 @@ _SLACK = 3
 """Stop strings are looked for in as many last tokens as the longest has bytes, and in so many more: what is
 left of a character that is half written when they begin takes up to three.
 """
+_STOPS = 64
+"""Sets of stop strings whose last tokens are remembered, the latest."""
 _SEEN = 256
 """Encoded images that are kept, the latest."""
 
@@ -108,6 +111,7 @@ class Engine:
         self.banned = tuple(sorted({*(token for token in special if token != self.end), *unused}))
         """Tokens that are never drawn."""
         self._banned = torch.tensor(self.banned)
+        self._enders = functools.lru_cache(_STOPS)(self._find_enders)
         self._policy: int | None = None
         self._met = torch.zeros(rows, network.vocabulary, dtype=torch.bool)
         """(rows, vocabulary): the tokens that a row's conversation holds, for the repetition penalty."""
@@ -259,9 +263,7 @@ class Engine:
         request.logprobs.append(logprob)
         if request.on_text:
             _tell(request, self._text(request.tokens))
-        longest = max((len(stop.encode()) for stop in request.sampling.stop), default=0)
-        tail = self._text(request.tokens[-longest - _SLACK :])
-        if token == self.end or request.sampling.stops(tail):
+        if token == self.end or (token in self._enders(request.sampling.stop) and self._stops(request)):
             finish = "stop"
         elif len(request.tokens) >= request.max_tokens or self._held[request.row] + 1 >= self.length:
             finish = "length"
@@ -270,6 +272,19 @@ class Engine:
         said = self._text(request.tokens), tuple(request.tokens), tuple(request.logprobs)
         _resolve(request, Spoken(*said, finish, self._policy))
         return False
+
+    def _find_enders(self, stops: tuple[str, ...]) -> Container[int]:
+        """The tokens with which a text can come to one of `stops`: those with the last character of one in
+        them. To look a token up takes less time than to decode the text anew with each.
+        """
+        last, whole = {stop[-1] for stop in stops}, range(self.network.vocabulary)
+        if not all(map(str.isascii, last)):  # a token may have a part of such a character
+            return whole
+        return frozenset(token for token in whole if last & {*self._text([token])})
+
+    def _stops(self, request: Request) -> bool:
+        longest = max((len(stop.encode()) for stop in request.sampling.stop), default=0)
+        return request.sampling.stops(self._text(request.tokens[-longest - _SLACK :]))
 
     def _text(self, tokens: Sequence[int]) -> str:
         said = [token for token in tokens if token != self.end]

@@ -88,8 +88,8 @@ class NanoRecipe(Config):
     seed: int
     size: NanoSize
     start: str = ""
-    """A folder, or the name of an embedded model, from which the first stage begins; with one, a recipe has as
-    many of the first three stages as it likes, or none.
+    """A folder, or the name of an embedded model, from which the first stage begins; with one, a recipe has
+    as many of the first three stages as it likes, or none.
     """
     dense: StageConfig | None = None
     copy_: JointStageConfig | None = Field(

@@ -1,6 +1,6 @@
 """The nano model's stages, from an empty folder to the two checkpoints that ship: dense -> copy -> base ->
-traces -> cold start. A recipe with a start, such as the base model that ships, goes on from there, with those of
-the first three that it names.
+traces -> cold start. A recipe with a start, such as the base model that ships, goes on from there, with those
+of the first three that it names.
 
 What always holds: a stage that has left its checkpoint is not run again; one that was killed goes on; what
 another recipe made is refused; nothing is learned from that a stage is measured on. All stages run under
@@ -131,8 +131,8 @@ def _claim(folder: Path, made: dict[str, object]) -> None:
 
 
 def run_dense(recipe: NanoRecipe, plan: StageConfig, start: Path | None, out: Path) -> None:
-    """Stage 1: a fresh model whose vision tower knows what it sees; or the start, whose tower learns to see more
-    in words that stay as they are, so that the language model goes on to understand it.
+    """Stage 1: a fresh model whose vision tower knows what it sees; or the start, whose tower learns to see
+    more in words that stay as they are, so that the language model goes on to understand it.
     """
     if start:
         joint, tokenizer = load(start, dense_weight=0.0)
