@@ -36,14 +36,15 @@ def told(out: Path) -> dict[str, list[int]]:
 
 
 @pytest.mark.slow
-def test_five_kills_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("door", ["flat", "trl"])
+def test_five_kills_change_nothing(door: str, tmp_path: Path) -> None:
     env = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), *sys.path]),
         "OMP_NUM_THREADS": "1",
     }
     ran = subprocess.run(
-        [sys.executable, HERE / "killed_runs.py", tmp_path],
+        [sys.executable, HERE / "killed_runs.py", tmp_path, door],
         capture_output=True,
         text=True,
         env=env,
