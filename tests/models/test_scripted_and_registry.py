@@ -89,8 +89,8 @@ def test_a_server_model():
 )
 def test_unknown_models_list_the_forms(spec: str):
     forms = (
-        "use nano, nano-sft, nano-rl, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or "
-        "scripted:FILE"
+        "use nano, nano-sft, nano-rl, nano-world, nano-base, nano:FOLDER, hf:PATH_OR_ID, "
+        "openai:MODEL@BASE_URL or scripted:FILE"
     )
     with pytest.raises(ModelError, match=forms):
         resolve_model(spec)

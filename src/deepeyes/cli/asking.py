@@ -28,8 +28,8 @@ _FORMATS = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff",
 Model = Annotated[
     str,
     typer.Option(
-        help="nano, nano-sft, nano-rl, nano-base, nano:FOLDER, hf:PATH_OR_ID, openai:MODEL@BASE_URL or "
-        "scripted:FILE."
+        help="nano, nano-sft, nano-rl, nano-world, nano-base, nano:FOLDER, hf:PATH_OR_ID, "
+        "openai:MODEL@BASE_URL or scripted:FILE."
     ),
 ]
 Tools = Annotated[

@@ -74,7 +74,7 @@ def _models() -> list[Finding]:
     torch, transformers = _version("torch"), _version("transformers")
     weights = Path(deepeyes.__file__).parent / "models" / "nano" / "weights"
     found: list[Finding] = []
-    for name, folder in (("nano", "cold"), ("nano-base", "base")):
+    for name, folder in (("nano", "cold"), ("nano-world", "world"), ("nano-base", "base")):
         there = (weights / folder / "model.safetensors").exists()
         remedy = "" if there else "build its weights in a checkout: make nano"
         if not (torch and transformers):

@@ -56,6 +56,7 @@ KINDS = {
     "nano": Kind("nano:FOLDER", "deepeyes.models.nano.model:open_nano", alone=True, extra="nano"),
     "nano-sft": Kind("nano-sft", "deepeyes.models.nano.model:open_sft", alone=True, extra="nano"),
     "nano-rl": Kind("nano-rl", "deepeyes.models.nano.model:open_rl", alone=True, extra="nano"),
+    "nano-world": Kind("nano-world", "deepeyes.models.nano.model:open_world", alone=True, extra="nano"),
     "nano-base": Kind("nano-base", "deepeyes.models.nano.model:open_base", alone=True, extra="nano"),
     "hf": Kind("hf:PATH_OR_ID", "deepeyes.models.transformers:TransformersModel.load", _HF, extra="nano"),
     "openai": Kind("openai:MODEL@BASE_URL", "deepeyes.models.openai:OpenAIModel.at", _SERVER, sees=True),

@@ -69,6 +69,7 @@ def test_the_shipped_cold_start_has_every_family_and_lessons_beside_them() -> No
         ("size.hiden=3", "unknown key size.hiden: did you mean hidden"),
         ("cold.share={}", "unknown key cold.share: did you mean shares"),
         ("dense.steps=many", "dense.steps = 'many' is not valid"),
+        ("dense.em=[20,10]", "em should be the smallest and the largest"),
         ("copi={}", "unknown key copi: did you mean copy"),
     ],
 )

@@ -278,9 +278,9 @@ def test_the_vision_warm_up_is_measured_on_the_validation_split_alone(
     splits: list[str] = []
     real = stages.draw_dense
 
-    def noted(rng: random.Random, size: Any, split: str) -> Any:
+    def noted(rng: random.Random, size: Any, split: str, em: Any) -> Any:
         splits.append(split)
-        return real(rng, size, split)
+        return real(rng, size, split, em)
 
     monkeypatch.setattr(stages, "draw_dense", noted)
     stage = Stage(monkeypatch)

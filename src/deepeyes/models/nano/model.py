@@ -28,10 +28,10 @@ from .size import CELL
 WEIGHTS = Path(__file__).parent / "weights"
 _BUILD = "build them with `make nano`"
 _AGAIN = "save the model and its processor into it again"
-NAMES = {"nano": "cold", "nano-sft": "cold", "nano-rl": "rl", "nano-base": "base"}
+NAMES = {"nano": "cold", "nano-sft": "cold", "nano-rl": "rl", "nano-world": "world", "nano-base": "base"}
 """Model name -> folder of its weights: the best by the test, the cold start on tool traces, what
-reinforcement learning made of it, and the model before any tool traces. A model ships by its folder being
-there.
+reinforcement learning made of it, the one that knows the drawn world alone, and that before any tool traces.
+A model ships by its folder being there.
 """
 
 
@@ -100,6 +100,11 @@ def open_sft(**options: Any) -> "NanoModel":
 def open_rl(**options: Any) -> "NanoModel":
     """What `nano-rl` names (see `load_nano`)."""
     return load_nano("nano-rl", **options)
+
+
+def open_world(**options: Any) -> "NanoModel":
+    """What `nano-world` names (see `load_nano`)."""
+    return load_nano("nano-world", **options)
 
 
 def open_base(**options: Any) -> "NanoModel":

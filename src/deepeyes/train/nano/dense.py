@@ -64,11 +64,9 @@ WORDS_SHARE, SHEET_SHARE, FILLED_SHARE, TINY_SHARE, DRAWN_SHARE = 0.64, 0.08, 0.
 signs, that have tiny signs among clutter, and that show its shapes; the rest show ordinary shapes. Reading
 takes longest to learn, so most images are full of characters.
 """
-EMS = (9.0, 46.0)
-"""Smallest and largest em of ordinary words, in pixels of the view; small ones are drawn more often."""
 PAGE = 0.4
 """Share of the images of words on which most words stand on no plate."""
-SHRUNK = (1.0, 2.6)
+SHRUNK = (1.0, 1.8)
 """How much larger than its view an image of words is drawn."""
 SIDE, WIDE_SIDE = 448, 672
 """Long sides, in pixels, of scenes and of those with tiny signs, which are shown smaller than drawn."""
@@ -95,14 +93,14 @@ ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
 
 
 def draw_dense(
-    rng: random.Random, size: NanoSize, split: str
+    rng: random.Random, size: NanoSize, split: str, em: tuple[float, float]
 ) -> tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]:
-    """An image for the warm-up: patches (patches, values), grid in patches, and labels (cells, kinds), -100
-    where a kind is not asked.
+    """An image for the warm-up, whose ordinary words are `em` pixels of the view high: patches (patches,
+    values), grid in patches, and labels (cells, kinds), -100 where a kind is not asked.
     """
     choice = rng.random()
     if choice < WORDS_SHARE:
-        scene = draw_words(rng, size, split)
+        scene = draw_words(rng, size, split, em)
         view = to_view(scene.image, size)
         return *patchify(view), label_cells(scene, grid_of(view))
     choice -= WORDS_SHARE
@@ -133,7 +131,7 @@ def draw_dense(
     return patches, grid, label_cells(scene, grid_of(view))
 
 
-def draw_words(rng: random.Random, size: NanoSize, split: str) -> Scene:
+def draw_words(rng: random.Random, size: NanoSize, split: str, ems: tuple[float, float]) -> Scene:
     """An image of any shape and of up to as many cells as a view has, full of words, seen by a camera."""
     cells = rng.randint(size.max_tokens // 3, size.max_tokens) if rng.random() < 0.4 else size.max_tokens
     aspect = rng.choice((*ASPECTS, 2.0, 3.0))
@@ -142,16 +140,16 @@ def draw_words(rng: random.Random, size: NanoSize, split: str) -> Scene:
         max(round(side * (cells * CELL**2) ** 0.5 * scale), CELL) for side in (aspect**0.5, aspect**-0.5)
     )
     scene = Scene(draw_ground(rng, split, (width, height)))
-    fill_with_words(rng, split, scene, scale)
+    fill_with_words(rng, split, scene, (ems[0] * scale, ems[1] * scale))
     scene.image = camera(rng, scene.image)
     return scene
 
 
-def fill_with_words(rng: random.Random, split: str, scene: Scene, scale: float) -> None:
-    """Lines of words over the whole image, each `EMS` times `scale` pixels an em."""
+def fill_with_words(rng: random.Random, split: str, scene: Scene, ems: tuple[float, float]) -> None:
+    """Lines of words over the whole image, each of an em within `ems`, in pixels."""
     page = rng.random() < PAGE
-    low, high = (math.log(side) for side in EMS)
-    em = scale * math.exp(low + (high - low) * rng.random() ** 1.5)
+    low, high = (math.log(side) for side in ems)
+    em = math.exp(low + (high - low) * rng.random() ** 1.3)
     y = rng.uniform(0, em)
     while y + 0.8 * em < scene.image.height:
         x, bottom = rng.uniform(0, em), y + 0.5 * em
@@ -171,7 +169,7 @@ def fill_with_words(rng: random.Random, split: str, scene: Scene, scale: float) 
                 x, bottom = thing.box[2] + em * rng.uniform(0.2, 0.8), max(bottom, thing.box[3])
         y = bottom + em * rng.uniform(0.05, 0.5)
         if not page:
-            em = scale * math.exp(low + (high - low) * rng.random() ** 1.5)
+            em = math.exp(low + (high - low) * rng.random() ** 1.3)
 
 
 def fill_with_signs(rng: random.Random, split: str, scene: Scene) -> None:

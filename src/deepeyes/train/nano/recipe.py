@@ -8,7 +8,7 @@ it.
 import math
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepeyes.core.config import Config
 from deepeyes.models.nano.size import NanoSize
@@ -41,6 +41,22 @@ class StageConfig(Config):
     evaluate_every: int = 500
     save_every: int = 60
     """Seconds between checkpoints."""
+
+
+class DenseConfig(StageConfig):
+    """The vision warm-up."""
+
+    em: tuple[float, float] = (13.0, 60.0)
+    """Smallest and largest em of ordinary words, in pixels of the view; small ones are drawn more often. What
+    is smaller is to be looked at in a crop.
+    """
+
+    @field_validator("em")
+    @classmethod
+    def _ascending(cls, em: tuple[float, float]) -> tuple[float, float]:
+        if not 1 <= em[0] <= em[1]:
+            raise ValueError("em should be the smallest and the largest, in pixels from 1 on")
+        return em
 
 
 class JointStageConfig(StageConfig):
@@ -91,7 +107,7 @@ class NanoRecipe(Config):
     """A folder, or the name of an embedded model, from which the first stage begins; with one, a recipe has
     as many of the first three stages as it likes, or none.
     """
-    dense: StageConfig | None = None
+    dense: DenseConfig | None = None
     copy_: JointStageConfig | None = Field(
         default=None, alias="copy"
     )  # `copy` is a method of pydantic models

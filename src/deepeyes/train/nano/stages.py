@@ -44,7 +44,7 @@ from .distributed import meet, own_cores, rank_and_world
 from .joint_loss import teacher_forced_exact_match
 from .lesson import Lesson, draw_copy, draw_lesson
 from .loop import train_stage
-from .recipe import PACES, ColdStartConfig, JointStageConfig, NanoRecipe, StageConfig, TraceConfig
+from .recipe import PACES, ColdStartConfig, DenseConfig, JointStageConfig, NanoRecipe, TraceConfig
 from .sheet_lessons import unlabelled
 from .traces import SHARDS, StoredConversation, as_message, write_shard
 
@@ -87,10 +87,10 @@ def make_base(recipe: NanoRecipe, out: Path) -> Path:
     before = out / done[-1] if done else start_of(recipe) if recipe.start else None
     for name in ahead:
         plan = recipe.lessons[name]
-        if isinstance(plan, JointStageConfig) and before:
-            run_lessons(recipe, name, plan, draw_copy if name == "copy" else draw_lesson, before, out / name)
-        else:
+        if isinstance(plan, DenseConfig):
             run_dense(recipe, plan, before, out / name)
+        elif isinstance(plan, JointStageConfig) and before:
+            run_lessons(recipe, name, plan, draw_copy if name == "copy" else draw_lesson, before, out / name)
         before = out / name
     assert before, "a recipe has a start or a first stage"
     return before
@@ -130,7 +130,7 @@ def _claim(folder: Path, made: dict[str, object]) -> None:
     (claim if mine else refuse_other)(folder / "made.json", made, remedy=remedy)
 
 
-def run_dense(recipe: NanoRecipe, plan: StageConfig, start: Path | None, out: Path) -> None:
+def run_dense(recipe: NanoRecipe, plan: DenseConfig, start: Path | None, out: Path) -> None:
     """Stage 1: a fresh model whose vision tower knows what it sees; or the start, whose tower learns to see
     more in words that stay as they are, so that the language model goes on to understand it.
     """
@@ -144,7 +144,7 @@ def run_dense(recipe: NanoRecipe, plan: StageConfig, start: Path | None, out: Pa
         torch.nn.init.normal_(word_vectors(module.model), std=WORD_STD)
 
     def batch(rng: random.Random, samples: int, split: str) -> Tensors:
-        rows = [draw_dense(rng, recipe.size, split) for _ in range(samples)]
+        rows = [draw_dense(rng, recipe.size, split, plan.em) for _ in range(samples)]
         return {
             "pixel_values": torch.cat([row[0] for row in rows]),
             "image_grid_thw": torch.tensor([row[1] for row in rows]),
