@@ -12,7 +12,16 @@ from deepeyes.models.nano.build import build_model
 from deepeyes.models.nano.pixels import grid_of, to_view
 from deepeyes.models.nano.size import CELL
 from deepeyes.train.nano.batch import IGNORE
-from deepeyes.train.nano.dense import LABELS, SLOTS, DenseWarmup, draw_dense, label_cells, label_sheet
+from deepeyes.train.nano.dense import (
+    LABELS,
+    SLOTS,
+    DenseWarmup,
+    Drawing,
+    draw_dense,
+    draw_words,
+    label_cells,
+    label_sheet,
+)
 from deepeyes.world.families import draw_big_sign, family_named
 from deepeyes.world.placards import add_placard
 from deepeyes.world.plan import Read
@@ -105,7 +114,7 @@ def test_what_is_too_small_or_too_crowded_is_not_asked_about() -> None:
 def test_the_dense_loss_falls_on_one_batch(tokenizer: PreTrainedTokenizerFast) -> None:
     torch.set_num_threads(1)
     module = DenseWarmup(build_model(tokenizer, SIZE, 0), tokenizer)
-    rows = [draw_dense(random.Random(seed), SIZE, "train", (13, 60)) for seed in range(4)]
+    rows = [draw_dense(random.Random(seed), SIZE, "train", (13, 60)).seen(SIZE) for seed in range(4)]
     batch = {
         "pixel_values": torch.cat([row[0] for row in rows]),
         "image_grid_thw": torch.tensor([row[1] for row in rows]),
@@ -127,3 +136,19 @@ def test_the_dense_loss_falls_on_one_batch(tokenizer: PreTrainedTokenizerFast) -
 def test_views_have_whole_cells() -> None:
     view = to_view(empty_scene(random.Random(0), "train").image, SIZE)
     assert view.width % CELL == 0 and view.width * view.height <= SIZE.max_tokens * CELL**2
+
+
+def test_another_look_shows_the_same_words_elsewhere_in_their_cells() -> None:
+    whole = Drawing(draw_words(random.Random(4), SIZE, "train", (16, 40)))
+    rng = random.Random(1)
+    looks = [whole.part(rng) for _ in range(6)]
+    assert len({look.scene.image.tobytes() for look in looks}) == 6
+    written = {thing.text for thing in whole.scene.things}
+    for look in looks:
+        patches, grid, labels = look.seen(SIZE)
+        assert len(labels) == grid[1] * grid[2] // 4 and len(patches) == grid[1] * grid[2]
+        assert {thing.text for thing in look.scene.things} <= written
+        width, height = look.scene.image.size
+        for _, box in (glyph for thing in look.scene.things for glyph in thing.glyphs):
+            assert 0 <= (box[0] + box[2]) / 2 <= width and 0 <= (box[1] + box[3]) / 2 <= height
+    assert any((look.seen(SIZE)[2][:, 0] > 0).any() for look in looks), "with something to read"

@@ -7,8 +7,9 @@ from nano_fixtures import SIZE
 from PIL import Image
 
 from deepeyes.train.nano.batch import Exchange
+from deepeyes.train.nano.dense import cropped
 from deepeyes.train.nano.lesson import draw_lesson
-from deepeyes.train.nano.ordinary_lessons import cropped, draw_ordinary
+from deepeyes.train.nano.ordinary_lessons import draw_ordinary
 from deepeyes.train.nano.reading_lessons import draw_reading
 from deepeyes.world.asking import CANNOT_TELL
 from deepeyes.world.placards import add_placard

@@ -272,6 +272,28 @@ class Stage:
         self.draw, self.evaluate = draw, evaluate
 
 
+def test_images_that_are_looked_at_several_times_are_drawn_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    real = stages.draw_dense
+
+    def noted(rng: random.Random, size: Any, split: str, em: Any) -> Any:
+        drawn.append(split)
+        return real(rng, size, split, em)
+
+    monkeypatch.setattr(stages, "draw_dense", noted)
+    monkeypatch.setattr("deepeyes.train.nano.loop.BLOCK", 2)
+    stage = Stage(monkeypatch)
+    plan = small().dense
+    assert plan is not None
+    stages.run_dense(small(), plan.model_copy(update={"views": 3}), None, tmp_path)
+    batches = [stage.draw(step, 2)[0]["pixel_values"] for step in range(6)]
+    assert drawn == ["train"] * 4, "two batches of two, three times each"
+    assert len({batch.numpy().tobytes() for batch in batches}) == 6, "and never seen twice alike"
+    assert torch.equal(stage.draw(3, 2)[0]["pixel_values"], batches[3]), "a step has its looks"
+
+
 def test_the_vision_warm_up_is_measured_on_the_validation_split_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

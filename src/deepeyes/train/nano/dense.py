@@ -10,11 +10,13 @@ cores. What always holds: an image and its labels are a function of the random s
 
 import math
 import random
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import cast
 
 import torch
+from PIL import ImageEnhance
 from torch import nn
 from torch.nn.functional import cross_entropy, embedding_bag
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
@@ -28,7 +30,7 @@ from deepeyes.world.grounds import camera, draw_ground
 from deepeyes.world.outlines import OUTLINES
 from deepeyes.world.palette import COLOURS, EVERY_COLOUR
 from deepeyes.world.placards import add_placard
-from deepeyes.world.scene import ASPECTS, Scene, Thing, add_sign, empty_scene, soften
+from deepeyes.world.scene import ASPECTS, Box, Scene, Thing, add_sign, empty_scene, soften
 from deepeyes.world.words import LONGEST, READ, SHORTEST, draw_line
 
 from .batch import IGNORE
@@ -73,6 +75,11 @@ SIDE, WIDE_SIDE = 448, 672
 TINY_SIGNS = (2, 8)
 """Fewest and most tiny signs in a scene."""
 
+PART = (0.5, 1.0)
+"""How much of an image another look at it shows, as a share of either side."""
+LIT = 0.4
+"""Share of the looks in which the light, and of those in which the contrast, is another one."""
+
 READABLE = 0.26
 """Height in cells up to which a character cannot be read: nothing to learn there but noise."""
 SLOTS = ("char", "char2", "char3")
@@ -92,30 +99,52 @@ ALIGNED = frozenset({"char", "colour", "colour_word", "shape"})
 """Kinds read straight off the token's vector; the others go through a linear map of their own."""
 
 
-def draw_dense(
-    rng: random.Random, size: NanoSize, split: str, em: tuple[float, float]
-) -> tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]:
-    """An image for the warm-up, whose ordinary words are `em` pixels of the view high: patches (patches,
-    values), grid in patches, and labels (cells, kinds), -100 where a kind is not asked.
-    """
+Seen = tuple[torch.Tensor, tuple[int, int, int], torch.Tensor]
+"""Patches (patches, values), grid in patches, and labels (cells, kinds), -100 where a kind is not asked."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An image for the warm-up before it is seen, whole or in part."""
+
+    scene: Scene
+    sheet: bool = False
+
+    def seen(self, size: NanoSize) -> Seen:
+        """The view of it, and what stands in the cells."""
+        view = to_view(self.scene.image, size)
+        label = label_sheet if self.sheet else label_cells
+        return *patchify(view), label(self.scene, grid_of(view))
+
+    def part(self, rng: random.Random) -> "Drawing":
+        """Another look at it: a part, anywhere and of any shape, in another light. It costs a tenth of a new
+        drawing, and puts every character elsewhere in its cells and at another size.
+        """
+        width, height = self.scene.image.size
+        wide, high = (max(CELL, round(side * rng.uniform(*PART))) for side in (width, height))
+        left, top = rng.randint(0, max(0, width - wide)), rng.randint(0, max(0, height - high))
+        cut = cropped(self.scene, (left, top, left + wide, top + high))
+        if rng.random() < LIT:
+            cut.image = ImageEnhance.Brightness(cut.image).enhance(rng.uniform(0.6, 1.3))
+        if rng.random() < LIT:
+            cut.image = ImageEnhance.Contrast(cut.image).enhance(rng.uniform(0.6, 1.3))
+        return Drawing(cut, self.sheet)
+
+
+def draw_dense(rng: random.Random, size: NanoSize, split: str, em: tuple[float, float]) -> Drawing:
+    """An image for the warm-up, whose ordinary words are `em` pixels of the view high."""
     choice = rng.random()
     if choice < WORDS_SHARE:
-        scene = draw_words(rng, size, split, em)
-        view = to_view(scene.image, size)
-        return *patchify(view), label_cells(scene, grid_of(view))
+        return Drawing(draw_words(rng, size, split, em))
     choice -= WORDS_SHARE
     aspect = rng.choice(ASPECTS)
     if choice < SHEET_SHARE:
-        scene = family_named(rng.choice(SHEETS)).draw(rng, split).scene
-        view = to_view(scene.image, size)
-        return *patchify(view), label_sheet(scene, grid_of(view))
+        return Drawing(family_named(rng.choice(SHEETS)).draw(rng, split).scene, sheet=True)
     choice -= SHEET_SHARE
     filled = choice < FILLED_SHARE
     tiny = not filled and choice < FILLED_SHARE + TINY_SHARE
     if choice > FILLED_SHARE + TINY_SHARE + DRAWN_SHARE:
-        scene = draw_shapes(rng, split, (SIDE, SIDE))
-        view = to_view(scene.image, size)
-        return *patchify(view), label_cells(scene, grid_of(view))
+        return Drawing(draw_shapes(rng, split, (SIDE, SIDE)))
     side = WIDE_SIDE if tiny else SIDE
     scene = empty_scene(
         rng, split, long_side=(side, side), aspect=aspect, variants=VARIANTS, shapes=filled or tiny
@@ -126,9 +155,7 @@ def draw_dense(
         draw_tiny_signs(rng, split, scene, rng.randint(*TINY_SIGNS))
     else:
         draw_shape_question(rng, scene)
-    view = to_view(soften(rng, scene).image, size)
-    patches, grid = patchify(view)
-    return patches, grid, label_cells(scene, grid_of(view))
+    return Drawing(soften(rng, scene))
 
 
 def draw_words(rng: random.Random, size: NanoSize, split: str, ems: tuple[float, float]) -> Scene:
@@ -187,6 +214,23 @@ def fill_with_signs(rng: random.Random, split: str, scene: Scene) -> None:
             sign = add_sign(rng, scene, height=height, gap=0, text=text, dots=dots, colour=colour, at=(x, y))
             x = sign.box[2] + rng.uniform(2, 0.4 * scene.unit) if sign else x
         y += height + rng.uniform(2, 0.4 * scene.unit)
+
+
+def cropped(scene: Scene, crop: tuple[int, int, int, int]) -> Scene:
+    """The part of `scene` in `crop`, and what of its things has its middle there."""
+
+    def moved(box: Box) -> Box:
+        return box[0] - crop[0], box[1] - crop[1], box[2] - crop[0], box[3] - crop[1]
+
+    def inside(box: Box) -> bool:
+        return crop[0] <= (box[0] + box[2]) / 2 < crop[2] and crop[1] <= (box[1] + box[3]) / 2 < crop[3]
+
+    things: list[Thing] = []
+    for thing in scene.things:
+        glyphs = tuple((char, moved(box)) for char, box in thing.glyphs if inside(box))
+        if inside(thing.box) or glyphs:
+            things.append(replace(thing, box=moved(thing.box), glyphs=glyphs))
+    return Scene(scene.image.crop(crop), things)
 
 
 def label_cells(scene: Scene, grid: tuple[int, int]) -> torch.Tensor:

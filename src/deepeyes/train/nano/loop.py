@@ -151,14 +151,18 @@ class _Drawn(Dataset[list[Tensors]]):
         return [{name: _narrow(name, value) for name, value in part.items()} for part in parts]
 
 
+def number_of(step: int, times: int) -> int:
+    """The batch of a step, where blocks of `BLOCK` batches come so many times before the next block."""
+    return step // (BLOCK * times) * BLOCK + step % BLOCK
+
+
 def batches(draw: Draw, plan: StageConfig, start: int) -> Iterator[list[Tensors]]:
     """The batches of all steps from `start` on, drawn ahead by this process's share of the cores.
 
     Blocks of `BLOCK` batches come `plan.reuse` times before the next block is drawn.
     """
     _, world = rank_and_world()
-    block = BLOCK * plan.reuse
-    numbers = [step // block * BLOCK + step % BLOCK for step in range(start, plan.steps)]
+    numbers = [number_of(step, plan.reuse) for step in range(start, plan.steps)]
     loader = DataLoader(
         _Drawn(draw, plan.batch // world, list(dict.fromkeys(numbers))),
         batch_size=None,

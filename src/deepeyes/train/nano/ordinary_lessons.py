@@ -5,7 +5,6 @@ is too small, the answer is that one cannot tell; the labels say what stands in 
 """
 
 import random
-from dataclasses import replace
 
 import torch
 from PIL import Image
@@ -33,13 +32,13 @@ from deepeyes.world.figures import draw_figure
 from deepeyes.world.grounds import camera, draw_ground
 from deepeyes.world.plan import Tally, seen
 from deepeyes.world.plots import draw_plot
-from deepeyes.world.scene import Box, Scene, Thing
+from deepeyes.world.scene import Scene
 from deepeyes.world.tables import draw_table
 from deepeyes.world.teacher import SEEN, answer, place
 from deepeyes.world.words import spoken
 
 from .batch import ChatMessage, Exchange
-from .dense import label_cells
+from .dense import cropped, label_cells
 from .scene_lessons import QUESTIONS, Asked, cells_of, header_line
 
 SIGNS, CROPS, SHAPES, PLOTS, TABLES = 0.4, 0.2, 0.18, 0.1, 0.07
@@ -207,20 +206,3 @@ def _looks(
         said.append(Exchange(kind, asked, ChatMessage("assistant", (answer(SEEN, text),))))
         labels.append(label_cells(cut, grid_of(view)))
     return said, torch.cat(labels)
-
-
-def cropped(scene: Scene, crop: Crop) -> Scene:
-    """The part of `scene` in `crop`, and what of its things has its middle there."""
-
-    def moved(box: Box) -> Box:
-        return box[0] - crop[0], box[1] - crop[1], box[2] - crop[0], box[3] - crop[1]
-
-    def inside(box: Box) -> bool:
-        return crop[0] <= (box[0] + box[2]) / 2 < crop[2] and crop[1] <= (box[1] + box[3]) / 2 < crop[3]
-
-    things: list[Thing] = []
-    for thing in scene.things:
-        glyphs = tuple((char, moved(box)) for char, box in thing.glyphs if inside(box))
-        if inside(thing.box) or glyphs:
-            things.append(replace(thing, box=moved(thing.box), glyphs=glyphs))
-    return Scene(scene.image.crop(crop), things)

@@ -50,6 +50,8 @@ class DenseConfig(StageConfig):
     """Smallest and largest em of ordinary words, in pixels of the view; small ones are drawn more often. What
     is smaller is to be looked at in a crop.
     """
+    views: int = Field(default=1, ge=1)
+    """Looks at every image before the next ones are drawn; with more than one, each is at a part of it."""
 
     @field_validator("em")
     @classmethod

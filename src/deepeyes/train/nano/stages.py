@@ -8,6 +8,7 @@ another recipe made is refused; nothing is learned from that a stage is measured
 """
 
 import asyncio
+import functools
 import json
 import random
 import sys
@@ -39,11 +40,11 @@ from deepeyes.world.families import searched
 from .batch import Tensors, collate_with_cells, encode, microbatches
 from .checkpoint import load, save
 from .corpus import corpus
-from .dense import WORD_STD, DenseWarmup, draw_dense, word_vectors
+from .dense import WORD_STD, DenseWarmup, Drawing, draw_dense, word_vectors
 from .distributed import meet, own_cores, rank_and_world
 from .joint_loss import teacher_forced_exact_match
 from .lesson import Lesson, draw_copy, draw_lesson
-from .loop import train_stage
+from .loop import BLOCK, number_of, train_stage
 from .recipe import PACES, ColdStartConfig, DenseConfig, JointStageConfig, NanoRecipe, TraceConfig
 from .sheet_lessons import unlabelled
 from .traces import SHARDS, StoredConversation, as_message, write_shard
@@ -143,20 +144,31 @@ def run_dense(recipe: NanoRecipe, plan: DenseConfig, start: Path | None, out: Pa
         module = DenseWarmup(build_model(tokenizer, recipe.size, recipe.seed), tokenizer)
         torch.nn.init.normal_(word_vectors(module.model), std=WORD_STD)
 
-    def batch(rng: random.Random, samples: int, split: str) -> Tensors:
-        rows = [draw_dense(rng, recipe.size, split, plan.em) for _ in range(samples)]
+    def images(rng: random.Random, samples: int, split: str) -> list[Drawing]:
+        return [draw_dense(rng, recipe.size, split, plan.em) for _ in range(samples)]
+
+    def batch(drawings: Sequence[Drawing]) -> Tensors:
+        rows = [drawing.seen(recipe.size) for drawing in drawings]
         return {
             "pixel_values": torch.cat([row[0] for row in rows]),
             "image_grid_thw": torch.tensor([row[1] for row in rows]),
             "labels": torch.cat([row[2] for row in rows]),
         }
 
+    def fresh(number: int, samples: int) -> list[Drawing]:
+        return images(random.Random(f"dense/{recipe.seed}/{number}/{rank_and_world()[0]}"), samples, "train")
+
+    kept = functools.lru_cache(BLOCK)(fresh)
+
     def draw(step: int, samples: int) -> list[Tensors]:
-        return [batch(random.Random(f"dense/{recipe.seed}/{step}/{rank_and_world()[0]}"), samples, "train")]
+        if plan.views == 1:
+            return [batch(fresh(step, samples))]
+        rng = random.Random(f"dense/look/{recipe.seed}/{step}/{rank_and_world()[0]}")
+        return [batch([image.part(rng) for image in kept(number_of(step, plan.views), samples)])]
 
     @torch.no_grad()
     def evaluate() -> dict[str, float]:
-        held_out = batch(random.Random("dense/held-out"), DENSE_HELD_OUT, "validation")
+        held_out = batch(images(random.Random("dense/held-out"), DENSE_HELD_OUT, "validation"))
         loss, metrics = module(**{name: value.to(module.model.device) for name, value in held_out.items()})
         return {"loss": float(loss), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
