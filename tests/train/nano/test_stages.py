@@ -29,6 +29,7 @@ from deepeyes.train.nano.checkpoint import install
 from deepeyes.train.nano.lesson import Lesson
 from deepeyes.train.nano.recipe import NanoRecipe
 from deepeyes.train.nano.stages import run
+from deepeyes.world.asking import CANNOT_TELL
 
 BASE = WEIGHTS / "base" / "model.safetensors"
 
@@ -147,6 +148,26 @@ def test_a_model_that_speaks_learns_to_see_more_in_its_own_words(made: Path, tmp
     ), "which the cold start does teach"
     with pytest.raises(ConfigError, match=r"dense holds another run: made.json in it differs in start"):
         run(cold_alone(made / "cold", size=size, dense=dense, cold=cold), tmp_path)
+
+
+def test_what_is_not_to_be_taught_is_answered_with_that_one_cannot_tell(tmp_path: Path) -> None:
+    """Beside what the model knows; a tower whose rate is nothing stays as it is."""
+    cold = small().cold.model_dump() | {"dense_weight": 0.0, "vision_lr": 0.0, "lr": 1e-2}
+    cold["shares"] = {"tiny": 0.5, "unknown": 0.5}
+    traces = {"shard": 10, "examples": {"tiny": 10}, "unknown": {"word": 12}}
+    size = tomllib.loads(Path("recipes/nano/short.toml").read_text())["size"]
+    run(cold_alone("nano-base", size=size, cold=cold, traces=traces), tmp_path)
+    lines = [
+        json.loads(line)
+        for path in sorted((tmp_path / "traces").glob("unknown-word-*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    assert len(lines) == 12 and {line["answer"] for line in lines} == {CANNOT_TELL}
+    assert all(line["verdict"]["abstained"] and len(line["turns"]) == 1 for line in lines)
+    assert set(held_out(tmp_path / "cold")) == {"tiny", "unknown"}
+    shipped, learned = load_file(BASE), load_file(tmp_path / "cold" / "model.safetensors")
+    same = {name for name in learned if torch.equal(learned[name], shipped[name].float())}
+    assert same == {name for name in learned if "visual." in name}
 
 
 def test_a_cold_start_from_other_weights_is_another_run(made: Path, tmp_path: Path) -> None:

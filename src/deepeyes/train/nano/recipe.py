@@ -24,7 +24,7 @@ class StageConfig(Config):
     """Samples a step over all processes."""
     lr: float = 2e-3
     """Peak learning rate of AdamW; `muon` times that for the hidden matrices, `vision_lr` times for the
-    vision tower.
+    vision tower, which at 0 is left as it is.
     """
     muon: float = 3.0
     vision_lr: float = 1.0
@@ -68,11 +68,19 @@ class JointStageConfig(StageConfig):
     """Weight of the vision labels beside the loss on words."""
 
 
+UNKNOWN = "unknown"
+"""The name, among the families of a cold start, of what the model is taught to say that it cannot tell of."""
+
+
 class TraceConfig(Config):
     """How many examples of each family the teacher works through, in shards of `shard`."""
 
     examples: dict[str, int]
     shard: int = 50
+    unknown: dict[str, int] = Field(default_factory=dict)
+    """How many examples of each family the teacher looks at that the model is not to be taught: it says that
+    it cannot tell. As the family `UNKNOWN` they have a share in the cold start.
+    """
 
 
 class ColdStartConfig(JointStageConfig):

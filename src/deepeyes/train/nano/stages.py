@@ -21,7 +21,7 @@ from functools import partial
 from hashlib import file_digest
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -45,7 +45,7 @@ from .distributed import meet, own_cores, rank_and_world
 from .joint_loss import teacher_forced_exact_match
 from .lesson import Lesson, draw_copy, draw_lesson
 from .loop import BLOCK, number_of, train_stage
-from .recipe import PACES, ColdStartConfig, DenseConfig, JointStageConfig, NanoRecipe, TraceConfig
+from .recipe import PACES, UNKNOWN, ColdStartConfig, DenseConfig, JointStageConfig, NanoRecipe, TraceConfig
 from .sheet_lessons import unlabelled
 from .traces import SHARDS, StoredConversation, as_message, write_shard
 
@@ -212,7 +212,7 @@ def make_traces(recipe: NanoRecipe, out: Path) -> None:
     shards.
     """
     rank, world = rank_and_world()
-    missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard[0].exists()]
+    missing = [shard for shard in shards(recipe.traces, out)[rank::world] if not shard.path.exists()]
     workers = min(len(missing), own_cores())
     if workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -223,7 +223,18 @@ def make_traces(recipe: NanoRecipe, out: Path) -> None:
     meet()
 
 
-def _teach_shards(recipe: NanoRecipe, missing: Sequence[tuple[Path, str, range]]) -> None:
+class Shard(NamedTuple):
+    """A file of traces: of which family, and the numbers of its examples; of `unknown` ones the teacher says
+    that it cannot tell.
+    """
+
+    path: Path
+    family: str
+    indices: range
+    unknown: bool
+
+
+def _teach_shards(recipe: NanoRecipe, missing: Sequence[Shard]) -> None:
     torch.set_num_threads(1)
     limit = recipe.size.max_tokens * CELL**2
     vision = VisionSpec(factor=CELL, min_pixels=recipe.size.min_tokens * CELL**2, max_pixels=limit)
@@ -233,12 +244,14 @@ def _teach_shards(recipe: NanoRecipe, missing: Sequence[tuple[Path, str, range]]
     async def work() -> None:
         async with open_agent(learner, search=WORLD) as teacher:
             alone = replace(teacher, tools=teacher.tools.only("python"))
-            for path, family, indices in missing:
+            for path, family, indices, unknown in missing:
                 # Where no search is needed there may be one all the same.
                 odd = indices.start // recipe.traces.shard % 2
                 agent = teacher if searched(family) or odd else alone
                 began = time.monotonic()
-                kept, tried = await write_shard(path, family, "train", recipe.seed, indices, agent)
+                kept, tried = await write_shard(
+                    path, family, "train", recipe.seed, indices, agent, unknown=unknown
+                )
                 seconds = round(time.monotonic() - began, 1)
                 told = {"shard": path.name, "kept": kept, "tried": tried, "seconds": seconds}
                 append_line(path.parent / SHARDS, json.dumps(told).encode() + b"\n", sync=False)
@@ -247,25 +260,35 @@ def _teach_shards(recipe: NanoRecipe, missing: Sequence[tuple[Path, str, range]]
     asyncio.run(work())
 
 
-def shards(plan: TraceConfig, folder: Path) -> list[tuple[Path, str, range]]:
-    """Every shard's file, family and the numbers of its examples."""
-    return [
-        (folder / f"{family}-{first:06d}.pt", family, range(first, min(first + plan.shard, count)))
-        for family, count in plan.examples.items()
-        for first in range(0, count, plan.shard)
-    ]
+def shards(plan: TraceConfig, folder: Path) -> list[Shard]:
+    """All of them."""
+
+    def cut(stem: str, family: str, count: int, unknown: bool) -> list[Shard]:
+        firsts = range(0, count, plan.shard)
+        ends = (min(first + plan.shard, count) for first in firsts)
+        return [
+            Shard(folder / f"{stem}-{first:06d}.pt", family, range(first, end), unknown)
+            for first, end in zip(firsts, ends, strict=True)
+        ]
+
+    taught = [cut(family, family, count, False) for family, count in plan.examples.items()]
+    strange = [cut(f"{UNKNOWN}-{family}", family, count, True) for family, count in plan.unknown.items()]
+    return [shard for several in (*taught, *strange) for shard in several]
 
 
 def run_cold(recipe: NanoRecipe, plan: ColdStartConfig, start: Path, traces: Path, out: Path) -> None:
     """Stage 5: the base model learns from the traces which tool to use when, and how."""
     joint, tokenizer = load(start, plan.dense_weight)
     model = joint.dense.model
+    if plan.vision_lr == 0:
+        model.model.visual.requires_grad_(False)
     traces_of: dict[str, list[StoredConversation]] = {family: [] for family in plan.shares}
-    for path, family, _ in shards(recipe.traces, traces):
+    for shard in shards(recipe.traces, traces):
+        family = UNKNOWN if shard.unknown else shard.family
         if family in traces_of:
-            traces_of[family] += torch.load(path, weights_only=True)
+            traces_of[family] += torch.load(shard.path, weights_only=True)
     split = {family: split_held_out(kept) for family, kept in traces_of.items()}
-    families, weights = [*split, ""], [*plan.shares.values(), 1 - sum(plan.shares.values())]
+    families, weights = [*split, ""], [*plan.shares.values(), max(0.0, 1 - sum(plan.shares.values()))]
 
     def row(rng: random.Random) -> tuple[Tensors, torch.Tensor]:
         family = rng.choices(families, weights)[0]

@@ -24,9 +24,10 @@ from deepeyes.core.trace import Trace
 from deepeyes.data.stages.teach.teachers import is_supported, replies_for
 from deepeyes.grading.rules import grade
 from deepeyes.models.scripted import ScriptedModel
+from deepeyes.world.asking import CANNOT_TELL
 from deepeyes.world.families import Example, make_example
 from deepeyes.world.tasks import to_task
-from deepeyes.world.teacher import Reply
+from deepeyes.world.teacher import Reply, answer
 
 from .batch import NO_LOSS, ChatMessage
 
@@ -36,6 +37,8 @@ StoredConversation = list[StoredMessage]
 
 SHARDS = "shards.jsonl"
 """Beside the shards: how many traces each keeps, and what it took in seconds of one core."""
+STRANGE = answer("I do not know pictures like this one.", CANNOT_TELL)
+"""What the teacher says of what the model is not to be taught."""
 _OLD_NO_LOSS = "given"
 """What `NO_LOSS` was called in shards of before."""
 
@@ -47,18 +50,20 @@ async def write_shard(
     seed: int,
     indices: Sequence[int],
     agent: Agent,
+    *,
+    unknown: bool = False,
 ) -> tuple[int, int]:
     """Let the teacher solve the examples `indices` in the place of the agent's model, which is to learn from
-    it, and write what is right to `path`; (kept, tried).
+    it, and write what is right to `path`; (kept, tried). Of `unknown` ones it says that it cannot tell.
     """
     kept: list[Trace] = []
     conversations: list[StoredConversation] = []
     for index in indices:
         images = ImageStore(None)
         example = make_example(family, split, seed, index)
-        replies = replies_for(example, agent.model.vision)
+        replies = [Reply(STRANGE)] if unknown else replies_for(example, agent.model.vision)
         trace = await teach(example, replies, agent, images)
-        if is_sound(trace) and is_supported(example, trace):
+        if unknown or (is_sound(trace) and is_supported(example, trace)):
             kept.append(trace)
             masked = {turn for turn, reply in enumerate(replies) if reply.masked}
             conversations.append(conversation_of(trace, images, masked))
