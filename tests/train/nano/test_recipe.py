@@ -24,7 +24,7 @@ STAGE = {
 
 def test_the_defaults_are_those_that_the_weights_were_made_with() -> None:
     joint = {**STAGE, "dense_weight": 0.1}
-    cold = {**joint, "shares": {"a": 1.0}, "ablations": {}, "ablation_steps": 800}
+    cold = {**joint, "shares": {"a": 1.0}, "keep": 0.0, "ablations": {}, "ablation_steps": 800}
     assert list(StageConfig(steps=7).model_dump().items()) == list(STAGE.items()), "in this order, too"
     assert list(JointStageConfig(steps=7).model_dump().items()) == list(joint.items())
     assert list(ColdStartConfig(steps=7, shares={"a": 1}).model_dump().items()) == list(cold.items())

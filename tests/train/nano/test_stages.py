@@ -170,6 +170,22 @@ def test_what_is_not_to_be_taught_is_answered_with_that_one_cannot_tell(tmp_path
     assert same == {name for name in learned if "visual." in name}
 
 
+def test_what_a_cold_start_began_with_keeps_its_share(tmp_path: Path) -> None:
+    size = tomllib.loads(Path("recipes/nano/short.toml").read_text())["size"]
+    plan = small().cold.model_dump() | {"dense_weight": 0.0, "lr": 1e-2}
+    for share in (0.0, 0.25):
+        run(cold_alone("nano-base", size=size, cold=plan | {"keep": share}), tmp_path / str(share))
+    shipped, alone, mean = (
+        load_file(path)
+        for path in (BASE, *(tmp_path / name / "cold" / "model.safetensors" for name in ("0.0", "0.25")))
+    )
+    assert all(
+        torch.allclose(mean[name], 0.75 * alone[name] + 0.25 * shipped[name].float(), atol=1e-6)
+        for name in mean
+    )
+    assert any(not torch.equal(mean[name], alone[name]) for name in mean)
+
+
 def test_a_cold_start_from_other_weights_is_another_run(made: Path, tmp_path: Path) -> None:
     run(cold_alone(made / "base"), tmp_path)
     with pytest.raises(ConfigError, match=r"cold holds another run: made.json in it differs in start"):

@@ -89,6 +89,8 @@ class ColdStartConfig(JointStageConfig):
     """
 
     shares: dict[str, float]
+    keep: float = Field(default=0.0, ge=0, lt=1)
+    """Share that what it started with has in the weights that are handed on: a mean of both forgets less."""
     ablations: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Cold starts to compare with each other, on the traces of these families alone."""
     ablation_steps: int = 800

@@ -316,8 +316,20 @@ def run_cold(recipe: NanoRecipe, plan: ColdStartConfig, start: Path, traces: Pat
             right |= teacher_forced_exact_match(joint, tokenizer, batch, kinds)
         return right
 
-    finish = partial(save, out, joint.dense, tokenizer, recipe.size)
+    def finish() -> None:
+        if plan.keep:
+            keep_of(load(start, dense_weight=0.0)[0].dense.model, model, plan.keep)
+        save(out, joint.dense, tokenizer, recipe.size)
+
     train_stage(joint, draw, plan, out, evaluate=evaluate, finish=finish, title="cold start")
+
+
+@torch.no_grad()
+def keep_of(start: torch.nn.Module, model: torch.nn.Module, share: float) -> None:
+    """Make the weights of `model` a mean of them and those of `start`, which has the given share."""
+    before = start.state_dict()
+    for name, weights in model.state_dict().items():
+        weights.lerp_(before[name].to(weights), share)
 
 
 def split_held_out(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
