@@ -421,11 +421,12 @@ def test_what_a_stage_was_made_by_is_written_as_it_always_was(tmp_path: Path) ->
     stage = {"muon": 3.0, "vision_lr": 1.0, "warmup": 1}
     rest = {"weight_decay": 0.01, "clip": 1.0, "ema": 0.998, "reuse": 1}
     dense = {"steps": 2, "batch": 2, "lr": 0.001, **stage, "decay": 0.8, **rest}
+    dense |= {"em": [13.0, 60.0], "views": 1}
     copied = {"steps": 2, "batch": 2, "lr": 0.002, **stage, "decay": 0.3, **rest, "dense_weight": 0.0}
     base = {"steps": 2, "batch": 2, "lr": 0.0008, **stage, "decay": 0.85, **rest, "dense_weight": 0.3}
     cold = {"steps": 2, "batch": 2, "lr": 0.0008, **stage, "vision_lr": 0.6, "decay": 0.8, **rest}
-    cold |= {"dense_weight": 0.05, "shares": {"tiny": 0.4, "direct": 0.4}}
-    traces = {"examples": {"tiny": 10, "direct": 10}, "shard": 10}
+    cold |= {"dense_weight": 0.05, "shares": {"tiny": 0.4, "direct": 0.4}, "keep": 0.0}
+    traces = {"examples": {"tiny": 10, "direct": 10}, "shard": 10, "unknown": {}}
     made: dict[str, Any] = {"seed": 0, "size": size}
     for folder, more in (
         ("traces", {"shard": 10}),

@@ -327,8 +327,8 @@ def run_cold(recipe: NanoRecipe, plan: ColdStartConfig, start: Path, traces: Pat
 @torch.no_grad()
 def keep_of(start: torch.nn.Module, model: torch.nn.Module, share: float) -> None:
     """Make the weights of `model` a mean of them and those of `start`, which has the given share."""
-    before = start.state_dict()
-    for name, weights in model.state_dict().items():
+    before = dict(start.named_parameters())
+    for name, weights in model.named_parameters():  # shared ones once
         weights.lerp_(before[name].to(weights), share)
 
 
