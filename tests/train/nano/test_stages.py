@@ -132,10 +132,7 @@ def test_a_model_that_speaks_learns_to_see_more_in_its_own_words(made: Path, tmp
     of it with which the cold start can keep the vision labels on.
     """
     size = tomllib.loads(Path("recipes/nano/short.toml").read_text())["size"]
-    dense, cold = (
-        {**small().model_dump(by_alias=True)[stage], "dense_weight": 0.1} for stage in ("base", "cold")
-    )
-    del dense["dense_weight"]
+    dense, cold = small().dense, small().cold.model_dump() | {"dense_weight": 0.1}
     recipe = cold_alone("nano-base", size=size, dense=dense, cold=cold)
     run(recipe, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["cold", "dense", "traces"]
@@ -309,17 +306,23 @@ class Stage:
         self.draw, self.evaluate = draw, evaluate
 
 
-def test_images_that_are_looked_at_several_times_are_drawn_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[str] = []
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The split of every image that the vision warm-up draws."""
+    splits: list[str] = []
     real = stages.draw_dense
 
     def noted(rng: random.Random, size: Any, split: str, em: Any) -> Any:
-        drawn.append(split)
+        splits.append(split)
         return real(rng, size, split, em)
 
     monkeypatch.setattr(stages, "draw_dense", noted)
+    return splits
+
+
+def test_images_that_are_looked_at_several_times_are_drawn_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: list[str]
+) -> None:
     monkeypatch.setattr("deepeyes.train.nano.loop.BLOCK", 2)
     stage = Stage(monkeypatch)
     plan = small().dense
@@ -332,23 +335,15 @@ def test_images_that_are_looked_at_several_times_are_drawn_once(
 
 
 def test_the_vision_warm_up_is_measured_on_the_validation_split_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: list[str]
 ) -> None:
-    splits: list[str] = []
-    real = stages.draw_dense
-
-    def noted(rng: random.Random, size: Any, split: str, em: Any) -> Any:
-        splits.append(split)
-        return real(rng, size, split, em)
-
-    monkeypatch.setattr(stages, "draw_dense", noted)
     stage = Stage(monkeypatch)
     assert small().dense is not None
     stages.run_dense(small(), small().dense, None, tmp_path)
     first, again, other = (stage.draw(step, 2)[0]["labels"] for step in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert splits == ["train"] * 6
-    assert stage.evaluate() == stage.evaluate() and splits[6:] == ["validation"] * 18
+    assert drawn == ["train"] * 6
+    assert stage.evaluate() == stage.evaluate() and drawn[6:] == ["validation"] * 18
 
 
 def test_lessons_are_measured_on_the_validation_split_alone(

@@ -82,9 +82,7 @@ def make_base(recipe: NanoRecipe, out: Path) -> Path:
     """
     names = list(recipe.lessons)
     done = [name for name in names if (out / name / "model.safetensors").exists()]
-    ahead = (
-        names[names.index(done[-1]) + 1 :] if done else names
-    )  # whatever led to what is done is not asked for
+    ahead = names[names.index(done[-1]) + 1 :] if done else names  # what led to it is not asked for
     before = out / done[-1] if done else start_of(recipe) if recipe.start else None
     for name in ahead:
         plan = recipe.lessons[name]

@@ -29,9 +29,10 @@ from deepeyes.train.rl.backends.weights import merged
 from deepeyes.train.rl.engines.served import ServedEngine
 from deepeyes.train.rl.recipe import RlRecipe
 
-START = WEIGHTS / NAMES["nano"]
+START = WEIGHTS / NAMES["nano-world"]
 BEHIND = (
     "backend.name=trl",
+    "model.path=nano-world",
     "optim.average=0",
     "pace.per_device=2",
     "pace.gradient_checkpointing=false",
@@ -161,7 +162,7 @@ def test_a_server_speaks_with_the_weights_of_the_last_step(
     first, second = curves(tmp_path)
     assert first["gradient_norm"] > 0 and server.paths.count("/collective_rpc") == 2
     for line in (first, second):  # unlikely tokens, drawn at this temperature, round the most
-        assert line["logprob_diff_mean"] <= 5e-6 and line["logprob_pearson"] > 0.999999
+        assert line["logprob_diff_mean"] <= 1e-6 and line["logprob_pearson"] > 0.999999
         assert line["logprob_diff_max"] <= 5e-4, "what was learned speaks"
     start, last = load_file(START / "model.safetensors"), server.loaded
     assert last.keys() == start.keys(), "by the names of the published file"
